@@ -5,7 +5,7 @@
 //! a live race. Events are owned and carry facts only: no formatted text and no display setting.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -288,20 +288,32 @@ pub enum Outcome {
     },
 }
 
-/// The end of one task.
+/// What a finished body was held against.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// Nothing: the server announced neither a length nor a digest.
+    #[default]
+    Nothing,
+    /// The announced length.
+    Length,
+    /// The announced digest, and the length where there was one.
+    Digest,
+}
+
+/// The end of one task. A finished file is `OUTPUT/RUN/NAME`, of which the plan knows all three.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEnd {
     /// How it ended.
+    #[serde(flatten)]
     pub outcome: Outcome,
     /// Bytes of the body that arrived in the last attempt.
     pub bytes: u64,
     /// Time spent inside the system calls that wrote the body's chunks, in nanoseconds: part of the
     /// receiving phase, which they interrupt.
     pub write_nanos: u64,
-    /// The complete file, when there is one.
-    pub path: Option<PathBuf>,
-    /// What the finished file was checked against: `length`, `sha-256`, …; empty when the server gave nothing.
-    pub checked: Vec<String>,
+    /// What a finished body was held against.
+    pub check: Check,
 }
 
 /// The head of an HTTP response.
@@ -403,6 +415,18 @@ pub struct RacePlan {
     pub machine: Machine,
 }
 
+impl RacePlan {
+    /// Where the finished file of `task` in `run` stands; none when there is no such run or task.
+    pub fn path(&self, run: RunId, task: TaskId) -> Option<PathBuf> {
+        let label = Path::new(&self.runs.get(run.index())?.label);
+        Some(self.output.join(label).join(&self.tasks.get(task.index())?.name))
+    }
+}
+
+/// How many tasks of a run, from the first, tell the head of their answer. The heads of 100,000 tasks
+/// would fill the memory that a laptop has, and nobody reads them.
+pub const HEADS_KEPT: u32 = 2_000;
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -469,7 +493,7 @@ pub enum Fact {
         /// Why.
         error: Box<TaskError>,
     },
-    /// The head of the answer arrived.
+    /// The head of an answer arrived; sent for the first [`HEADS_KEPT`] tasks of a run.
     ResponseArrived {
         /// The run.
         run: RunId,

@@ -1,0 +1,264 @@
+//! A lane: a worker's row in the timeline, and the spans on it.
+
+use crate::event::{At, Phase, TaskId, Worker};
+
+/// How many phases there are: the length of a [`Mix`].
+const PHASES: usize = Phase::ALL.len();
+
+/// Spans between two checkpoints: small enough to walk in a frame, large enough to cost little memory.
+const STRIDE: usize = 16;
+
+/// One phase of one task on one lane, from when to when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The task.
+    pub task: TaskId,
+    /// What it was doing.
+    pub phase: Phase,
+    /// From this moment on.
+    pub from: At,
+    /// Until this moment; never before `from`.
+    pub to: At,
+}
+
+/// A span that has not ended yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenSpan {
+    /// The task.
+    pub task: TaskId,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Since this moment.
+    pub from: At,
+}
+
+/// Nanoseconds in each phase, by [`Phase::index`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Mix(pub [u64; PHASES]);
+
+impl Mix {
+    /// Nanoseconds in one phase.
+    pub fn of(&self, phase: Phase) -> u64 {
+        self.0[phase.index()]
+    }
+
+    /// Nanoseconds in all phases together: the time that is not idle.
+    pub fn busy(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The phase with the most time; none when there is no time at all. Of equals, the first.
+    pub fn most(&self) -> Option<Phase> {
+        let mut most: Option<Phase> = None;
+        for phase in Phase::ALL {
+            if self.of(phase) > most.map_or(0, |m| self.of(m)) {
+                most = Some(phase);
+            }
+        }
+        most
+    }
+
+    /// Adds another mix to this one.
+    pub fn add(&mut self, other: &Mix) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
+    fn grow(&mut self, phase: Phase, from: At, to: At) {
+        self.0[phase.index()] += to.0.saturating_sub(from.0);
+    }
+}
+
+/// A worker and everything that it did. Spans never overlap and are kept in the order of time.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Lane {
+    worker: Option<Worker>,
+    opened: Option<At>,
+    spans: Vec<Span>,
+    /// The mix of all spans before every [`STRIDE`]th one: what is drawn of a lane costs the same however
+    /// many spans it has.
+    checkpoints: Vec<Mix>,
+    total: Mix,
+    open: Option<OpenSpan>,
+    tasks: u32,
+}
+
+impl Lane {
+    /// What the worker is; none before its lane opened.
+    pub fn worker(&self) -> Option<&Worker> {
+        self.worker.as_ref()
+    }
+
+    /// When the worker came to be.
+    pub fn opened(&self) -> Option<At> {
+        self.opened
+    }
+
+    /// The spans that have ended, in the order of time.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// The span that goes on.
+    pub fn open(&self) -> Option<OpenSpan> {
+        self.open
+    }
+
+    /// How many tasks the worker took up.
+    pub fn tasks(&self) -> u32 {
+        self.tasks
+    }
+
+    /// Time in each phase over the whole lane, until `now`.
+    pub fn total(&self, now: At) -> Mix {
+        let mut total = self.total;
+        if let Some(open) = self.open {
+            total.grow(open.phase, open.from, now);
+        }
+        total
+    }
+
+    /// Time in each phase between two moments, where the span that goes on reaches until `now`.
+    pub fn mix(&self, from: At, to: At, now: At) -> Mix {
+        let mut mix = self.mix_before(to);
+        for (later, earlier) in mix.0.iter_mut().zip(self.mix_before(from).0) {
+            *later = later.saturating_sub(earlier);
+        }
+        if let Some(open) = self.open {
+            mix.grow(open.phase, open.from.max(from), now.min(to));
+        }
+        mix
+    }
+
+    fn mix_before(&self, at: At) -> Mix {
+        let ended = self.spans.partition_point(|span| span.to <= at);
+        let stride = ended / STRIDE;
+        let mut mix = match self.checkpoints.get(stride) {
+            Some(checkpoint) => *checkpoint,
+            None => self.total,
+        };
+        let first = if self.checkpoints.len() > stride { stride * STRIDE } else { ended };
+        for span in &self.spans[first..ended] {
+            mix.grow(span.phase, span.from, span.to);
+        }
+        if let Some(span) = self.spans.get(ended) {
+            mix.grow(span.phase, span.from, at.max(span.from));
+        }
+        mix
+    }
+
+    /// The ended spans that touch the time between two moments.
+    pub fn spans_between(&self, from: At, to: At) -> &[Span] {
+        let first = self.spans.partition_point(|span| span.to <= from);
+        let last = self.spans.partition_point(|span| span.from < to);
+        &self.spans[first..last.max(first)]
+    }
+
+    /// What the worker was doing at a moment: the task, its phase, and since when; none while idle.
+    pub fn doing(&self, at: At) -> Option<OpenSpan> {
+        if let Some(open) = self.open.filter(|open| open.from <= at) {
+            return Some(open);
+        }
+        let span = self.spans.get(self.spans.partition_point(|span| span.to <= at))?;
+        (span.from <= at).then_some(OpenSpan { task: span.task, phase: span.phase, from: span.from })
+    }
+
+    /// The spans of one task, the one that goes on included with `now` as its end.
+    pub fn story(&self, task: TaskId, from: At, now: At) -> Vec<Span> {
+        let first = self.spans.partition_point(|span| span.to < from);
+        let ended = self.spans[first..].iter().skip_while(|span| span.task != task).copied();
+        let mut story: Vec<Span> = ended.take_while(|span| span.task == task).collect();
+        if let Some(open) = self.open.filter(|open| open.task == task) {
+            story.push(Span { task, phase: open.phase, from: open.from, to: now.max(open.from) });
+        }
+        story
+    }
+
+    pub(super) fn open_with(&mut self, worker: Worker, at: At) {
+        self.worker = Some(worker);
+        self.opened = Some(at);
+    }
+
+    pub(super) fn count_task(&mut self) {
+        self.tasks += 1;
+    }
+
+    /// Goes into `phase` of `task` at `at`, which ends the phase before it.
+    pub(super) fn enter(&mut self, task: TaskId, phase: Phase, at: At) {
+        let from = at.max(self.end());
+        self.close(at);
+        self.open = Some(OpenSpan { task, phase, from });
+    }
+
+    /// Ends the phase that goes on; a phase without length leaves no span.
+    pub(super) fn close(&mut self, at: At) {
+        let Some(open) = self.open.take() else { return };
+        let span = Span { task: open.task, phase: open.phase, from: open.from, to: at.max(open.from) };
+        if span.to > span.from {
+            if self.spans.len() % STRIDE == 0 {
+                self.checkpoints.push(self.total);
+            }
+            self.total.grow(span.phase, span.from, span.to);
+            self.spans.push(span);
+        }
+    }
+
+    fn end(&self) -> At {
+        let ended = self.spans.last().map_or(At::ZERO, |span| span.to);
+        self.open.map_or(ended, |open| open.from.max(ended))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lane(steps: &[(u64, usize, bool)]) -> (Lane, At) {
+        let mut lane = Lane::default();
+        let mut at = At::ZERO;
+        for (i, &(wait, phase, idle)) in steps.iter().enumerate() {
+            at = At(at.0 + wait);
+            if idle {
+                lane.close(at);
+            } else {
+                lane.enter(TaskId::of(i), Phase::ALL[phase % PHASES], at);
+            }
+        }
+        (lane, at)
+    }
+
+    proptest! {
+        #[test]
+        fn spans_never_overlap(steps in prop::collection::vec((0_u64..50, 0_usize..9, any::<bool>()), 0..200)) {
+            let (lane, _) = lane(&steps);
+            prop_assert!(lane.spans().iter().all(|span| span.from < span.to));
+            prop_assert!(lane.spans().windows(2).all(|pair| pair[0].to <= pair[1].from));
+        }
+
+        #[test]
+        fn a_mix_is_the_sum_of_its_spans(
+            steps in prop::collection::vec((0_u64..50, 0_usize..9, any::<bool>()), 0..200),
+            a in 0_u64..6000, b in 0_u64..6000,
+        ) {
+            let (lane, now) = lane(&steps);
+            let (from, to) = (At(a.min(b)), At(a.max(b)));
+            let mut brute = Mix::default();
+            for span in lane.spans() {
+                brute.grow(span.phase, span.from.max(from), span.to.min(to));
+            }
+            if let Some(open) = lane.open() {
+                brute.grow(open.phase, open.from.max(from), now.min(to));
+            }
+            prop_assert_eq!(lane.mix(from, to, now), brute);
+            for at in [from, to] {
+                let span = lane.spans().iter().find(|span| span.from <= at && at < span.to);
+                let open = lane.open().filter(|open| open.from <= at);
+                let expected = open.map(|o| (o.task, o.phase)).or(span.map(|s| (s.task, s.phase)));
+                prop_assert_eq!(lane.doing(at).map(|d| (d.task, d.phase)), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! The state of one run: its tasks, its lanes and what they add up to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::{
+    At, Check, ErrorKind, Event, Fact, HEADS_KEPT, LaneId, Outcome, Phase, ResponseHead, RunEnd, RunPlan,
+    TaskError, TaskId,
+};
+
+use super::lane::{Lane, Span};
+use super::steps::Steps;
+
+/// Where a run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Its turn has not come.
+    Waiting,
+    /// It is under way since then.
+    Running {
+        /// When it was given its tasks.
+        since: At,
+    },
+    /// It is over.
+    Ended {
+        /// When it was given its tasks.
+        from: At,
+        /// When its last task ended.
+        to: At,
+        /// How it ended.
+        end: RunEnd,
+    },
+}
+
+/// Where a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Not handed to the executor yet.
+    Planned,
+    /// Waiting for a worker.
+    Queued,
+    /// A worker is on it.
+    Active(Phase),
+    /// It did its work.
+    Done,
+    /// It gave up.
+    Failed,
+    /// The run was cancelled before it was finished.
+    Cancelled,
+    /// Its code panicked.
+    Panicked,
+}
+
+impl Stage {
+    /// The stage's name for people; for an active task, its phase's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Planned => "planned",
+            Stage::Queued => Phase::Queued.name(),
+            Stage::Active(phase) => phase.name(),
+            Stage::Done => "done",
+            Stage::Failed => "failed",
+            Stage::Cancelled => "cancelled",
+            Stage::Panicked => "panicked",
+        }
+    }
+
+    /// Whether the task has come to its end.
+    pub fn is_over(self) -> bool {
+        matches!(self, Stage::Done | Stage::Failed | Stage::Cancelled | Stage::Panicked)
+    }
+}
+
+/// What only few tasks have, and is looked at one task at a time.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Story {
+    /// The heads of the answers, in the order of arrival, each with when it came.
+    pub heads: Vec<(At, ResponseHead)>,
+    /// The attempts that failed and were followed by another.
+    pub failures: Vec<(At, TaskError)>,
+    /// The message of the error or panic that ended the task.
+    pub error: Option<String>,
+}
+
+/// One task of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskState {
+    /// Where it is.
+    pub stage: Stage,
+    /// The lane of the worker that took it up.
+    pub lane: Option<LaneId>,
+    /// When it was handed to the executor.
+    pub queued: Option<At>,
+    /// When a worker took it up.
+    pub started: Option<At>,
+    /// When the first byte of the (last attempt's) body arrived.
+    pub first_byte: Option<At>,
+    /// When it ended.
+    pub finished: Option<At>,
+    /// Bytes of the body so far, in the attempt that goes on or was the last.
+    pub bytes: u64,
+    /// The body's announced length in bytes.
+    pub length: Option<u64>,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Nanoseconds inside the system calls that wrote the chunks.
+    pub write_nanos: u64,
+    /// What the finished body was held against.
+    pub check: Check,
+    /// The kind of the error that ended it.
+    pub error: Option<ErrorKind>,
+    /// The rest of its story, where there is more.
+    pub story: Option<Box<Story>>,
+}
+
+impl TaskState {
+    const PLANNED: TaskState = TaskState {
+        stage: Stage::Planned,
+        lane: None,
+        queued: None,
+        started: None,
+        first_byte: None,
+        finished: None,
+        bytes: 0,
+        length: None,
+        attempts: 0,
+        write_nanos: 0,
+        check: Check::Nothing,
+        error: None,
+        story: None,
+    };
+
+    /// From the moment a worker took the task up to its end, or until `now` while it goes on.
+    pub fn latency(&self, now: At) -> Option<Duration> {
+        Some(self.finished.unwrap_or(now).since(self.started?))
+    }
+
+    /// From the hand-over to the executor until a worker took it up, or until `now`.
+    pub fn queue_time(&self, now: At) -> Option<Duration> {
+        Some(self.started.or(self.finished).unwrap_or(now).since(self.queued?))
+    }
+
+    /// How much of the body is here, 0 to 1; none when the length is unknown.
+    pub fn fraction(&self) -> Option<f64> {
+        match (self.stage, self.length) {
+            (Stage::Done, _) => Some(1.0),
+            (_, Some(0) | None) => None,
+            (_, Some(length)) => Some((self.bytes as f64 / length as f64).min(1.0)),
+        }
+    }
+
+    /// The message of the error or panic that ended it.
+    pub fn error_message(&self) -> Option<&str> {
+        self.story.as_ref()?.error.as_deref()
+    }
+
+    fn story_mut(&mut self) -> &mut Story {
+        self.story.get_or_insert_with(Box::default)
+    }
+}
+
+/// How many tasks are where.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// A worker is on them.
+    pub active: u32,
+    /// Did their work.
+    pub done: u32,
+    /// Gave up.
+    pub failed: u32,
+    /// Were cancelled.
+    pub cancelled: u32,
+    /// Panicked.
+    pub panicked: u32,
+    /// Attempts beyond each task's first.
+    pub retries: u32,
+}
+
+impl Counts {
+    /// Tasks that came to their end, however.
+    pub fn over(&self) -> u32 {
+        self.done + self.failed + self.cancelled + self.panicked
+    }
+
+    /// Tasks that came to an end other than done.
+    pub fn not_done(&self) -> u32 {
+        self.failed + self.cancelled + self.panicked
+    }
+}
+
+/// One executor doing all the tasks once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunState {
+    plan: RunPlan,
+    status: RunStatus,
+    tasks: Vec<TaskState>,
+    lanes: Vec<Lane>,
+    counts: Counts,
+    bytes: u64,
+    in_progress: Steps,
+    finishes: Vec<At>,
+}
+
+impl RunState {
+    pub(super) fn new(plan: RunPlan, tasks: usize) -> RunState {
+        RunState {
+            plan,
+            status: RunStatus::Waiting,
+            tasks: vec![TaskState::PLANNED; tasks],
+            lanes: Vec::new(),
+            counts: Counts::default(),
+            bytes: 0,
+            in_progress: Steps::default(),
+            finishes: Vec::new(),
+        }
+    }
+
+    /// What was planned.
+    pub fn plan(&self) -> &RunPlan {
+        &self.plan
+    }
+
+    /// Where the run is.
+    pub fn status(&self) -> &RunStatus {
+        &self.status
+    }
+
+    /// When it was given its tasks.
+    pub fn started(&self) -> Option<At> {
+        match self.status {
+            RunStatus::Waiting => None,
+            RunStatus::Running { since } => Some(since),
+            RunStatus::Ended { from, .. } => Some(from),
+        }
+    }
+
+    /// The moment up to which there is something to draw: its end, or `now` while it goes on.
+    pub fn until(&self, now: At) -> Option<At> {
+        match self.status {
+            RunStatus::Waiting => None,
+            RunStatus::Running { .. } => Some(now),
+            RunStatus::Ended { to, .. } => Some(to),
+        }
+    }
+
+    /// Wall time so far, or in all once it is over; none before it starts.
+    pub fn elapsed(&self, now: At) -> Option<Duration> {
+        Some(self.until(now)?.since(self.started()?))
+    }
+
+    /// Wall time of a run that is over: from the moment the executor was given the tasks until the last
+    /// of them had ended.
+    pub fn wall(&self) -> Option<Duration> {
+        match self.status {
+            RunStatus::Ended { from, to, .. } => Some(to.since(from)),
+            _ => None,
+        }
+    }
+
+    /// Whether the run did all of its tasks: only then can its wall time be compared.
+    pub fn is_comparable(&self) -> bool {
+        matches!(self.status, RunStatus::Ended { end: RunEnd::Completed, .. })
+            && self.counts.done as usize == self.tasks.len()
+    }
+
+    /// The tasks in id order.
+    pub fn tasks(&self) -> &[TaskState] {
+        &self.tasks
+    }
+
+    /// The lanes in id order.
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// How many tasks are where.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Tasks that no worker has taken up yet.
+    pub fn waiting(&self) -> u32 {
+        let taken = self.counts.active + self.counts.over();
+        u32::try_from(self.tasks.len()).unwrap_or(u32::MAX).saturating_sub(taken)
+    }
+
+    /// Bytes of bodies so far: what every task has of its last attempt.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many tasks are in progress (taken up and not ended), over time.
+    pub fn in_progress(&self) -> &Steps {
+        &self.in_progress
+    }
+
+    /// When the `count`-th task was done; none when fewer are. No task at all is done at the start.
+    pub fn done_at(&self, count: usize) -> Option<At> {
+        match count.checked_sub(1) {
+            None => self.started(),
+            Some(last) => self.finishes.get(last).copied(),
+        }
+    }
+
+    /// The spans of one task, in order; the one that goes on ends `now`.
+    pub fn spans_of(&self, task: TaskId, now: At) -> Vec<Span> {
+        let found = self.tasks.get(task.index()).and_then(|state| Some((state.lane?, state.started?)));
+        let Some((lane, from)) = found else { return Vec::new() };
+        self.lanes.get(lane.index()).map_or_else(Vec::new, |lane| lane.story(task, from, now))
+    }
+
+    pub(super) fn start(&mut self, at: At) {
+        if self.status == RunStatus::Waiting {
+            self.status = RunStatus::Running { since: at };
+        }
+    }
+
+    pub(super) fn finish(&mut self, at: At, end: RunEnd) {
+        let RunStatus::Running { since } = self.status else { return };
+        for lane in &mut self.lanes {
+            lane.close(at);
+        }
+        self.status = RunStatus::Ended { from: since, to: at.max(since), end };
+    }
+
+    /// Takes one event of this run in; says whether it fitted.
+    pub(super) fn apply(&mut self, event: &Event) -> bool {
+        let at = event.at;
+        if let Fact::LaneOpened { lane, worker, .. } = &event.fact {
+            return self.lane_mut(*lane).map(|lane| lane.open_with(worker.clone(), at)).is_some();
+        }
+        let Some(task) = task_of(&event.fact) else { return false };
+        let Some(state) = self.tasks.get_mut(task.index()).filter(|state| !state.stage.is_over()) else {
+            return false;
+        };
+        match &event.fact {
+            Fact::TaskQueued { .. } => {
+                state.queued = Some(at);
+                if state.stage == Stage::Planned {
+                    state.stage = Stage::Queued;
+                }
+            }
+            Fact::TaskStarted { lane, .. } => return self.task_started(task, *lane, at),
+            Fact::PhaseEntered { phase, .. } => {
+                let Some(lane) = state.lane else { return false };
+                state.stage = Stage::Active(*phase);
+                if *phase == Phase::Receiving {
+                    state.first_byte = Some(at);
+                }
+                if let Some(lane) = self.lanes.get_mut(lane.index()) {
+                    lane.enter(task, *phase, at);
+                }
+            }
+            Fact::AttemptStarted { number, .. } => {
+                if *number > 1 {
+                    self.counts.retries += 1;
+                }
+                state.attempts = *number;
+                self.bytes = self.bytes.saturating_sub(state.bytes);
+                (state.bytes, state.length, state.first_byte) = (0, None, None);
+            }
+            Fact::AttemptFailed { error, .. } => state.story_mut().failures.push((at, (**error).clone())),
+            Fact::ResponseArrived { head, .. } => {
+                state.length = head.length;
+                if task.0 < HEADS_KEPT {
+                    state.story_mut().heads.push((at, (**head).clone()));
+                }
+            }
+            Fact::BytesArrived { bytes, .. } => {
+                let more = bytes.saturating_sub(state.bytes);
+                state.bytes += more;
+                self.bytes = self.bytes.saturating_add(more);
+            }
+            Fact::TaskFinished { end, .. } => {
+                self.bytes = self.bytes.saturating_sub(state.bytes).saturating_add(end.bytes);
+                state.bytes = end.bytes;
+                state.write_nanos = end.write_nanos;
+                state.check = end.check;
+                self.task_finished(task, &end.outcome, at);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The lane with that id, opened when the plan has room for it.
+    fn lane_mut(&mut self, lane: LaneId) -> Option<&mut Lane> {
+        if lane.0 >= self.plan.workers {
+            return None;
+        }
+        if lane.index() >= self.lanes.len() {
+            self.lanes.resize_with(lane.index() + 1, Lane::default);
+        }
+        self.lanes.get_mut(lane.index())
+    }
+
+    fn task_started(&mut self, task: TaskId, lane: LaneId, at: At) -> bool {
+        if self.tasks[task.index()].started.is_some() {
+            return false;
+        }
+        let Some(on) = self.lane_mut(lane) else { return false };
+        on.count_task();
+        let state = &mut self.tasks[task.index()];
+        state.lane = Some(lane);
+        state.started = Some(at);
+        state.stage = Stage::Active(Phase::Waiting);
+        self.counts.active += 1;
+        self.in_progress.add(at, 1);
+        true
+    }
+
+    fn task_finished(&mut self, task: TaskId, outcome: &Outcome, at: At) {
+        let state = &mut self.tasks[task.index()];
+        state.finished = Some(at);
+        let (stage, count) = match outcome {
+            Outcome::Done => (Stage::Done, &mut self.counts.done),
+            Outcome::Failed(error) => {
+                state.error = Some(error.kind);
+                state.story_mut().error = Some(error.message.clone());
+                (Stage::Failed, &mut self.counts.failed)
+            }
+            Outcome::Cancelled => (Stage::Cancelled, &mut self.counts.cancelled),
+            Outcome::Panicked { message } => {
+                state.story_mut().error = Some(message.clone());
+                (Stage::Panicked, &mut self.counts.panicked)
+            }
+        };
+        *count += 1;
+        state.stage = stage;
+        let (was_started, lane) = (state.started.is_some(), state.lane);
+        if was_started {
+            self.counts.active = self.counts.active.saturating_sub(1);
+            self.in_progress.add(at, -1);
+        }
+        if stage == Stage::Done {
+            let place = self.finishes.iter().rposition(|&other| other <= at).map_or(0, |i| i + 1);
+            self.finishes.insert(place, at);
+        }
+        let lane = lane.and_then(|lane| self.lanes.get_mut(lane.index()));
+        if let Some(lane) = lane.filter(|lane| lane.open().is_some_and(|open| open.task == task)) {
+            lane.close(at);
+        }
+    }
+}
+
+/// The task that a fact is about.
+fn task_of(fact: &Fact) -> Option<TaskId> {
+    match fact {
+        Fact::TaskQueued { task, .. }
+        | Fact::TaskStarted { task, .. }
+        | Fact::PhaseEntered { task, .. }
+        | Fact::AttemptStarted { task, .. }
+        | Fact::AttemptFailed { task, .. }
+        | Fact::ResponseArrived { task, .. }
+        | Fact::BytesArrived { task, .. }
+        | Fact::TaskFinished { task, .. } => Some(*task),
+        Fact::RaceStarted { .. }
+        | Fact::RunStarted { .. }
+        | Fact::LaneOpened { .. }
+        | Fact::RunFinished { .. }
+        | Fact::RaceFinished => None,
+    }
+}
+
+/// The plan, shared: the state and everything that shows it look names up there.
+pub type SharedPlan = Arc<crate::event::RacePlan>;
