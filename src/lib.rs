@@ -1,5 +1,6 @@
 //! threadrace: the same tasks under several execution models, drawn as they happen.
 
+pub mod chance;
 pub mod cli;
 pub mod clock;
 pub mod config;

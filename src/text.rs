@@ -1,1 +1,216 @@
-//! text
+//! Makes foreign text safe to show and to name files with.
+//!
+//! A server, a file or a command line may hold anything: terminal escapes, marks that turn the
+//! direction of writing around, names that climb out of their folder. Everything foreign passes
+//! through here before it is drawn, printed, logged, exported or made a file's name.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// The longest file name that [`file_name`] makes, in bytes. File systems allow 255, and `.part` and a
+/// number that makes the name unique must still fit.
+pub const MAX_NAME_BYTES: usize = 200;
+
+/// The text with everything that could drive a terminal, reorder a line or hide in it written out as
+/// `\n`, `\u{1b}`, `\u{202e}` and so on.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Whether a character acts on the text around it instead of being seen.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// How many columns of a terminal the text takes.
+pub fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// The text made safe and cut to at most `columns` columns; what is cut off is marked with `…`.
+pub fn fit(text: &str, columns: usize) -> String {
+    let text = shown(text);
+    if width(&text) <= columns {
+        return text.into_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 0;
+    for cluster in text.graphemes(true) {
+        used += width(cluster);
+        if used + 1 > columns {
+            break;
+        }
+        kept.push_str(cluster);
+    }
+    if columns > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+/// A name for a file, made from foreign text such as the last segment of a URL's path: one component
+/// of a path, visible, at most [`MAX_NAME_BYTES`] long, and never one that this program or a file
+/// system gives a meaning of its own.
+pub fn file_name(foreign: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(foreign).decode_utf8_lossy();
+    let mut name: String = decoded
+        .chars()
+        .map(|c| match c {
+            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
+            c if is_unsafe(c) => '_',
+            c => c,
+        })
+        .collect();
+    let kept = name.trim_end_matches(['.', ' ']).trim_start_matches(' ');
+    name = kept.to_owned();
+    if name.is_empty() {
+        return if decoded.is_empty() { "index".to_owned() } else { "_".to_owned() };
+    }
+    if name.starts_with(['.', '-']) {
+        name.replace_range(0..1, "_");
+    }
+    if name.to_lowercase().ends_with(".part") {
+        name.push('_');
+    }
+    shorten(&name, MAX_NAME_BYTES)
+}
+
+/// The name cut to `bytes`, with its extension kept when that is short.
+fn shorten(name: &str, bytes: usize) -> String {
+    if name.len() <= bytes {
+        return name.to_owned();
+    }
+    let (stem, extension) = split_extension(name);
+    let keep = (0..=bytes - extension.len()).rev().find(|&at| stem.is_char_boundary(at)).unwrap_or(0);
+    format!("{}{extension}", &stem[..keep])
+}
+
+/// The stem and the extension with its dot; no extension where it would be longer than 16 bytes.
+fn split_extension(name: &str) -> (&str, &str) {
+    match name.rfind('.') {
+        Some(dot) if dot > 0 && name.len() - dot <= 16 => name.split_at(dot),
+        _ => (name, ""),
+    }
+}
+
+/// Names made different from each other, also where the file system takes `A` and `a` for the same:
+/// the second `a.jpg` becomes `a-2.jpg`.
+pub fn unique_names(names: Vec<String>) -> Vec<String> {
+    let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
+    let wanted: HashSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let mut unique = Vec::with_capacity(names.len());
+    let mut next_number: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    for name in names {
+        let lower = name.to_lowercase();
+        if taken.insert(lower.clone()) {
+            unique.push(name);
+            continue;
+        }
+        let (stem, extension) = split_extension(&name);
+        let number = next_number.entry(lower).or_insert(2);
+        loop {
+            let candidate = format!("{stem}-{number}{extension}");
+            *number += 1;
+            let key = candidate.to_lowercase();
+            if !wanted.contains(&key) && taken.insert(key) {
+                unique.push(candidate);
+                break;
+            }
+        }
+    }
+    unique
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn escapes_and_bidi_are_written_out() {
+        assert_eq!(shown("plain — größe"), "plain — größe");
+        assert_eq!(shown("a\x1b[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(shown("exe\u{202e}gpj"), "exe\\u{202e}gpj");
+        assert_eq!(shown("two\nlines"), "two\\nlines");
+    }
+
+    #[test]
+    fn text_is_cut_by_columns_not_characters() {
+        assert_eq!(fit("日本語の名前", 7), "日本語…");
+        assert_eq!(fit("abc", 3), "abc");
+        assert_eq!(fit("abcd", 3), "ab…");
+        assert_eq!(fit("abcd", 0), "");
+    }
+
+    #[test]
+    fn hostile_names_become_harmless() {
+        let cases = [
+            ("../../etc/passwd", "_._.._etc_passwd"),
+            ("..%2f..%2fx", "_._.._x"),
+            ("..", "_"),
+            ("", "index"),
+            ("a%00b", "a_b"),
+            (".bashrc", "_bashrc"),
+            ("-rf", "_rf"),
+            ("x.part", "x.part_"),
+            ("x.PART", "x.PART_"),
+            ("a\u{202e}b", "a_b"),
+            ("con\u{7}", "con_"),
+            ("name. . ", "name"),
+        ];
+        for (foreign, safe) in cases {
+            assert_eq!(file_name(foreign), safe, "{foreign:?}");
+        }
+        let long = file_name(&format!("{}.jpeg", "ü".repeat(400)));
+        assert!(long.len() <= MAX_NAME_BYTES && long.ends_with("ü.jpeg"), "{long}");
+    }
+
+    #[test]
+    fn the_same_name_twice_is_told_apart() {
+        let names = ["a.jpg", "A.jpg", "a-2.jpg", "a.jpg", "b"].map(str::to_owned).to_vec();
+        assert_eq!(unique_names(names), ["a.jpg", "A-3.jpg", "a-2.jpg", "a-4.jpg", "b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_one_visible_component(foreign in ".{0,300}") {
+            let name = file_name(&foreign);
+            prop_assert!(!name.is_empty() && name.len() <= MAX_NAME_BYTES);
+            prop_assert!(!name.starts_with('.') && !name.to_lowercase().ends_with(".part"));
+            prop_assert!(!name.contains(['/', '\\', '\0']) && !name.contains(is_unsafe));
+            let components: Vec<_> = std::path::Path::new(&name).components().collect();
+            prop_assert!(matches!(components[..], [std::path::Component::Normal(_)]));
+        }
+
+        #[test]
+        fn unique_names_are_unique(names in prop::collection::vec("[aAbB]{1,2}(-[23])?(\\.j)?", 0..40)) {
+            let unique = unique_names(names.clone());
+            let distinct: HashSet<String> = unique.iter().map(|n| n.to_lowercase()).collect();
+            prop_assert_eq!(distinct.len(), names.len());
+        }
+
+        #[test]
+        fn fitted_text_fits(text in ".{0,80}", columns in 0_usize..40) {
+            prop_assert!(width(&fit(&text, columns)) <= columns);
+        }
+    }
+}

@@ -1,1 +1,207 @@
-//! executor
+//! Who runs the tasks, and when. Every executor drives the same task body ([`crate::workload`]) on
+//! workers of its own kind; each worker has a lane, a session and a runtime of its own.
+
+mod event_loop;
+mod pool;
+mod sequential;
+mod threads;
+
+use std::any::Any;
+use std::io;
+use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{
+    Check, ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, RunId, TaskEnd, TaskError, TaskId, Worker,
+};
+use crate::workload::{Emitter, Progress, Session, TaskContext, Workload};
+
+/// One run, as an executor is given it.
+#[derive(Clone)]
+pub struct Job {
+    /// Who runs the tasks.
+    pub executor: ExecutorKind,
+    /// Which run it is.
+    pub run: RunId,
+    /// How many tasks there are; each has work under its number in the workload.
+    pub tasks: usize,
+    /// How many of them may be in progress at once ([`ExecutorKind::parallelism`]).
+    pub workers: NonZeroUsize,
+    /// How many threads drive the event loop of async.
+    pub async_threads: NonZeroUsize,
+    /// The work.
+    pub workload: Arc<dyn Workload>,
+    /// Where events go.
+    pub emitter: Emitter,
+    /// Where bytes are counted.
+    pub progress: Progress,
+    /// Cancels the run: tasks in progress are dropped, and no new one is taken up.
+    pub cancel: CancellationToken,
+}
+
+impl Job {
+    /// Does all tasks and returns when each has come to its end. Everything else is said in events,
+    /// from `RunStarted` to `RunFinished`.
+    pub fn execute(&self) {
+        self.emitter.emit(Fact::RunStarted { run: self.run });
+        let ended = match self.executor {
+            ExecutorKind::Sequential => sequential::execute(self),
+            ExecutorKind::Threads => threads::execute(self),
+            ExecutorKind::Pool => pool::execute(self),
+            ExecutorKind::Async => event_loop::execute(self),
+        };
+        let end = match ended {
+            Ok(()) if self.cancel.is_cancelled() => RunEnd::Cancelled,
+            Ok(()) => RunEnd::Completed,
+            Err(error) => RunEnd::Failed { message: error.to_string() },
+        };
+        self.emitter.emit(Fact::RunFinished { run: self.run, end });
+    }
+
+    fn task_ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (0..self.tasks).map(TaskId::of)
+    }
+
+    fn queued(&self, task: TaskId) {
+        self.emitter.emit(Fact::TaskQueued { run: self.run, task });
+    }
+
+    /// Says that a lane of this thread is open.
+    fn thread_lane(&self, lane: LaneId) {
+        let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        let worker = Worker::Thread { name, thread_id: thread_id() };
+        self.emitter.emit(Fact::LaneOpened { run: self.run, lane, worker });
+    }
+
+    fn task_ended(&self, task: TaskId, end: TaskEnd) {
+        self.emitter.emit(Fact::TaskFinished { run: self.run, task, end: Box::new(end) });
+    }
+
+    /// Ends a task that no worker took up.
+    fn task_ended_unstarted(&self, task: TaskId, outcome: Outcome) {
+        self.task_ended(task, TaskEnd { outcome, bytes: 0, write_nanos: 0, check: Check::Nothing });
+    }
+
+    /// Does one task on a lane: the same body, whoever drives it. The outcome is said in events; a
+    /// panic costs this task, and the session in which it happened.
+    async fn drive(&self, equipment: &mut Equipment, lane: LaneId, task: TaskId) {
+        if self.cancel.is_cancelled() {
+            self.task_ended_unstarted(task, Outcome::Cancelled);
+            return;
+        }
+        let context = TaskContext::new(self.emitter.clone(), self.progress.clone(), self.run, task, lane);
+        context.emit(|run, task| Fact::TaskStarted { run, task, lane });
+        let mut check = Check::Nothing;
+        let mut bytes = None;
+        let outcome = match equipment.session(self) {
+            Err(error) => Outcome::Failed(error),
+            Ok(session) => {
+                let body = async { AssertUnwindSafe(session.perform(&context)).catch_unwind().await };
+                let done = tokio::select! {
+                    biased;
+                    done = body => Some(done),
+                    () = self.cancel.cancelled() => None,
+                };
+                match done {
+                    None => Outcome::Cancelled,
+                    Some(Ok(Ok(result))) => {
+                        (check, bytes) = (result.check, Some(result.bytes));
+                        Outcome::Done
+                    }
+                    Some(Ok(Err(error))) => Outcome::Failed(error),
+                    Some(Err(panic)) => {
+                        *equipment = Equipment::None;
+                        Outcome::Panicked { message: panic_message(panic.as_ref()).to_owned() }
+                    }
+                }
+            }
+        };
+        let bytes = bytes.unwrap_or_else(|| context.bytes());
+        let disk_full = matches!(&outcome, Outcome::Failed(error) if error.kind == ErrorKind::DiskFull);
+        self.task_ended(task, TaskEnd { outcome, bytes, write_nanos: context.write_nanos(), check });
+        if disk_full {
+            self.cancel.cancel();
+        }
+    }
+}
+
+/// What a worker does its tasks with: made when the first one comes, and made anew after a panic.
+#[derive(Default)]
+enum Equipment {
+    #[default]
+    None,
+    Session(Box<dyn Session>),
+}
+
+impl Equipment {
+    fn session(&mut self, job: &Job) -> Result<&mut dyn Session, TaskError> {
+        if let Equipment::None = self {
+            *self = Equipment::Session(job.workload.open()?);
+        }
+        match self {
+            Equipment::Session(session) => Ok(session.as_mut()),
+            Equipment::None => Err(TaskError::new(ErrorKind::Worker, "the worker has no session")),
+        }
+    }
+}
+
+/// A worker that is a thread: it drives the shared task body on a runtime of its own, so that its lane
+/// shows what this very thread does.
+struct ThreadWorker {
+    lane: LaneId,
+    runtime: Option<Runtime>,
+    equipment: Equipment,
+}
+
+impl ThreadWorker {
+    /// Opens the lane of the calling thread.
+    fn open(job: &Job, lane: LaneId) -> io::Result<ThreadWorker> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        job.thread_lane(lane);
+        Ok(ThreadWorker { lane, runtime: Some(runtime), equipment: Equipment::None })
+    }
+
+    fn perform(&mut self, job: &Job, task: TaskId) {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(job.drive(&mut self.equipment, self.lane, task));
+        }
+    }
+}
+
+impl Drop for ThreadWorker {
+    fn drop(&mut self) {
+        self.equipment = Equipment::None;
+        // Waiting for a name look-up that still runs on a hidden thread could take minutes.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The error of a task for which no worker could be had.
+fn no_worker(error: &io::Error) -> Outcome {
+    let words =
+        format!("no thread could be had: {error}; use fewer workers, or raise `ulimit -u` and `ulimit -n`");
+    Outcome::Failed(TaskError::new(ErrorKind::Worker, words))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
+}
+
+/// The operating system's id of the calling thread, where it tells one.
+fn thread_id() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return u64::try_from(rustix::thread::gettid().as_raw_nonzero().get()).ok();
+    #[cfg(not(target_os = "linux"))]
+    None
+}

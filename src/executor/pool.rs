@@ -1,0 +1,60 @@
+//! The executor `pool`: N threads share one queue.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use threadpool::ThreadPool;
+
+use crate::event::{LaneId, TaskId};
+
+use super::{Job, ThreadWorker, no_worker};
+
+thread_local! {
+    /// The lane of this pool thread. The crate `threadpool` names all its threads alike and gives no
+    /// index; the first job on a thread takes the next lane.
+    static LANE: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// The pool's workers by lane. Each is used by its own thread alone, so no lock is ever waited for; they
+/// stand here rather than in the threads so that they outlive no run.
+struct Workers {
+    opened: AtomicUsize,
+    by_lane: Vec<Mutex<Option<ThreadWorker>>>,
+}
+
+pub(super) fn execute(job: &Job) -> io::Result<()> {
+    let size = job.workers.get();
+    let pool = ThreadPool::with_name("pool".to_owned(), size);
+    let workers = Arc::new(Workers {
+        opened: AtomicUsize::new(0),
+        by_lane: (0..size).map(|_| Mutex::new(None)).collect(),
+    });
+    for task in job.task_ids() {
+        job.queued(task);
+        let (job, workers) = (job.clone(), workers.clone());
+        pool.execute(move || work(&job, &workers, task));
+    }
+    pool.join();
+    Ok(())
+}
+
+fn work(job: &Job, workers: &Workers, task: TaskId) {
+    let lane = LANE.get().unwrap_or_else(|| workers.opened.fetch_add(1, Ordering::Relaxed));
+    LANE.set(Some(lane));
+    let Some(slot) = workers.by_lane.get(lane) else {
+        let error = io::Error::other("the pool has more threads than it was given");
+        return job.task_ended_unstarted(task, no_worker(&error));
+    };
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if slot.is_none() {
+        match ThreadWorker::open(job, LaneId::of(lane)) {
+            Ok(worker) => *slot = Some(worker),
+            Err(error) => return job.task_ended_unstarted(task, no_worker(&error)),
+        }
+    }
+    if let Some(worker) = slot.as_mut() {
+        worker.perform(job, task);
+    }
+}

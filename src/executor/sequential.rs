@@ -1,0 +1,16 @@
+//! The executor `sequential`: the calling worker does one task after another.
+
+use std::io;
+
+use crate::event::LaneId;
+
+use super::{Job, ThreadWorker};
+
+pub(super) fn execute(job: &Job) -> io::Result<()> {
+    job.task_ids().for_each(|task| job.queued(task));
+    let mut worker = ThreadWorker::open(job, LaneId(0))?;
+    for task in job.task_ids() {
+        worker.perform(job, task);
+    }
+    Ok(())
+}

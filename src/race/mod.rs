@@ -1,0 +1,185 @@
+//! The conductor: prepares a race, runs its executors one after the other or all at once, collects what
+//! their workers say, and hands it on in batches.
+//!
+//! A race lives on threads of its own. Whoever watches it holds a [`Race`]: notices come out of it, and
+//! its token cancels it. The workers never wait for the watcher, nor for the collector, which looks in
+//! about 20 times a second and sleeps in between.
+
+mod collect;
+mod prepare;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::{io, panic, thread};
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+use crate::event::{Event, Fact, Order};
+use crate::executor::Job;
+use crate::origin::OriginError;
+use crate::workload::{OutputError, TlsError};
+
+pub use prepare::Libraries;
+
+/// What a race tells whoever watches it.
+#[derive(Debug)]
+pub enum Notice {
+    /// It gets ready; the clock has not started.
+    Preparing(Preparing),
+    /// It happened, in about the order of time; never empty.
+    Events(Vec<Event>),
+    /// It could not start. Nothing else follows.
+    Refused(RaceError),
+    /// The race is over, and its output folder is tidy. Nothing else follows.
+    Over {
+        /// What went wrong with the output folder's manifest, if anything.
+        tidied: Result<(), RaceError>,
+    },
+}
+
+/// What is being got ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preparing {
+    /// The origin's bodies.
+    Bodies {
+        /// How many are made.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// The addresses of the servers.
+    Lookups,
+    /// The output folder.
+    Output,
+}
+
+/// Why a race can't be run.
+#[derive(Debug, Error)]
+pub enum RaceError {
+    /// The output folder is no good.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The origin can't serve.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// There is no TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A URL that was checked before is none.
+    #[error("{url} is not a URL: {reason}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system gave no thread to run the race on.
+    #[error("no thread could be had for the race: {0}")]
+    Thread(io::Error),
+    /// It was cancelled before it started.
+    #[error("cancelled before it started")]
+    Cancelled,
+    /// A fault of this program.
+    #[error("threadrace failed inside: {0}; please report it")]
+    Internal(String),
+}
+
+/// A race under way, on threads of its own. Dropping it cancels it.
+#[derive(Debug)]
+pub struct Race {
+    notices: Receiver<Notice>,
+    cancel: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Race {
+    /// Starts a race. `libraries` keeps the origin's bodies from one race to the next.
+    ///
+    /// # Errors
+    /// When there is no thread for it. Everything else is told in notices.
+    pub fn start(settings: Settings, libraries: &Libraries) -> Result<Race, RaceError> {
+        let (sender, notices) = mpsc::channel();
+        let cancel = CancellationToken::new();
+        let (token, libraries) = (cancel.clone(), libraries.clone());
+        let body = move || {
+            let conducted = panic::catch_unwind(AssertUnwindSafe(|| {
+                conduct(&settings, &libraries, &token, &sender)
+            }));
+            let last = match conducted {
+                Ok(Ok(tidied)) => Notice::Over { tidied },
+                Ok(Err(error)) => Notice::Refused(error),
+                Err(_) => Notice::Refused(RaceError::Internal("the conductor panicked".to_owned())),
+            };
+            let _ = sender.send(last);
+        };
+        let thread = thread::Builder::new().name("conductor".to_owned()).spawn(body);
+        Ok(Race { notices, cancel, thread: Some(thread.map_err(RaceError::Thread)?) })
+    }
+
+    /// What the race tells, in order.
+    pub fn notices(&self) -> &Receiver<Notice> {
+        &self.notices
+    }
+
+    /// Cancels the race: its tasks are dropped within a second, and the notices come to their end.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Drop for Race {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs one race from its preparation to its end.
+fn conduct(
+    settings: &Settings,
+    libraries: &Libraries,
+    cancel: &CancellationToken,
+    notices: &Sender<Notice>,
+) -> Result<Result<(), RaceError>, RaceError> {
+    let tell = |preparing| {
+        let _ = notices.send(Notice::Preparing(preparing));
+    };
+    let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
+    let (events, arriving) = mpsc::channel();
+    let jobs = prepared.jobs(cancel, events);
+    let progress: Vec<_> = jobs.iter().map(|job| job.progress.clone()).collect();
+    let clock = prepared.clock.clone();
+    let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
+    let _ = notices.send(Notice::Events(vec![started]));
+    let run_all = || run_in_order(&jobs, prepared.plan.order);
+    let ran = collect::while_running(run_all, &arriving, &progress, &clock, notices);
+    let _ = notices.send(Notice::Events(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]));
+    ran?;
+    Ok(prepared.tidy())
+}
+
+/// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and
+/// of `async`.
+fn run_in_order(jobs: &[Job], order: Order) -> Result<(), RaceError> {
+    thread::scope(|scope| {
+        let mut running = Vec::new();
+        for job in jobs {
+            let thread = thread::Builder::new().name(job.executor.name().to_owned());
+            let thread = thread.spawn_scoped(scope, || job.execute()).map_err(RaceError::Thread)?;
+            match order {
+                Order::OneByOne => join(thread)?,
+                Order::Together => running.push(thread),
+            }
+        }
+        running.into_iter().try_for_each(join)
+    })
+}
+
+fn join(thread: thread::ScopedJoinHandle<'_, ()>) -> Result<(), RaceError> {
+    thread.join().map_err(|_| RaceError::Internal("an executor panicked".to_owned()))
+}

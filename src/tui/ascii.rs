@@ -1,0 +1,56 @@
+//! ASCII for terminals that can show nothing else: every view is painted once, in Unicode, and each
+//! character that such a terminal lacks is replaced in the finished frame.
+
+use ratatui::buffer::Buffer;
+
+/// The character of ASCII that stands for a character of the dashboard; `?` for all that is foreign.
+pub fn ascii(c: char) -> char {
+    match c {
+        ' '..='~' => c,
+        '█' => '#',
+        '▉' | '▊' | '▋' | '▌' => '=',
+        '▍' | '▎' | '▏' => '-',
+        '░' => '.',
+        '▒' => 'c',
+        '▓' => 'w',
+        '■' => '%',
+        '╳' => 'x',
+        '╱' => '/',
+        '·' => ',',
+        '▁' => '_',
+        '▂' => '.',
+        '▃' => ':',
+        '▄' => '-',
+        '▅' => '+',
+        '▆' => '*',
+        '▇' => '@',
+        '│' | '┃' | '┊' => '|',
+        '─' | '━' | '┄' | '╌' | '–' | '—' => '-',
+        '┼' | '┴' | '┬' | '├' | '┤' | '╭' | '╮' | '╰' | '╯' => '+',
+        '×' => 'x',
+        '÷' => '/',
+        '±' => '+',
+        '…' => '.',
+        '▸' | '→' | '›' => '>',
+        '◂' | '←' | '‹' => '<',
+        '↑' | '▴' => '^',
+        '↓' | '▾' => 'v',
+        '◆' => '*',
+        '●' => 'o',
+        '✓' => 'y',
+        '✗' => 'n',
+        '’' => '\'',
+        '“' | '”' => '"',
+        _ => '?',
+    }
+}
+
+/// Makes a frame ASCII.
+pub fn make_ascii(frame: &mut Buffer) {
+    for cell in &mut frame.content {
+        if !cell.symbol().is_ascii() {
+            let replaced = cell.symbol().chars().next().map_or(' ', ascii);
+            cell.set_char(replaced);
+        }
+    }
+}

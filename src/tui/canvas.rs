@@ -1,0 +1,143 @@
+//! Painting into a buffer: clipped, safe against foreign text, and without building anything in between.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::text;
+
+/// A part of a buffer to paint on. Whatever falls outside is not painted.
+pub struct Canvas<'a> {
+    buffer: &'a mut Buffer,
+    area: Rect,
+}
+
+impl<'a> Canvas<'a> {
+    /// The part `area` of `buffer`.
+    pub fn new(buffer: &'a mut Buffer, area: Rect) -> Canvas<'a> {
+        let area = area.intersection(buffer.area);
+        Canvas { buffer, area }
+    }
+
+    /// A part of this part, in the buffer's coordinates.
+    pub fn part(&mut self, area: Rect) -> Canvas<'_> {
+        Canvas { area: area.intersection(self.area), buffer: self.buffer }
+    }
+
+    /// Where this part is.
+    pub fn area(&self) -> Rect {
+        self.area
+    }
+
+    /// Paints one character; wide ones are none of this function's business.
+    pub fn glyph(&mut self, x: u16, y: u16, glyph: char, style: Style) {
+        if self.area.contains((x, y).into())
+            && let Some(cell) = self.buffer.cell_mut((x, y))
+        {
+            cell.set_char(glyph).set_style(style);
+        }
+    }
+
+    /// Changes the style of a rectangle and leaves its text.
+    pub fn style(&mut self, area: Rect, style: Style) {
+        self.buffer.set_style(area.intersection(self.area), style);
+    }
+
+    /// Empties a rectangle.
+    pub fn clear(&mut self, area: Rect, style: Style) {
+        let area = area.intersection(self.area);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                if let Some(cell) = self.buffer.cell_mut((x, y)) {
+                    cell.reset();
+                    cell.set_style(style);
+                }
+            }
+        }
+    }
+
+    /// Writes text from `x` on, cut to `columns`, and returns the column after it.
+    pub fn text(&mut self, x: u16, y: u16, columns: u16, words: &str, style: Style) -> u16 {
+        if y < self.area.top() || y >= self.area.bottom() || x < self.area.left() || x >= self.area.right() {
+            return x;
+        }
+        let columns = columns.min(self.area.right() - x);
+        let words = text::fit(words, usize::from(columns));
+        self.buffer.set_stringn(x, y, words, usize::from(columns), style).0
+    }
+
+    /// Writes text that ends before column `right`.
+    pub fn text_right(&mut self, right: u16, y: u16, columns: u16, words: &str, style: Style) {
+        let words = text::fit(words, usize::from(columns));
+        let width = u16::try_from(text::width(&words)).unwrap_or(u16::MAX);
+        if let Some(x) = right.checked_sub(width) {
+            self.text(x, y, width, &words, style);
+        }
+    }
+
+    /// A horizontal line with a title in it.
+    pub fn rule(&mut self, y: u16, title: &str, line: char, rule: Style, words: Style) {
+        let area = self.area;
+        for x in area.left()..area.right() {
+            self.glyph(x, y, line, rule);
+        }
+        if !title.is_empty() {
+            let title = format!(" {title} ");
+            self.text(area.left() + 1, y, area.width.saturating_sub(2), &title, words);
+        }
+    }
+}
+
+/// Cuts `rows` from the top of a rectangle: the part cut off, and the rest.
+pub fn cut_top(area: Rect, rows: u16) -> (Rect, Rect) {
+    let rows = rows.min(area.height);
+    (Rect { height: rows, ..area }, Rect { y: area.y + rows, height: area.height - rows, ..area })
+}
+
+/// Cuts `rows` from the bottom of a rectangle: the rest, and the part cut off.
+pub fn cut_bottom(area: Rect, rows: u16) -> (Rect, Rect) {
+    let (rest, cut) = cut_top(area, area.height.saturating_sub(rows));
+    (rest, cut)
+}
+
+/// Cuts `columns` from the left of a rectangle: the part cut off, and the rest.
+pub fn cut_left(area: Rect, columns: u16) -> (Rect, Rect) {
+    let columns = columns.min(area.width);
+    (Rect { width: columns, ..area }, Rect { x: area.x + columns, width: area.width - columns, ..area })
+}
+
+/// Text broken into lines of at most `columns` columns, at spaces where there are any.
+pub fn wrap(words: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 1 + text::width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_painted_outside() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 2));
+        let mut canvas = Canvas::new(&mut buffer, Rect::new(1, 0, 3, 1));
+        canvas.text(1, 0, 99, "abcdef", Style::new());
+        canvas.text(0, 1, 99, "below", Style::new());
+        canvas.glyph(5, 0, 'x', Style::new());
+        assert_eq!(buffer, Buffer::with_lines([" ab…  ", "      "]));
+    }
+
+    #[test]
+    fn text_wraps_at_spaces() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), Vec::<String>::new());
+    }
+}

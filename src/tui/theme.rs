@@ -1,0 +1,380 @@
+//! Colours and glyphs: the one place that knows how things look.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::config::ThemeName;
+use crate::event::{ExecutorKind, Phase};
+use crate::model::Stage;
+
+/// How many colours the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// 24 bits.
+    True,
+    /// The 256 of xterm.
+    Indexed,
+    /// The 16 of old.
+    Basic,
+}
+
+/// How everything looks.
+#[derive(Debug, Clone)]
+pub struct Theme {
+    /// Its name.
+    pub name: ThemeName,
+    /// The ground of everything.
+    pub base: Style,
+    /// Text that matters less.
+    pub dim: Style,
+    /// Text that matters most.
+    pub strong: Style,
+    /// The title and the view that is open.
+    pub accent: Style,
+    /// Lines that separate.
+    pub rule: Style,
+    /// The row that is selected.
+    pub selected: Style,
+    /// What went well.
+    pub good: Style,
+    /// What went wrong.
+    pub bad: Style,
+    /// What wants attention.
+    pub warn: Style,
+    /// The empty part of a bar.
+    pub track: Style,
+    /// The cursor of the timeline.
+    pub cursor: Style,
+    phases: [Color; Phase::ALL.len()],
+    ground: Color,
+    runs: [Color; 4],
+    coloured: bool,
+}
+
+const fn rgb(hex: u32) -> Color {
+    Color::Rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}
+
+/// The colours that a theme is made from.
+struct Palette {
+    ground: Color,
+    lane: Color,
+    text: Color,
+    dim: Color,
+    strong: Color,
+    rule: Color,
+    track: Color,
+    selected: Color,
+    accent: Color,
+    on_accent: Color,
+    good: Color,
+    bad: Color,
+    warn: Color,
+    /// By [`Phase::index`]. The hues are those of Okabe and Ito ("Color Universal Design", 2008), which
+    /// people with any of the common colour blindnesses can tell apart; glyphs tell them apart as well.
+    phases: [Color; Phase::ALL.len()],
+    runs: [Color; 4],
+}
+
+const DARK: Palette = Palette {
+    ground: rgb(0x12161c),
+    lane: rgb(0x1b222b),
+    text: rgb(0xc9d3de),
+    dim: rgb(0x8492a3),
+    strong: rgb(0xf4f7fa),
+    rule: rgb(0x36424f),
+    track: rgb(0x2a333f),
+    selected: rgb(0x223246),
+    accent: rgb(0x56b4e9),
+    on_accent: rgb(0x0b1117),
+    good: rgb(0x2fc493),
+    bad: rgb(0xff7a4d),
+    warn: rgb(0xf0c541),
+    phases: [
+        rgb(0x566473),
+        rgb(0xe69f00),
+        rgb(0x4a90bd),
+        rgb(0x1fbf8f),
+        rgb(0xf0e442),
+        rgb(0x4f7dff),
+        rgb(0xcc79a7),
+        rgb(0x8a94a6),
+        rgb(0xe0602a),
+    ],
+    runs: [rgb(0x9aa7b5), rgb(0xcc79a7), rgb(0x56b4e9), rgb(0xe69f00)],
+};
+
+const LIGHT: Palette = Palette {
+    ground: rgb(0xfbfaf7),
+    lane: rgb(0xeceae4),
+    text: rgb(0x2b3440),
+    dim: rgb(0x626d7a),
+    strong: rgb(0x0d1319),
+    rule: rgb(0xc9c7bf),
+    track: rgb(0xdddad2),
+    selected: rgb(0xdbe8f3),
+    accent: rgb(0x0067a3),
+    on_accent: rgb(0xffffff),
+    good: rgb(0x00785a),
+    bad: rgb(0xb84300),
+    warn: rgb(0x8a6100),
+    phases: [
+        rgb(0x9aa3ad),
+        rgb(0xc27f00),
+        rgb(0x5b9fcd),
+        rgb(0x00936b),
+        rgb(0xa89b00),
+        rgb(0x2f55d4),
+        rgb(0xa8528a),
+        rgb(0x77818d),
+        rgb(0xc64a12),
+    ],
+    runs: [rgb(0x5c6773), rgb(0xa8528a), rgb(0x0072b2), rgb(0xb87400)],
+};
+
+const HIGH_CONTRAST: Palette = Palette {
+    ground: rgb(0x000000),
+    lane: rgb(0x000000),
+    text: rgb(0xffffff),
+    dim: rgb(0xd0d0d0),
+    strong: rgb(0xffffff),
+    rule: rgb(0xa0a0a0),
+    track: rgb(0x4a4a4a),
+    selected: rgb(0x00308a),
+    accent: rgb(0xffe600),
+    on_accent: rgb(0x000000),
+    good: rgb(0x3dff9e),
+    bad: rgb(0xff8a5c),
+    warn: rgb(0xffe600),
+    phases: [
+        rgb(0x909090),
+        rgb(0xffb000),
+        rgb(0x5cc8ff),
+        rgb(0x3dff9e),
+        rgb(0xffff66),
+        rgb(0x8fa8ff),
+        rgb(0xff9ee0),
+        rgb(0xc0c0c0),
+        rgb(0xff7a3d),
+    ],
+    runs: [rgb(0xffffff), rgb(0xff9ee0), rgb(0x5cc8ff), rgb(0xffb000)],
+};
+
+impl Theme {
+    /// The theme of that name, in colours that the terminal can show.
+    pub fn new(name: ThemeName, depth: Depth) -> Theme {
+        match name {
+            ThemeName::Dark => Theme::coloured(name, &DARK, depth),
+            ThemeName::Light => Theme::coloured(name, &LIGHT, depth),
+            ThemeName::HighContrast => Theme::coloured(name, &HIGH_CONTRAST, depth),
+            ThemeName::Monochrome => Theme::monochrome(),
+        }
+    }
+
+    fn coloured(name: ThemeName, palette: &Palette, depth: Depth) -> Theme {
+        let to = |color| depth.nearest(color);
+        let base = Style::new().fg(to(palette.text)).bg(to(palette.ground));
+        let on_ground = |color| Style::new().fg(to(color)).bg(to(palette.ground));
+        Theme {
+            name,
+            base,
+            dim: on_ground(palette.dim),
+            strong: on_ground(palette.strong).add_modifier(Modifier::BOLD),
+            accent: Style::new()
+                .fg(to(palette.on_accent))
+                .bg(to(palette.accent))
+                .add_modifier(Modifier::BOLD),
+            rule: on_ground(palette.rule),
+            selected: Style::new().bg(to(palette.selected)),
+            good: on_ground(palette.good),
+            bad: on_ground(palette.bad),
+            warn: on_ground(palette.warn),
+            track: Style::new().fg(to(palette.track)).bg(to(palette.ground)),
+            cursor: Style::new().fg(to(palette.on_accent)).bg(to(palette.warn)),
+            phases: palette.phases.map(to),
+            ground: to(palette.lane),
+            runs: palette.runs.map(to),
+            coloured: true,
+        }
+    }
+
+    fn monochrome() -> Theme {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        Theme {
+            name: ThemeName::Monochrome,
+            base: plain,
+            dim: plain.add_modifier(Modifier::DIM),
+            strong: bold,
+            accent: bold.add_modifier(Modifier::REVERSED),
+            rule: plain.add_modifier(Modifier::DIM),
+            selected: plain.add_modifier(Modifier::UNDERLINED),
+            good: bold,
+            bad: bold.add_modifier(Modifier::UNDERLINED),
+            warn: bold,
+            track: plain.add_modifier(Modifier::DIM),
+            cursor: plain.add_modifier(Modifier::REVERSED),
+            phases: [Color::Reset; Phase::ALL.len()],
+            ground: Color::Reset,
+            runs: [Color::Reset; 4],
+            coloured: false,
+        }
+    }
+
+    /// How a phase looks on a lane.
+    pub fn phase(&self, phase: Phase) -> Style {
+        if !self.coloured {
+            return match phase {
+                Phase::Receiving | Phase::Computing => Style::new().add_modifier(Modifier::BOLD),
+                _ => Style::new(),
+            };
+        }
+        Style::new().fg(self.phases[phase.index()]).bg(self.ground)
+    }
+
+    /// How an idle stretch of a lane looks.
+    pub fn idle(&self) -> Style {
+        if self.coloured { self.track.bg(self.ground) } else { self.track }
+    }
+
+    /// The text on a lane, such as a task's number.
+    pub fn label_on_lane(&self, phase: Phase) -> Style {
+        if !self.coloured {
+            return Style::new().add_modifier(Modifier::REVERSED);
+        }
+        let solid = matches!(phase, Phase::Receiving | Phase::Computing | Phase::Writing);
+        if solid {
+            let text = self.accent.fg.unwrap_or(Color::Black);
+            return Style::new().fg(text).bg(self.phases[phase.index()]).add_modifier(Modifier::BOLD);
+        }
+        self.strong.bg(self.ground)
+    }
+
+    /// The colour that stands for an executor.
+    pub fn run(&self, kind: ExecutorKind) -> Style {
+        let index = ExecutorKind::ALL.iter().position(|&other| other == kind).unwrap_or(0);
+        if self.coloured { self.base.fg(self.runs[index % self.runs.len()]) } else { self.base }
+    }
+
+    /// How a task's stage is written.
+    pub fn stage(&self, stage: Stage) -> Style {
+        match stage {
+            Stage::Planned | Stage::Queued => self.dim,
+            Stage::Active(phase) if self.coloured => self.base.fg(self.phases[phase.index()]),
+            Stage::Active(_) => self.base,
+            Stage::Done => self.good,
+            Stage::Failed | Stage::Panicked => self.bad,
+            Stage::Cancelled => self.warn,
+        }
+    }
+
+    /// The character of a phase on a lane; each is different, in ASCII too.
+    pub fn phase_glyph(&self, phase: Phase) -> char {
+        match phase {
+            Phase::Queued => '·',
+            Phase::Connecting => '▒',
+            Phase::Waiting => '░',
+            Phase::Receiving => '█',
+            Phase::Writing => '▓',
+            Phase::Computing => '■',
+            Phase::Locked => '╳',
+            Phase::Sleeping => '~',
+            Phase::BackingOff => '╱',
+        }
+    }
+}
+
+/// A character whose height says how much of one there is.
+pub fn level_glyph(share: f64) -> char {
+    const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    BLOCKS[((share.clamp(0.0, 1.0) * 8.0).ceil() as usize).min(8)]
+}
+
+impl Depth {
+    /// The nearest colour that can be shown.
+    fn nearest(self, color: Color) -> Color {
+        let Color::Rgb(r, g, b) = color else { return color };
+        match self {
+            Depth::True => color,
+            Depth::Indexed => Color::Indexed(nearest_of(16..=255, [r, g, b])),
+            Depth::Basic => Color::Indexed(nearest_of(0..=15, [r, g, b])),
+        }
+    }
+}
+
+/// The index of the xterm colour with the least squared distance.
+fn nearest_of(indices: std::ops::RangeInclusive<u8>, [r, g, b]: [u8; 3]) -> u8 {
+    let distance = |index: &u8| {
+        let [x, y, z] = xterm(*index);
+        let square = |a: u8, b: u8| (i32::from(a) - i32::from(b)).pow(2);
+        square(r, x) + square(g, y) + square(b, z)
+    };
+    indices.min_by_key(distance).unwrap_or(7)
+}
+
+/// xterm's default palette: 16 named colours, a cube of 6×6×6, 24 greys.
+fn xterm(index: u8) -> [u8; 3] {
+    const NAMED: [u32; 16] = [
+        0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5, 0x7f7f7f, 0xff0000,
+        0x00ff00, 0xffff00, 0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff,
+    ];
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    match index {
+        0..=15 => {
+            let named = NAMED[usize::from(index)];
+            [(named >> 16) as u8, (named >> 8) as u8, named as u8]
+        }
+        16..=231 => {
+            let cube = usize::from(index) - 16;
+            [STEPS[cube / 36], STEPS[cube / 6 % 6], STEPS[cube % 6]]
+        }
+        232..=255 => [8 + 10 * (index - 232); 3],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn phases_differ_by_glyph_alone() {
+        let theme = Theme::new(ThemeName::Monochrome, Depth::True);
+        let drawn = Phase::ALL.map(|phase| theme.phase_glyph(phase));
+        assert_eq!(HashSet::from(drawn).len(), Phase::ALL.len());
+        assert_eq!(HashSet::from(drawn.map(crate::tui::ascii::ascii)).len(), Phase::ALL.len());
+    }
+
+    #[test]
+    fn colours_fall_back_to_the_nearest() {
+        assert_eq!(Depth::Indexed.nearest(rgb(0xffffff)), Color::Indexed(231));
+        assert_eq!(Depth::Indexed.nearest(rgb(0x080808)), Color::Indexed(232));
+        assert_eq!(Depth::Basic.nearest(rgb(0xfa0505)), Color::Indexed(9));
+        assert_eq!(Depth::True.nearest(rgb(0x123456)), rgb(0x123456));
+    }
+
+    /// Contrast of WCAG 2.2, section "contrast ratio".
+    fn contrast(a: Color, b: Color) -> f64 {
+        let luminance = |color| {
+            let Color::Rgb(r, g, b) = color else { return 0.0 };
+            let linear = |c: u8| {
+                let c = f64::from(c) / 255.0;
+                if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_is_readable_in_every_theme() {
+        for palette in [DARK, LIGHT, HIGH_CONTRAST] {
+            for color in [palette.text, palette.dim, palette.strong, palette.good, palette.bad, palette.warn] {
+                let ratio = contrast(color, palette.ground);
+                assert!(ratio >= 4.5, "{color:?} on {:?}: {ratio:.2}", palette.ground);
+            }
+            assert!(contrast(palette.on_accent, palette.accent) >= 4.5);
+        }
+    }
+}

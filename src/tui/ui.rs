@@ -1,0 +1,305 @@
+//! What the person at the keyboard has chosen to see.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use crate::event::{At, ExecutorKind, RunId, TaskId};
+use crate::model::{RaceState, RunState};
+use crate::scenario::ExecutorChoice;
+
+use super::widgets::Window;
+
+/// A page of the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// The runs, and the selected one's tasks and lanes.
+    Race,
+    /// The lanes of all runs on one axis.
+    Timeline,
+    /// A table of the selected run's tasks.
+    Tasks,
+    /// The figures.
+    Results,
+}
+
+impl View {
+    /// Every view, in the order of its keys.
+    pub const ALL: [View; 4] = [View::Race, View::Timeline, View::Tasks, View::Results];
+
+    /// The view's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            View::Race => "Race",
+            View::Timeline => "Timeline",
+            View::Tasks => "Tasks",
+            View::Results => "Results",
+        }
+    }
+
+    /// The view so many places further, around the end.
+    pub fn after(self, steps: usize) -> View {
+        View::ALL[(self as usize + steps) % View::ALL.len()]
+    }
+}
+
+/// What lies over the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Overlay {
+    /// Nothing.
+    None,
+    /// The keys.
+    Help {
+        /// Lines scrolled.
+        scroll: usize,
+    },
+    /// The scenarios to choose from.
+    Scenarios {
+        /// Which is selected.
+        at: usize,
+    },
+    /// The executors to choose from.
+    Executors {
+        /// Which is selected.
+        at: usize,
+        /// Which are on.
+        chosen: Vec<ExecutorChoice>,
+    },
+    /// One task's story.
+    Story {
+        /// The task.
+        task: TaskId,
+        /// Lines scrolled.
+        scroll: usize,
+    },
+}
+
+/// Which run is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunChoice {
+    /// The one that is under way, and after the race the fastest.
+    Follow,
+    /// That one.
+    Fixed(usize),
+}
+
+/// A column of the tasks' table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The number.
+    Number,
+    /// The name.
+    Name,
+    /// The lane.
+    Lane,
+    /// The stage.
+    State,
+    /// Bytes so far.
+    Bytes,
+    /// How long it was queued.
+    Queued,
+    /// From being taken up to the first byte.
+    Waited,
+    /// From the first byte to the end.
+    Received,
+    /// Attempts.
+    Attempts,
+    /// The error.
+    Error,
+}
+
+impl Column {
+    /// Every column, from left to right.
+    pub const ALL: [Column; 10] = [
+        Column::Number,
+        Column::Name,
+        Column::Lane,
+        Column::State,
+        Column::Bytes,
+        Column::Queued,
+        Column::Waited,
+        Column::Received,
+        Column::Attempts,
+        Column::Error,
+    ];
+
+    /// The column's head.
+    pub fn name(self) -> &'static str {
+        match self {
+            Column::Number => "#",
+            Column::Name => "name",
+            Column::Lane => "lane",
+            Column::State => "state",
+            Column::Bytes => "bytes",
+            Column::Queued => "queued",
+            Column::Waited => "waited",
+            Column::Received => "received",
+            Column::Attempts => "tries",
+            Column::Error => "error",
+        }
+    }
+}
+
+/// Which end of an order comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The smallest.
+    Ascending,
+    /// The largest.
+    Descending,
+}
+
+/// Whether a filter is being typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typing {
+    /// Keys go to the filter.
+    Filter,
+    /// Keys mean what the key table says.
+    Nothing,
+}
+
+/// The tasks' table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The column that it is sorted by.
+    pub sort: Column,
+    /// Which end comes first.
+    pub direction: Direction,
+    /// Only tasks whose name, stage or error has this in it.
+    pub filter: String,
+    /// Whether the filter is being typed.
+    pub typing: Typing,
+    /// Which row is selected.
+    pub selected: usize,
+    /// The first row that is shown.
+    pub top: usize,
+    /// The tasks in order; remade by [`Table::arrange`].
+    pub order: Vec<TaskId>,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table {
+            sort: Column::Number,
+            direction: Direction::Ascending,
+            filter: String::new(),
+            typing: Typing::Nothing,
+            selected: 0,
+            top: 0,
+            order: Vec::new(),
+        }
+    }
+}
+
+impl Table {
+    /// Filters and sorts the tasks of a run. Costs time in the number of tasks, so not for each frame.
+    pub fn arrange(&mut self, race: &RaceState, run: &RunState, now: At) {
+        let filter = self.filter.to_lowercase();
+        let fits = |task: &TaskId| {
+            let Some(state) = run.tasks().get(task.index()) else { return false };
+            let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
+            filter.is_empty()
+                || name.to_lowercase().contains(&filter)
+                || state.stage.name().contains(&filter)
+                || state.error_message().is_some_and(|message| message.to_lowercase().contains(&filter))
+        };
+        self.order.clear();
+        self.order.extend((0..run.tasks().len()).map(TaskId::of).filter(fits));
+        if self.sort != Column::Number {
+            let (sort, tasks) = (self.sort, run.tasks());
+            let name = |task: &TaskId| race.plan().tasks.get(task.index()).map(|task| task.name.as_str());
+            self.order.sort_by(|a, b| {
+                let (x, y) = (&tasks[a.index()], &tasks[b.index()]);
+                match sort {
+                    Column::Number => Ordering::Equal,
+                    Column::Name => name(a).cmp(&name(b)),
+                    Column::Lane => x.lane.cmp(&y.lane),
+                    Column::State => x.stage.cmp(&y.stage),
+                    Column::Bytes => x.bytes.cmp(&y.bytes),
+                    Column::Queued => x.queue_time(now).cmp(&y.queue_time(now)),
+                    Column::Waited => waited(x, now).cmp(&waited(y, now)),
+                    Column::Received => received(x, now).cmp(&received(y, now)),
+                    Column::Attempts => x.attempts.cmp(&y.attempts),
+                    Column::Error => x.error.cmp(&y.error),
+                }
+            });
+        }
+        if self.direction == Direction::Descending {
+            self.order.reverse();
+        }
+        self.selected = self.selected.min(self.order.len().saturating_sub(1));
+    }
+}
+
+/// From being taken up to the first byte, or until it ended or `now` without one.
+pub fn waited(task: &crate::model::TaskState, now: At) -> Option<Duration> {
+    Some(task.first_byte.or(task.finished).unwrap_or(now).since(task.started?))
+}
+
+/// From the first byte to the end, or until `now`.
+pub fn received(task: &crate::model::TaskState, now: At) -> Option<Duration> {
+    Some(task.finished.unwrap_or(now).since(task.first_byte?))
+}
+
+/// The timeline.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Timeline {
+    /// The stretch that is shown; none shows all, and follows the race.
+    pub window: Option<Window>,
+    /// Where the cursor stands, from each run's start.
+    pub cursor: Option<Duration>,
+    /// Lanes scrolled in the selected run.
+    pub scroll: usize,
+}
+
+/// Everything that the keyboard and the mouse have set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ui {
+    /// The page.
+    pub view: View,
+    /// What lies over it.
+    pub overlay: Overlay,
+    /// Which run is looked at.
+    pub run: RunChoice,
+    /// Tasks scrolled in the race view; none follows the tasks in progress.
+    pub scroll: Option<usize>,
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The tasks' table.
+    pub table: Table,
+    /// Lines scrolled in the results.
+    pub results_scroll: usize,
+}
+
+impl Default for Ui {
+    fn default() -> Ui {
+        Ui {
+            view: View::Race,
+            overlay: Overlay::None,
+            run: RunChoice::Follow,
+            scroll: None,
+            timeline: Timeline::default(),
+            table: Table::default(),
+            results_scroll: 0,
+        }
+    }
+}
+
+impl Ui {
+    /// The run that is looked at.
+    pub fn run_of(&self, race: &RaceState) -> RunId {
+        let last = race.runs().len().saturating_sub(1);
+        match self.run {
+            RunChoice::Fixed(run) => RunId::of(run.min(last)),
+            RunChoice::Follow => race.running().unwrap_or_else(|| showpiece(race)),
+        }
+    }
+}
+
+/// The run to look at when none is under way: the last that has started, or a pool once all is over, for
+/// that is where workers are seen to take turns.
+fn showpiece(race: &RaceState) -> RunId {
+    let runs = race.runs();
+    let pool = race.is_over().then(|| runs.iter().position(|run| run.plan().executor == ExecutorKind::Pool));
+    let last = runs.iter().rposition(|run| run.started().is_some()).unwrap_or(0);
+    RunId::of(pool.flatten().unwrap_or(last))
+}

@@ -1,0 +1,213 @@
+//! What stands around every page: the title, the tabs, the keys; and the page before any race.
+
+use ratatui::layout::Rect;
+
+use crate::event::Order;
+use crate::model::{RaceState, RunStatus};
+use crate::race::Preparing;
+use crate::report::words;
+use crate::text;
+use crate::tui::canvas::{Canvas, cut_bottom, cut_top, wrap};
+use crate::tui::keys::BINDINGS;
+use crate::tui::ui::{Overlay, Typing, View};
+use crate::tui::widgets::bar;
+
+use super::{Activity, Scene};
+
+/// Paints title, tabs and footer, and returns what is left for the page. A screen too low for all of them
+/// keeps the page.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) -> Rect {
+    let mut body = area;
+    if body.height >= 4 {
+        let (head, rest) = cut_top(body, 1);
+        title(canvas, head, scene);
+        body = rest;
+    }
+    if body.height >= 6 {
+        let (row, rest) = cut_top(body, 1);
+        tabs(canvas, row, scene);
+        body = rest;
+    }
+    if body.height >= 6 {
+        let (rest, row) = cut_bottom(body, 1);
+        footer(canvas, row, scene);
+        body = rest;
+    }
+    body
+}
+
+fn title(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    let state = state_words(scene);
+    let state_width = u16::try_from(text::width(&state.0)).unwrap_or(0);
+    let mut x = canvas.text(row.x, row.y, row.width, " threadrace ", theme.accent) + 1;
+    let (name, about) = match scene.race {
+        Some(race) => (race.plan().scenario.as_str(), race.plan().about.as_str()),
+        None => (scene.next.scenario.name.as_str(), scene.next.scenario.about.as_str()),
+    };
+    let right = row.right().saturating_sub(1);
+    x = canvas.text(x, row.y, right.saturating_sub(x), name, theme.strong) + 2;
+    let room = right.saturating_sub(state_width + 2).saturating_sub(x);
+    if room >= 12 {
+        canvas.text(x, row.y, room, about, theme.dim);
+    }
+    if right.saturating_sub(state_width) > x {
+        canvas.text_right(right, row.y, state_width, &state.0, state.1);
+    }
+}
+
+/// The race's state in a few words, and how they look.
+fn state_words(scene: &Scene<'_>) -> (String, ratatui::style::Style) {
+    let theme = scene.theme;
+    match scene.activity {
+        Activity::Refused(_) => ("refused".to_owned(), theme.bad),
+        Activity::Cancelling => ("cancelling".to_owned(), theme.warn),
+        Activity::Preparing(_) => ("getting ready".to_owned(), theme.warn),
+        Activity::Idle | Activity::Racing => match scene.race {
+            None => ("ready".to_owned(), theme.dim),
+            Some(race) => race_words(scene, race),
+        },
+    }
+}
+
+fn race_words(scene: &Scene<'_>, race: &RaceState) -> (String, ratatui::style::Style) {
+    let theme = scene.theme;
+    let not_done: u32 = race.runs().iter().map(|run| run.counts().not_done()).sum();
+    if race.is_over() {
+        return match not_done {
+            0 => ("race over".to_owned(), theme.good),
+            _ => (format!("race over, {} tasks not done", words::count(u64::from(not_done))), theme.bad),
+        };
+    }
+    let runs = race.runs().len();
+    let begun = race.runs().iter().filter(|run| run.started().is_some()).count();
+    match (race.plan().order, race.running()) {
+        (Order::Together, _) => (format!("{runs} runs at once"), theme.warn),
+        (Order::OneByOne, Some(run)) => {
+            let label = race.runs().get(run.index()).map_or("", |run| run.plan().label.as_str());
+            (format!("run {begun} of {runs}: {label}"), theme.warn)
+        }
+        (Order::OneByOne, None) => (format!("{begun} of {runs} runs"), theme.warn),
+    }
+}
+
+fn tabs(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    let mut x = row.x;
+    for (index, view) in View::ALL.into_iter().enumerate() {
+        let open = view == scene.ui.view;
+        let style = if open { theme.accent } else { theme.dim };
+        x = canvas.text(x, row.y, row.right().saturating_sub(x), &format!(" {} {} ", index + 1, view.name()), style);
+    }
+    let right = row.right().saturating_sub(1);
+    if let Some(race) = scene.race {
+        canvas.text_right(right, row.y, right.saturating_sub(x + 2), &race.plan().source, theme.dim);
+    }
+}
+
+fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    if scene.ui.table.typing == Typing::Filter {
+        let x = canvas.text(row.x + 1, row.y, row.width, "filter: ", theme.strong);
+        let x = canvas.text(x, row.y, row.right().saturating_sub(x), &scene.ui.table.filter, theme.base);
+        canvas.glyph(x, row.y, '▏', theme.strong);
+        canvas.text(x + 2, row.y, row.right().saturating_sub(x + 2), "Enter keeps it, Esc drops it", theme.dim);
+        return;
+    }
+    let mut x = row.x + 1;
+    let hints: Vec<(&str, &str)> = match (&scene.ui.overlay, scene.ui.view) {
+        (Overlay::Help { .. } | Overlay::Story { .. }, _) => vec![("↑ ↓", "scroll"), ("Esc", "close")],
+        (Overlay::Scenarios { .. }, _) => vec![("↑ ↓", "select"), ("Enter", "race it"), ("Esc", "close")],
+        (Overlay::Executors { .. }, _) => {
+            vec![("↑ ↓", "select"), ("Space", "on or off"), ("Enter", "race"), ("Esc", "close")]
+        }
+        (Overlay::None, view) => {
+            let own: &[(&str, &str)] = match view {
+                View::Race => &[("↑ ↓", "run")],
+                View::Timeline => &[("+ -", "zoom"), ("← →", "pan"), ("h l", "cursor"), ("f", "all")],
+                View::Tasks => &[("n p", "run"), ("o", "sort"), ("/", "filter"), ("Enter", "story")],
+                View::Results => &[],
+            };
+            let global = BINDINGS.iter().filter(|binding| !binding.hint.is_empty());
+            let global = global.map(|binding| (binding.keys.split(' ').next().unwrap_or(""), binding.hint));
+            own.iter().copied().chain(global).collect()
+        }
+    };
+    for (keys, hint) in hints {
+        let width = u16::try_from(text::width(keys) + 1 + text::width(hint)).unwrap_or(u16::MAX);
+        if x.saturating_add(width) > row.right() {
+            continue;
+        }
+        x = canvas.text(x, row.y, width, keys, theme.strong) + 1;
+        x = canvas.text(x, row.y, width, hint, theme.dim) + 2;
+    }
+    if scene.next_differs {
+        let next = &scene.next.scenario;
+        let words = format!("next race: {} workers, r starts it ", next.workers);
+        let room = row.right().saturating_sub(x);
+        if usize::from(room) > text::width(&words) {
+            canvas.text_right(row.right(), row.y, room, &words, theme.warn);
+        }
+    }
+}
+
+/// The page before the first race, and when a race could not start.
+pub(super) fn no_race(canvas: &mut Canvas<'_>, scene: &Scene<'_>) {
+    let (area, theme) = (canvas.area(), scene.theme);
+    let columns = area.width.saturating_sub(4).min(76);
+    let left = area.x + (area.width - columns) / 2;
+    let middle = area.y + area.height / 3;
+    match scene.activity {
+        Activity::Refused(message) => {
+            let mut y = middle;
+            canvas.text(left, y, columns, "The race could not start", theme.bad);
+            y += 2;
+            for line in wrap(&text::shown(message), usize::from(columns)) {
+                canvas.text(left, y, columns, &line, theme.base);
+                y += 1;
+            }
+            canvas.text(left, y + 1, columns, "r tries again, s chooses another scenario, q quits", theme.dim);
+        }
+        Activity::Idle => {
+            canvas.text(left, middle, columns, &scene.next.scenario.about, theme.strong);
+            canvas.text(left, middle + 2, columns, "r starts the race, s chooses a scenario, ? shows the keys", theme.dim);
+        }
+        Activity::Preparing(step) => preparing(canvas, left, middle, columns, step, scene),
+        Activity::Racing | Activity::Cancelling => {}
+    }
+}
+
+fn preparing(
+    canvas: &mut Canvas<'_>,
+    left: u16,
+    y: u16,
+    columns: u16,
+    step: Option<Preparing>,
+    scene: &Scene<'_>,
+) {
+    let theme = scene.theme;
+    let words = match step {
+        None => "getting ready".to_owned(),
+        Some(Preparing::Bodies { done, of }) => format!("making what the origin will serve: {done} of {of}"),
+        Some(Preparing::Lookups) => "looking up the servers' addresses".to_owned(),
+        Some(Preparing::Output) => "making room in the output folder".to_owned(),
+    };
+    canvas.text(left, y, columns, "The clock has not started", theme.strong);
+    canvas.text(left, y + 1, columns, &words, theme.dim);
+    if let Some(Preparing::Bodies { done, of }) = step {
+        let row = Rect { x: left, y: y + 3, width: columns.min(40), height: 1 };
+        bar(canvas, row, done as f64 / of.max(1) as f64, theme.good, theme.track);
+    }
+}
+
+/// The run's state in a word.
+pub(super) fn status_name(status: &RunStatus) -> &'static str {
+    use crate::event::RunEnd;
+    match status {
+        RunStatus::Waiting => "next",
+        RunStatus::Running { .. } => "running",
+        RunStatus::Ended { end: RunEnd::Completed, .. } => "done",
+        RunStatus::Ended { end: RunEnd::Cancelled, .. } => "cancelled",
+        RunStatus::Ended { end: RunEnd::Failed { .. }, .. } => "failed",
+    }
+}

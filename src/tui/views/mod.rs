@@ -1,0 +1,76 @@
+//! The pages of the dashboard: pure functions from what is known to what is painted.
+
+mod chrome;
+mod overlays;
+mod race;
+mod results;
+mod story;
+mod tasks;
+mod timeline;
+
+use ratatui::buffer::Buffer;
+
+use crate::config::Settings;
+use crate::event::At;
+use crate::model::RaceState;
+use crate::race::Preparing;
+use crate::report::Summary;
+
+use super::canvas::Canvas;
+use super::theme::Theme;
+use super::ui::{Ui, View};
+
+pub use tasks::table_rows;
+pub use timeline::cursor_at;
+
+/// Everything that a frame is painted from.
+pub struct Scene<'a> {
+    /// The race; none before the first has started.
+    pub race: Option<&'a RaceState>,
+    /// Its figures, as of the last run's end.
+    pub summary: Option<&'a Summary>,
+    /// What is going on.
+    pub activity: Activity<'a>,
+    /// The moment that is shown.
+    pub now: At,
+    /// What the next race will be.
+    pub next: &'a Settings,
+    /// Whether the next race would differ from the one that is shown.
+    pub next_differs: bool,
+    /// What the keyboard has set.
+    pub ui: &'a Ui,
+    /// How things look.
+    pub theme: &'a Theme,
+}
+
+/// What is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity<'a> {
+    /// Nothing: press a key to race.
+    Idle,
+    /// A race gets ready.
+    Preparing(Option<Preparing>),
+    /// A race is under way.
+    Racing,
+    /// A race is being cancelled.
+    Cancelling,
+    /// The last race could not start, or its folder could not be tidied.
+    Refused(&'a str),
+}
+
+/// Paints a whole frame.
+pub fn draw(buffer: &mut Buffer, scene: &Scene<'_>) {
+    let area = buffer.area;
+    let mut canvas = Canvas::new(buffer, area);
+    canvas.clear(area, scene.theme.base);
+    let body = chrome::draw(&mut canvas, area, scene);
+    let mut page = canvas.part(body);
+    match (scene.race, scene.ui.view) {
+        (None, _) => chrome::no_race(&mut page, scene),
+        (Some(race), View::Race) => race::draw(&mut page, scene, race),
+        (Some(race), View::Timeline) => timeline::draw(&mut page, scene, race),
+        (Some(race), View::Tasks) => tasks::draw(&mut page, scene, race),
+        (Some(race), View::Results) => results::draw(&mut page, scene, race),
+    }
+    overlays::draw(&mut canvas, body, scene);
+}

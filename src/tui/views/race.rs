@@ -1,0 +1,415 @@
+//! The page *Race*: the runs; the selected one's tasks and lanes; at the end, the gauges.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::event::{LaneId, Order, Phase, TaskId};
+use crate::model::{RaceState, RunState, RunStatus, Stage};
+use crate::report::words::{self, Glyphs};
+use crate::report::{Summary, so_far};
+use crate::stats;
+use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
+use crate::tui::theme::Theme;
+use crate::tui::widgets::{
+    Axis, Gauge, LaneLabels, Window, axis, bar, density, gauge, lane, unknown_bar,
+};
+
+use super::Scene;
+use super::chrome::status_name;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
+    let (table, mut rest) = cut_top(canvas.area(), u16::try_from(race.runs().len()).unwrap_or(u16::MAX) + 1);
+    runs(canvas, table, scene, race);
+    if let Some(summary) = scene.summary.filter(|_| race.is_over()) {
+        let verdict = wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
+        let rows = gauge_rows(race) + u16::try_from(verdict.len()).unwrap_or(2);
+        if rest.height >= rows + 4 {
+            let (middle, end) = cut_bottom(rest, rows);
+            gauges(canvas, end, scene, summary, &verdict);
+            rest = middle;
+        } else if rest.height > gauge_rows(race) {
+            gauges(canvas, rest, scene, summary, &verdict);
+            return;
+        }
+    }
+    let run = scene.ui.run_of(race);
+    if let Some(state) = race.runs().get(run.index()).filter(|_| rest.height >= 2) {
+        selected(canvas, rest, scene, race, state);
+    }
+}
+
+/// A rule and a row for each run.
+fn gauge_rows(race: &RaceState) -> u16 {
+    u16::try_from(race.runs().len()).unwrap_or(u16::MAX).saturating_add(1)
+}
+
+/// Where the columns of the runs' table stand.
+struct Columns {
+    name: (u16, u16),
+    workers: Option<u16>,
+    state: (u16, u16),
+    bar: (u16, u16),
+    done: u16,
+    rate: Option<u16>,
+    elapsed: u16,
+    speedup: u16,
+}
+
+/// Room for a number that is written against the right edge of its column.
+const NUMBER: u16 = 11;
+
+impl Columns {
+    fn of(area: Rect) -> Columns {
+        let roomy = area.width >= 100;
+        let name = (area.x + 2, if area.width >= 60 { 12 } else { 10 });
+        let mut x = name.0 + name.1 + 1;
+        let workers = (area.width >= 60).then(|| {
+            x += if roomy { 9 } else { 4 };
+            x - 2
+        });
+        let state = (x, 10);
+        x += state.1 + 1;
+        let speedup = area.right().saturating_sub(1);
+        let elapsed = speedup.saturating_sub(if roomy { 16 } else { 9 });
+        let rate = (area.width >= 72).then_some(elapsed.saturating_sub(NUMBER));
+        let done = rate.unwrap_or(elapsed).saturating_sub(if rate.is_some() { NUMBER } else { 9 });
+        let bar_right = done.saturating_sub(if roomy { 14 } else { 8 });
+        Columns { name, workers, state, bar: (x, bar_right.saturating_sub(x)), done, rate, elapsed, speedup }
+    }
+}
+
+fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState) {
+    let theme = scene.theme;
+    let columns = Columns::of(area);
+    let y = area.y;
+    let dim = theme.dim;
+    canvas.text(columns.name.0, y, columns.name.1, "executor", dim);
+    if let Some(right) = columns.workers {
+        let head = if area.width >= 100 { "workers" } else { "n" };
+        canvas.text_right(right, y, 8, head, dim);
+    }
+    canvas.text(columns.state.0, y, columns.state.1, "state", dim);
+    canvas.text_right(columns.done, y, NUMBER, race.plan().noun.as_str(), dim);
+    if let Some(right) = columns.rate {
+        canvas.text_right(right, y, NUMBER, "bytes/s", dim);
+    }
+    canvas.text_right(columns.elapsed, y, NUMBER, "elapsed", dim);
+    canvas.text_right(columns.speedup, y, NUMBER, "speedup", dim);
+    let selected = scene.ui.run_of(race).index();
+    for (index, run) in race.runs().iter().enumerate() {
+        let row = Rect { y: area.y + 1 + u16::try_from(index).unwrap_or(u16::MAX - area.y - 1), height: 1, ..area };
+        if row.y >= area.bottom() {
+            break;
+        }
+        run_row(canvas, row, &columns, scene, race, run);
+        if index == selected {
+            canvas.style(row, theme.selected);
+            canvas.glyph(row.x, row.y, '▸', theme.strong.patch(theme.selected));
+        }
+    }
+}
+
+fn run_row(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    columns: &Columns,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    run: &RunState,
+) {
+    let (theme, now, y) = (scene.theme, scene.now, row.y);
+    let counts = run.counts();
+    let waiting = matches!(run.status(), RunStatus::Waiting);
+    let colour = if waiting { theme.dim } else { theme.run(run.plan().executor) };
+    canvas.text(columns.name.0, y, columns.name.1, &run.plan().label, colour);
+    if let Some(right) = columns.workers {
+        canvas.text_right(right, y, 8, &run.plan().workers.to_string(), if waiting { theme.dim } else { theme.base });
+    }
+    let (state, style) = match run.status() {
+        _ if counts.not_done() > 0 && counts.cancelled == 0 => {
+            (format!("{} failed", counts.failed + counts.panicked), theme.bad)
+        }
+        status @ RunStatus::Running { .. } => (status_name(status).to_owned(), theme.warn),
+        status @ RunStatus::Waiting => (status_name(status).to_owned(), theme.dim),
+        status if run.is_comparable() => (status_name(status).to_owned(), theme.good),
+        status => (status_name(status).to_owned(), theme.bad),
+    };
+    canvas.text(columns.state.0, y, columns.state.1, &state, style);
+    run_bar(canvas, Rect { x: columns.bar.0, width: columns.bar.1, ..row }, run, theme);
+    let tasks = run.tasks().len();
+    if !waiting {
+        let done = format!("{}/{}", words::count(u64::from(counts.done)), words::count(tasks as u64));
+        canvas.text_right(columns.done, y, 15, &done, theme.base);
+    }
+    let Some(elapsed) = run.elapsed(now) else { return };
+    if let (Some(right), Some(rate)) = (columns.rate, stats::rate(run.bytes(), elapsed)) {
+        canvas.text_right(right, y, NUMBER, &words::rate(rate), theme.base);
+    }
+    canvas.text_right(columns.elapsed, y, NUMBER, &words::seconds(elapsed), theme.strong);
+    let (speedup, style) = speedup_words(race, run, row.width >= 100, theme);
+    canvas.text_right(columns.speedup, y, 15, &speedup, style);
+}
+
+/// Done tasks in the run's colour, then those that ended otherwise, then what is left.
+fn run_bar(canvas: &mut Canvas<'_>, area: Rect, run: &RunState, theme: &Theme) {
+    let share = |count: u32| f64::from(count) / run.tasks().len().max(1) as f64;
+    let counts = run.counts();
+    let waiting = matches!(run.status(), RunStatus::Waiting);
+    let colour = theme.run(run.plan().executor);
+    if waiting {
+        bar(canvas, area, 0.0, colour, theme.track);
+        return;
+    }
+    bar(canvas, area, share(counts.over()), theme.bad, theme.track);
+    if counts.over() == counts.done {
+        bar(canvas, area, share(counts.done), colour, theme.track);
+    } else {
+        let done = (share(counts.done) * f64::from(area.width)).floor() as u16;
+        bar(canvas, Rect { width: done, ..area }, 1.0, colour, theme.track);
+    }
+}
+
+/// The speedup, final or so far.
+fn speedup_words(race: &RaceState, run: &RunState, roomy: bool, theme: &Theme) -> (String, Style) {
+    let baseline = race.baseline();
+    if let Some(baseline) = baseline
+        && baseline.is_comparable()
+        && run.is_comparable()
+    {
+        let walls = baseline.wall().zip(run.wall());
+        if let Some(speedup) = walls.and_then(|(sequential, wall)| stats::speedup(sequential, wall)) {
+            return (words::times(speedup, Glyphs::Unicode), theme.strong);
+        }
+    }
+    let under_way = matches!(run.status(), RunStatus::Running { .. });
+    let is_baseline = baseline.is_some_and(|baseline| baseline.plan() == run.plan());
+    match baseline.filter(|_| under_way && !is_baseline).and_then(|baseline| so_far(baseline, run)) {
+        Some(speedup) if roomy => (format!("so far {}", words::times(speedup, Glyphs::Unicode)), theme.dim),
+        Some(speedup) => (format!("~{}", words::times(speedup, Glyphs::Unicode)), theme.dim),
+        None => ("–".to_owned(), theme.dim),
+    }
+}
+
+/// The gauges of all runs on one scale, and the sentence that says what happened.
+pub(super) fn gauges(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    summary: &Summary,
+    verdict: &[String],
+) {
+    let theme = scene.theme;
+    let title = match summary.order {
+        Order::OneByOne => "speedup: how many times as fast as sequential; ◆ marks the ideal",
+        Order::Together => "speedup, while all runs shared the network and the processors; ◆ marks the ideal",
+    };
+    canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
+    let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
+    let most = most.fold(1.0, f64::max);
+    let words_width = if area.width >= 100 { 34 } else { 24 };
+    let mut y = area.y + 1;
+    for run in &summary.runs {
+        if y >= area.bottom() {
+            return;
+        }
+        canvas.text(area.x + 2, y, 12, &run.label, theme.run(run.executor));
+        let left = area.x + 15;
+        let row = Rect { x: left, y, width: area.width.saturating_sub(16 + words_width), height: 1 };
+        let right = row.right() + 2;
+        let room = area.right().saturating_sub(right + 1);
+        match run.speedup {
+            Some(value) => {
+                let ideal = f64::from(run.workers);
+                let style = theme.run(run.executor);
+                gauge(canvas, row, Gauge { value, ideal, most }, style, theme.track, theme.strong);
+                let x = canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
+                let of = match run.efficiency {
+                    Some(efficiency) if area.width >= 100 => {
+                        format!("of {ideal:.0}.00× ideal, {} efficient", words::percent(efficiency))
+                    }
+                    Some(efficiency) => format!("of {ideal:.0}×, {}", words::percent(efficiency)),
+                    None => format!("of {ideal:.0}×"),
+                };
+                canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);
+            }
+            None => {
+                let reason = run.comparable.reason().map_or("no sequential run to compare with".to_owned(), |reason| {
+                    format!("no speedup: {reason}")
+                });
+                canvas.text(left, y, area.right().saturating_sub(left + 1), &reason, theme.warn);
+            }
+        }
+        y += 1;
+    }
+    for line in verdict {
+        canvas.text(area.x + 2, y, area.width.saturating_sub(3), line, theme.strong);
+        y += 1;
+    }
+}
+
+/// The selected run: its tasks, and its lanes beside them.
+fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
+    let theme = scene.theme;
+    if area.width < 60 {
+        let title = format!("{}: {}", run.plan().label, race.plan().noun);
+        canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.dim);
+        tasks(canvas, cut_top(area, 1).1, scene, race, run);
+        return;
+    }
+    let left_width = (area.width * 2 / 5).clamp(34, 64);
+    let (left, right) = cut_left(area, left_width);
+    let right = cut_left(right, 1).1;
+    let title = format!("{}: {}", run.plan().label, race.plan().noun);
+    canvas.part(area).rule(area.y, "", '─', theme.rule, theme.dim);
+    canvas.part(left).rule(area.y, &title, '─', theme.rule, theme.dim);
+    tasks(canvas, cut_top(left, 1).1, scene, race, run);
+    let lanes_word = if run.lanes().len() == 1 { "lane" } else { "lanes" };
+    let title = format!("{} {lanes_word}", words::count(run.lanes().len() as u64));
+    canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
+    legend(canvas, Rect { height: 1, ..right }, run, scene);
+    lanes(canvas, cut_top(right, 1).1, scene, run);
+}
+
+/// Names the phases that this run has been in, at the right end of a row.
+pub(super) fn legend(canvas: &mut Canvas<'_>, row: Rect, run: &RunState, scene: &Scene<'_>) {
+    let mut mix = crate::model::Mix::default();
+    for lane in run.lanes().iter().take(64) {
+        mix.add(&lane.total(scene.now));
+    }
+    let seen: Vec<Phase> = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect();
+    phase_names(canvas, row, &seen, scene.theme);
+}
+
+/// Paints each phase's glyph and name, against the right edge of a row.
+pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, phases: &[Phase], theme: &Theme) {
+    let mut right = row.right().saturating_sub(1);
+    for &phase in phases.iter().rev() {
+        let name = phase.name();
+        let width = u16::try_from(name.len()).unwrap_or(0) + 5;
+        if right < row.x + width + 12 {
+            break;
+        }
+        canvas.text_right(right, row.y, width, &format!(" {name} "), theme.dim);
+        let x = right - width + 1;
+        canvas.glyph(x, row.y, ' ', theme.dim);
+        for x in x + 1..x + 3 {
+            canvas.glyph(x, row.y, theme.phase_glyph(phase), theme.phase(phase));
+        }
+        right -= width;
+    }
+}
+
+/// The first task that is shown: where the person scrolled to, or such that the tasks in progress are seen.
+fn first_task(scene: &Scene<'_>, run: &RunState, rows: usize) -> usize {
+    let tasks = run.tasks().len();
+    let most = tasks.saturating_sub(rows);
+    match scene.ui.scroll {
+        Some(first) => first.min(most),
+        None if run.wall().is_some() => 0,
+        None => {
+            let over = run.counts().over() as usize;
+            over.saturating_sub(2).min(most)
+        }
+    }
+}
+
+fn tasks(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
+    let count = run.tasks().len();
+    let all_fit = count <= usize::from(area.height);
+    let rows = if all_fit { count } else { usize::from(area.height.saturating_sub(1)) };
+    let first = first_task(scene, run, rows);
+    let digits = u16::try_from(count.to_string().len()).unwrap_or(6);
+    for (index, row) in (first..count.min(first + rows)).zip(area.y..) {
+        task_row(canvas, Rect { y: row, height: 1, ..area }, scene, race, run, TaskId::of(index), digits);
+    }
+    if !all_fit && area.height > 0 {
+        let (above, below) = (first, count.saturating_sub(first + rows));
+        let more = match (above, below) {
+            (0, below) => format!("+{} more below", words::count(below as u64)),
+            (above, 0) => format!("+{} more above", words::count(above as u64)),
+            (above, below) => {
+                format!("+{} above, +{} below", words::count(above as u64), words::count(below as u64))
+            }
+        };
+        let counts = run.counts();
+        let rest = format!(
+            "{more} · {} active, {} waiting",
+            words::count(u64::from(counts.active)),
+            words::count(u64::from(run.waiting()))
+        );
+        canvas.text(area.x + 1, area.bottom() - 1, area.width.saturating_sub(2), &rest, scene.theme.dim);
+    }
+}
+
+fn task_row(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    run: &RunState,
+    task: TaskId,
+    digits: u16,
+) {
+    let theme = scene.theme;
+    let Some(state) = run.tasks().get(task.index()) else { return };
+    let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
+    let (y, right) = (row.y, row.right().saturating_sub(1));
+    canvas.text_right(row.x + 1 + digits, y, digits, &(task.0 + 1).to_string(), theme.dim);
+    let x = row.x + digits + 2;
+    let name_width = (row.width / 3).clamp(6, 22);
+    let resting = matches!(state.stage, Stage::Planned | Stage::Queued);
+    canvas.text(x, y, name_width, name, if resting { theme.dim } else { theme.base });
+    let x = x + name_width + 1;
+    let stage = state.stage.name();
+    canvas.text(right.saturating_sub(11), y, 11, stage, theme.stage(state.stage));
+    let bar_area = Rect { x, y, width: right.saturating_sub(12).saturating_sub(x), height: 1 };
+    match (state.stage, state.fraction()) {
+        (Stage::Planned | Stage::Queued, _) => bar(canvas, bar_area, 0.0, theme.base, theme.track),
+        (stage, Some(fraction)) => {
+            let style = match stage {
+                Stage::Active(_) => theme.phase(Phase::Receiving).bg(theme.base.bg.unwrap_or_default()),
+                other => theme.stage(other),
+            };
+            bar(canvas, bar_area, fraction, style, theme.track);
+        }
+        (_, None) if state.bytes > 0 && state.length.is_none() => {
+            unknown_bar(canvas, bar_area, theme.dim);
+            let words = format!(" {} of ? ", words::bytes(state.bytes));
+            canvas.text(bar_area.x, y, bar_area.width, &words, theme.base);
+        }
+        (_, None) => bar(canvas, bar_area, 0.0, theme.base, theme.track),
+    }
+}
+
+/// The lanes of one run, on an axis of their own.
+fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState) {
+    let theme = scene.theme;
+    let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else {
+        canvas.text(area.x + 1, area.y, area.width, "its turn has not come", theme.dim);
+        return;
+    };
+    let count = run.lanes().len();
+    let digits = u16::try_from(count.to_string().len()).unwrap_or(6);
+    let (rows, axis_row) = cut_bottom(area, 1);
+    let gutter = digits + 2;
+    let window = if run.wall().is_some() { Window::until(until.since(start)) } else { Window::round(until.since(start)) };
+    let cells = Rect { x: rows.x + gutter, width: rows.width.saturating_sub(gutter + 1), ..rows };
+    let time = Axis::new(window, cells);
+    let all_fit = count <= usize::from(rows.height);
+    let shown = if all_fit { count } else { usize::from(rows.height.saturating_sub(1)) };
+    let first = scene.ui.scroll.unwrap_or(0).min(count.saturating_sub(shown));
+    for (index, y) in (first..first + shown).zip(rows.y..) {
+        let Some(state) = run.lanes().get(index) else { break };
+        canvas.text_right(rows.x + 1 + digits, y, digits, &(LaneId::of(index).0 + 1).to_string(), theme.dim);
+        lane(canvas, &time, y, state, (start, until), theme, LaneLabels::Numbers);
+    }
+    let mut end = rows.y + u16::try_from(shown).unwrap_or(0);
+    if !all_fit && rows.height > 0 {
+        let row = Rect { y: end, height: 1, ..cells };
+        density(canvas, &time, row, run.in_progress(), (start, until), run.plan().workers, theme.run(run.plan().executor));
+        let words = format!(" +{} lanes; the strip is all of them ", words::count((count - shown) as u64));
+        canvas.text_right(cells.right(), end, cells.width, &words, theme.dim);
+        end += 1;
+    }
+    axis(canvas, &time, end.min(axis_row.y), theme.rule, theme.dim);
+}

@@ -1,0 +1,57 @@
+//! A speedup as a bar, with the ideal marked.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::tui::canvas::Canvas;
+
+use super::bar::bar;
+
+/// What a gauge shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Gauge {
+    /// The speedup.
+    pub value: f64,
+    /// What it could be at best.
+    pub ideal: f64,
+    /// What the right edge stands for.
+    pub most: f64,
+}
+
+/// Paints a gauge on the first row of `area`: full to its value, a track from there to the ideal, and a
+/// mark at the ideal.
+pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, track: Style, mark: Style) {
+    let Some(columns) = area.width.checked_sub(1).filter(|&columns| columns > 0) else { return };
+    let place = |value: f64| (value / gauge.most.max(1.0)).clamp(0.0, 1.0) * f64::from(columns);
+    let to_ideal = place(gauge.ideal).round() as u16;
+    let whole = Rect { width: columns, ..area };
+    bar(canvas, whole, place(gauge.value) / f64::from(columns), filled, track);
+    let beyond = to_ideal.max(place(gauge.value).ceil() as u16);
+    for column in beyond..columns {
+        canvas.glyph(area.x + column, area.y, ' ', track);
+    }
+    canvas.glyph(area.x + to_ideal, area.y, '◆', mark);
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+
+    fn drawn(value: f64, ideal: f64, most: f64) -> String {
+        let area = Rect::new(0, 0, 21, 1);
+        let mut buffer = Buffer::empty(area);
+        let style = Style::new();
+        let shown = Gauge { value, ideal, most };
+        gauge(&mut Canvas::new(&mut buffer, area), area, shown, style, style, style);
+        buffer.content.iter().map(|cell| cell.symbol().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_ideal_is_marked_and_what_is_missing_is_seen() {
+        assert_eq!(drawn(4.5, 5.0, 5.0), "██████████████████──◆");
+        assert_eq!(drawn(1.0, 2.0, 10.0), "██──◆                ");
+        assert_eq!(drawn(2.5, 2.0, 10.0), "████◆                ");
+    }
+}

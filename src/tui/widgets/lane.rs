@@ -1,0 +1,127 @@
+//! A lane as a row of cells.
+
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use crate::event::{At, TaskId};
+use crate::model::{Lane, Steps};
+use crate::tui::canvas::Canvas;
+use crate::tui::theme::{Theme, level_glyph};
+
+use super::axis::Axis;
+
+/// Whether the tasks' numbers are written on their spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneLabels {
+    /// Where there is room.
+    Numbers,
+    /// Nowhere.
+    None,
+}
+
+/// Paints a lane of a run that started at `start`. A cell shows the phase that took most of its time, and
+/// is idle only when nothing happened in it; a task's first cell has a mark when the one before belongs
+/// to another task.
+pub fn lane(
+    canvas: &mut Canvas<'_>,
+    axis: &Axis,
+    y: u16,
+    lane: &Lane,
+    (start, now): (At, At),
+    theme: &Theme,
+    labels: LaneLabels,
+) {
+    for x in axis.columns() {
+        let (from, to) = axis.cell(x, start);
+        if from >= now {
+            canvas.glyph(x, y, ' ', theme.idle());
+            continue;
+        }
+        match lane.mix(from, to, now).most() {
+            Some(phase) => canvas.glyph(x, y, theme.phase_glyph(phase), theme.phase(phase)),
+            None => canvas.glyph(x, y, '·', theme.idle()),
+        }
+    }
+    if labels == LaneLabels::Numbers {
+        numbers(canvas, axis, y, lane, (start, now), theme);
+    }
+}
+
+/// Writes each task's number at the start of its stretch, where there is room for it.
+fn numbers(canvas: &mut Canvas<'_>, axis: &Axis, y: u16, lane: &Lane, (start, now): (At, At), theme: &Theme) {
+    let window = axis.window();
+    let (from, to) = (start.plus(window.from), start.plus(window.to()).min(now));
+    let spans = lane.spans_between(from, to);
+    if spans.len() > axis.columns().len() * 4 {
+        return;
+    }
+    let open = lane.open().filter(|open| open.from < to).map(|open| (open.task, open.from, now));
+    let ended = spans.iter().map(|span| (span.task, span.from, span.to));
+    let mut stretch: Option<(TaskId, At, At)> = None;
+    for (task, begins, ends) in ended.chain(open) {
+        stretch = match stretch {
+            Some((same, first, _)) if same == task => Some((task, first, ends)),
+            other => {
+                if let Some(whole) = other {
+                    number(canvas, axis, y, lane, (start, now), theme, whole);
+                }
+                Some((task, begins, ends))
+            }
+        };
+    }
+    if let Some(whole) = stretch {
+        number(canvas, axis, y, lane, (start, now), theme, whole);
+    }
+}
+
+fn number(
+    canvas: &mut Canvas<'_>,
+    axis: &Axis,
+    y: u16,
+    lane: &Lane,
+    (start, now): (At, At),
+    theme: &Theme,
+    (task, begins, ends): (TaskId, At, At),
+) {
+    let window = axis.window();
+    let first = axis.column(begins.since(start).max(window.from));
+    let last = axis.column(ends.since(start)).unwrap_or(axis.columns().end);
+    let label = (task.0 + 1).to_string();
+    let Some(first) = first else { return };
+    if usize::from(last.saturating_sub(first)) < label.len() + 2 {
+        return;
+    }
+    let starts_here = begins.since(start) >= window.from;
+    for (column, glyph) in (first..).zip(label.chars()) {
+        let (from, to) = axis.cell(column, start);
+        if let Some(phase) = lane.mix(from, to, now).most() {
+            let style = theme.label_on_lane(phase);
+            let style = if starts_here && column == first { style.add_modifier(Modifier::BOLD) } else { style };
+            canvas.glyph(column, y, glyph, style);
+        }
+    }
+}
+
+/// Paints how much of `most` there was over time, as blocks of that height.
+pub fn density(
+    canvas: &mut Canvas<'_>,
+    axis: &Axis,
+    area: Rect,
+    steps: &Steps,
+    (start, until): (At, At),
+    most: u32,
+    style: Style,
+) {
+    for x in axis.columns() {
+        let (from, to) = axis.cell(x, start);
+        if from >= until {
+            break;
+        }
+        let share = steps.mean(from, to.min(until)) / f64::from(most.max(1));
+        for row in 0..area.height {
+            let rows_below = f64::from(area.height - 1 - row);
+            let level = (share * f64::from(area.height) - rows_below).clamp(0.0, 1.0);
+            canvas.glyph(x, area.y + row, level_glyph(level), style);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What views are painted from: bars, lanes, axes, gauges.
+
+mod axis;
+mod bar;
+mod gauge;
+mod lane;
+
+pub use axis::{Axis, Window, axis};
+pub use bar::{bar, unknown_bar};
+pub use gauge::{Gauge, gauge};
+pub use lane::{LaneLabels, density, lane};

@@ -1,0 +1,332 @@
+//! A worker's HTTP client, and a way to see when it connects.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+};
+use thiserror::Error;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::event::{At, Phase};
+
+use super::emit::TaskContext;
+
+/// Why TLS can't be had.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The TLS library refused its own settings.
+    #[error("TLS can't be set up: {0}")]
+    Setup(#[from] rustls::Error),
+}
+
+/// The TLS settings that all clients of a race share. The system's certificate roots are read when the
+/// first TLS connection needs them, so a race over plain HTTP never reads them.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    config: ClientConfig,
+    roots: Arc<LazyVerifier>,
+}
+
+impl Tls {
+    /// TLS 1.2 and 1.3 with the system's certificate roots.
+    ///
+    /// # Errors
+    /// When the TLS library refuses its settings.
+    pub fn new() -> Result<Tls, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = Arc::new(LazyVerifier { provider: provider.clone(), inner: OnceLock::new() });
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(roots.clone())
+            .with_no_client_auth();
+        Ok(Tls { config, roots })
+    }
+
+    /// Reads the certificate roots now, so that no task is charged for it.
+    pub fn read_roots(&self) {
+        let _ = self.roots.inner();
+    }
+}
+
+/// The webpki verifier over the system's roots, made when it is first asked.
+#[derive(Debug)]
+struct LazyVerifier {
+    provider: Arc<CryptoProvider>,
+    inner: OnceLock<Result<Arc<WebPkiServerVerifier>, NoRoots>>,
+}
+
+/// Why there are no certificate roots.
+#[derive(Debug, Clone, Error)]
+#[error(
+    "no certificate roots: {0}; install the system's ca-certificates, or point SSL_CERT_FILE at a bundle"
+)]
+struct NoRoots(String);
+
+impl LazyVerifier {
+    fn inner(&self) -> Result<&Arc<WebPkiServerVerifier>, rustls::Error> {
+        let made = self.inner.get_or_init(|| {
+            let found = rustls_native_certs::load_native_certs();
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(found.certs);
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
+                .build()
+                .map_err(|error| NoRoots(found.errors.first().map_or(error.to_string(), |e| e.to_string())))
+        });
+        made.as_ref().map_err(|error| CertificateError::Other(OtherError(Arc::new(error.clone()))).into())
+    }
+}
+
+impl ServerCertVerifier for LazyVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.inner()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner()?.verify_tls12_signature(message, cert, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner()?.verify_tls13_signature(message, cert, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Addresses of host names, looked up before the race so that no worker waits for a look-up.
+pub type Resolved = HashMap<String, Vec<SocketAddr>>;
+
+/// What a client is made from.
+#[derive(Debug, Clone)]
+pub(super) struct ClientSettings {
+    pub(super) tls: Tls,
+    pub(super) resolved: Arc<Resolved>,
+    pub(super) connect_timeout: Duration,
+    pub(super) redirects: usize,
+    pub(super) proxy: ProxyUse,
+}
+
+/// Whether the environment's proxies are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProxyUse {
+    /// `HTTP_PROXY` and its kin are honoured.
+    Environment,
+    /// Never: the origin is on this machine.
+    None,
+}
+
+/// Makes a worker's own client, which tells `watch` when it connects.
+pub(super) fn client(settings: &ClientSettings, watch: &Watch) -> reqwest::Result<reqwest::Client> {
+    let limit = settings.redirects;
+    let policy = reqwest::redirect::Policy::custom(move |attempt| {
+        let scheme = attempt.url().scheme().to_owned();
+        if attempt.previous().len() > limit {
+            attempt.error(RedirectError::TooMany(limit))
+        } else if scheme != "http" && scheme != "https" {
+            attempt.error(RedirectError::Scheme(scheme))
+        } else {
+            attempt.follow()
+        }
+    });
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(settings.tls.config.clone())
+        .connector_layer(WatchLayer(watch.clone()))
+        .connect_timeout(settings.connect_timeout)
+        .redirect(policy)
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .http1_only()
+        .pool_max_idle_per_host(1)
+        .user_agent(concat!("threadrace/", env!("CARGO_PKG_VERSION")));
+    for (host, addresses) in settings.resolved.iter() {
+        builder = builder.resolve_to_addrs(host, addresses);
+    }
+    if settings.proxy == ProxyUse::None {
+        builder = builder.no_proxy();
+    }
+    builder.build()
+}
+
+/// Why a redirect was not followed.
+#[derive(Debug, Error)]
+pub(super) enum RedirectError {
+    /// There were too many.
+    #[error("more than {0} redirects; raise download.redirects if that is meant")]
+    TooMany(usize),
+    /// It led somewhere that is not HTTP.
+    #[error("a redirect to a {0}: address, which is not followed")]
+    Scheme(String),
+}
+
+/// Sees when the one client of a worker opens a connection, and says so for the task at hand.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watch(Arc<Mutex<Option<Watched>>>);
+
+#[derive(Debug)]
+struct Watched {
+    context: TaskContext,
+    began: At,
+    stage: WatchStage,
+    since: Instant,
+}
+
+/// What the client was last seen doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WatchStage {
+    /// The request was handed to the client, which has not moved yet.
+    Began,
+    /// A connection is being opened.
+    Connecting,
+    /// There is a connection, and the server's turn.
+    Waiting,
+}
+
+impl Watch {
+    fn with<T>(&self, then: impl FnOnce(&mut Watched) -> T) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(then)
+    }
+
+    /// A request of the task begins.
+    pub(super) fn begin(&self, context: &TaskContext) {
+        let watched = Watched {
+            context: context.clone(),
+            began: context.now(),
+            stage: WatchStage::Began,
+            since: Instant::now(),
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
+    }
+
+    /// The client has moved for the first time: without a connection under way it uses a warm one.
+    pub(super) fn moved(&self) {
+        self.with(|watched| {
+            if watched.stage == WatchStage::Began {
+                watched.stage = WatchStage::Waiting;
+                watched.context.enter_at(watched.began, Phase::Waiting);
+            }
+        });
+    }
+
+    /// How long the server has had its turn; none while a connection is being opened.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        self.with(|watched| (watched.stage != WatchStage::Connecting).then(|| watched.since.elapsed()))?
+    }
+
+    fn connecting(&self) {
+        self.with(|watched| {
+            let at = if watched.stage == WatchStage::Began { watched.began } else { watched.context.now() };
+            watched.stage = WatchStage::Connecting;
+            watched.context.enter_at(at, Phase::Connecting);
+        });
+    }
+
+    fn connected(&self) {
+        self.with(|watched| {
+            if watched.stage == WatchStage::Connecting {
+                watched.stage = WatchStage::Waiting;
+                watched.since = Instant::now();
+                watched.context.enter(Phase::Waiting);
+            }
+        });
+    }
+}
+
+#[derive(Debug, Clone)]
+struct WatchLayer(Watch);
+
+impl<S> Layer<S> for WatchLayer {
+    type Service = WatchService<S>;
+
+    fn layer(&self, inner: S) -> WatchService<S> {
+        WatchService { inner, watch: self.0.clone() }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct WatchService<S> {
+    inner: S,
+    watch: Watch,
+}
+
+impl<S, R> Service<R> for WatchService<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        self.watch.connecting();
+        let watch = self.watch.clone();
+        let connection = self.inner.call(request);
+        Box::pin(async move {
+            let connection = connection.await?;
+            watch.connected();
+            Ok(connection)
+        })
+    }
+}
+
+/// An error with all that caused it, in one line, each cause told once.
+pub(super) fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !line.contains(&words) {
+            line = format!("{line}: {words}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
+/// The first cause of type `T` in an error's chain.
+pub(super) fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}

@@ -1,0 +1,386 @@
+//! The output folder: a final name always means a complete file, and nothing that somebody else
+//! wrote is ever overwritten or deleted.
+//!
+//! What this program wrote is in a manifest in the folder. Before a run, the manifest takes note of the
+//! names that the run is about to write (none of which may exist, unless the manifest says whose it is);
+//! after the run, of the size and the time of each file that it wrote. A file is ours when it still has
+//! that size and time, or when its run never came to its end (the program was killed).
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+const MANIFEST: &str = ".threadrace-manifest.json";
+const FORMAT: &str = "threadrace-manifest";
+const VERSION: u32 = 1;
+
+/// Why the output folder can't be used.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// The folder or a file in it can't be made, read or written.
+    #[error("{}: {error}; choose another folder with -o DIR", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// A file stands where a run would write, and it isn't ours.
+    #[error("{} exists and was not written by threadrace: move it, or choose another folder with -o DIR", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The manifest is not one that this version wrote.
+    #[error("{}: {reason}; move it away, or choose another folder with -o DIR", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another threadrace is at work in the folder.
+    #[error("{} is in use by another threadrace: wait for it, or choose another folder with -o DIR", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OutputError + '_ {
+    move |error| OutputError::Io { path: path.to_owned(), error }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: String,
+    version: u32,
+    /// By path below the output folder.
+    files: BTreeMap<String, Written>,
+}
+
+/// What is known of a file that this program wrote or is about to write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    /// Written, and then so long and so old.
+    Finished { bytes: u64, modified_nanos: u64 },
+    /// To be written by a run that has not ended.
+    Announced {},
+}
+
+/// The output folder of a race, locked against other races for as long as this lives.
+#[derive(Debug)]
+pub struct OutputFolder {
+    root: PathBuf,
+    manifest: Manifest,
+    /// Held for its lock.
+    _lock: File,
+}
+
+/// Where one run writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl OutputFolder {
+    /// Opens the folder, and makes it and what is above it where they are missing.
+    ///
+    /// # Errors
+    /// When it can't be made or read, is in use by another race, or holds a manifest of another kind.
+    pub fn open(root: &Path) -> Result<OutputFolder, OutputError> {
+        fs::create_dir_all(root).map_err(io_error(root))?;
+        let lock = File::open(root).map_err(io_error(root))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(OutputError::InUse { path: root.to_owned() });
+            }
+            Err(fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(fs::TryLockError::Error(error)) => return Err(io_error(root)(error)),
+        }
+        let path = root.join(MANIFEST);
+        let manifest = match fs::read(&path) {
+            Ok(text) => parse(&text).map_err(|reason| OutputError::Manifest { path, reason })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Manifest { format: FORMAT.to_owned(), version: VERSION, files: BTreeMap::new() }
+            }
+            Err(error) => return Err(io_error(&path)(error)),
+        };
+        Ok(OutputFolder { root: root.to_owned(), manifest, _lock: lock })
+    }
+
+    /// Makes room for runs: the folder of each, without the files that earlier races of this program
+    /// left under the names that are about to be written. Nothing is deleted until every name was looked
+    /// at.
+    ///
+    /// # Errors
+    /// When a file that isn't ours stands in the way, or the disk refuses.
+    pub fn make_room(&mut self, labels: &[&str], names: &[&str]) -> Result<Vec<RunFolder>, OutputError> {
+        let mut folders = Vec::with_capacity(labels.len());
+        let mut ours = Vec::new();
+        for label in labels {
+            let folder = self.root.join(label);
+            fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+            for name in names {
+                ours.extend(self.in_the_way(label, &folder, name)?);
+            }
+            folders.push(RunFolder(folder));
+        }
+        for path in ours {
+            fs::remove_file(&path).map_err(io_error(&path))?;
+        }
+        for label in labels {
+            for name in names {
+                self.manifest.files.insert(format!("{label}/{name}"), Written::Announced {});
+            }
+        }
+        self.save()?;
+        Ok(folders)
+    }
+
+    /// The files that stand where `name` and its part file will be written; all of them ours.
+    fn in_the_way(&self, label: &str, folder: &Path, name: &str) -> Result<Vec<PathBuf>, OutputError> {
+        let known = self.manifest.files.get(&format!("{label}/{name}"));
+        let mut ours = Vec::new();
+        for path in [folder.join(name), part_path(folder, name)] {
+            let found = match fs::symlink_metadata(&path) {
+                Ok(found) => found,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(io_error(&path)(error)),
+            };
+            let mine = match known {
+                None => false,
+                Some(Written::Announced {}) => found.is_file(),
+                Some(finished) => found.is_file() && *finished == written(&found),
+            };
+            if !mine {
+                return Err(OutputError::Foreign { path });
+            }
+            ours.push(path);
+        }
+        Ok(ours)
+    }
+
+    /// Takes note of what runs wrote, now that they are over: a file that stands under one of their
+    /// names was put there by them, for [`OutputFolder::make_room`] left none.
+    ///
+    /// # Errors
+    /// When the manifest can't be written.
+    pub fn close_runs(&mut self, labels: &[&str], names: &[&str]) -> Result<(), OutputError> {
+        for label in labels {
+            let folder = self.root.join(label);
+            for name in names {
+                let key = format!("{label}/{name}");
+                match fs::symlink_metadata(folder.join(name)) {
+                    Ok(found) => self.manifest.files.insert(key, written(&found)),
+                    Err(_) => self.manifest.files.remove(&key),
+                };
+            }
+        }
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), OutputError> {
+        let path = self.root.join(MANIFEST);
+        let part = self.root.join(format!("{MANIFEST}.part"));
+        let text = serde_json::to_vec(&self.manifest)
+            .map_err(|error| io_error(&path)(io::Error::other(error.to_string())))?;
+        fs::write(&part, text).map_err(io_error(&part))?;
+        fs::rename(&part, &path).map_err(io_error(&path))
+    }
+}
+
+fn parse(text: &[u8]) -> Result<Manifest, String> {
+    let manifest: Manifest =
+        serde_json::from_slice(text).map_err(|error| format!("not a manifest of threadrace's ({error})"))?;
+    if manifest.format != FORMAT || manifest.version != VERSION {
+        return Err("not a manifest of this version of threadrace's".to_owned());
+    }
+    Ok(manifest)
+}
+
+fn written(found: &fs::Metadata) -> Written {
+    let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let nanos = modified.map_or(0, |since| since.as_nanos());
+    Written::Finished { bytes: found.len(), modified_nanos: u64::try_from(nanos).unwrap_or(u64::MAX) }
+}
+
+fn part_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.part"))
+}
+
+/// A file on its way: `NAME.part` until it is complete, gone when it is dropped before.
+#[derive(Debug)]
+pub(super) struct PartFile {
+    file: Option<File>,
+    part: PathBuf,
+    target: PathBuf,
+}
+
+impl PartFile {
+    /// Starts the file `name`; its part file must not exist.
+    pub(super) fn create(folder: &RunFolder, name: &str) -> io::Result<PartFile> {
+        let part = part_path(&folder.0, name);
+        let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+        Ok(PartFile { file: Some(file), part, target: folder.0.join(name) })
+    }
+
+    /// Adds a chunk.
+    pub(super) fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) => file.write_all(chunk),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts again from nothing, for another attempt.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        use std::io::Seek;
+        if let Some(file) = &mut self.file {
+            file.set_len(0)?;
+            file.rewind()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the complete file its name; fails when a file of that name has come to be meanwhile.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        drop(self.file.take());
+        let renamed = rename_without_replacing(&self.part, &self.target);
+        if renamed.is_err() {
+            let _ = fs::remove_file(&self.part);
+        }
+        renamed
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
+            result => return Ok(result?),
+        }
+    }
+    // A hard link is the other operation that never replaces; file systems that lack the rename have it.
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn write(folder: &RunFolder, name: &str, text: &[u8]) {
+        let mut part = PartFile::create(folder, name).unwrap();
+        part.write(text).unwrap();
+        part.finish().unwrap();
+    }
+
+    #[test]
+    fn what_this_program_wrote_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in [b"one".as_slice(), b"other"] {
+            let mut output = OutputFolder::open(dir.path()).unwrap();
+            let folder = output.make_room(&["pool"], &["a", "b"]).unwrap().remove(0);
+            write(&folder, "a", text);
+            output.close_runs(&["pool"], &["a", "b"]).unwrap();
+            assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_foreign_file_stops_everything_before_anything_is_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a"]).unwrap().remove(0);
+        write(&folder, "a", b"ours");
+        output.close_runs(&["pool"], &["a"]).unwrap();
+        fs::create_dir(dir.path().join("async")).unwrap();
+        for foreign in ["async/a", "async/a.part"] {
+            fs::write(dir.path().join(foreign), "theirs").unwrap();
+            let error = output.make_room(&["pool", "async"], &["a"]).unwrap_err();
+            assert!(matches!(error, OutputError::Foreign { .. }), "{error}");
+            assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"ours");
+            assert_eq!(fs::read(dir.path().join(foreign)).unwrap(), b"theirs");
+            fs::remove_file(dir.path().join(foreign)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_of_ours_that_was_changed_is_foreign() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a"]).unwrap().remove(0);
+        write(&folder, "a", b"ours");
+        output.close_runs(&["pool"], &["a"]).unwrap();
+        fs::write(dir.path().join("pool/a"), "edited by hand").unwrap();
+        assert!(matches!(output.make_room(&["pool"], &["a"]), Err(OutputError::Foreign { .. })));
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a", "b"]).unwrap().remove(0);
+        write(&folder, "a", b"complete");
+        std::mem::forget(PartFile::create(&folder, "b").unwrap());
+        drop(output);
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        output.make_room(&["pool"], &["a", "b"]).unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("pool")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_came_to_be_meanwhile_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a"]).unwrap().remove(0);
+        let part = PartFile::create(&folder, "a").unwrap();
+        fs::write(dir.path().join("pool/a"), "theirs").unwrap();
+        assert_eq!(part.finish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"theirs");
+        assert!(!dir.path().join("pool/a.part").exists());
+    }
+
+    #[test]
+    fn two_races_never_share_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = OutputFolder::open(dir.path()).unwrap();
+        assert!(matches!(OutputFolder::open(dir.path()), Err(OutputError::InUse { .. })));
+        drop(first);
+        assert!(OutputFolder::open(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn a_manifest_of_somebody_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["{}", "rubbish", r#"{"format":"threadrace-manifest","version":2,"files":{}}"#] {
+            fs::write(dir.path().join(MANIFEST), text).unwrap();
+            assert!(matches!(OutputFolder::open(dir.path()), Err(OutputError::Manifest { .. })), "{text}");
+            assert_eq!(fs::read_to_string(dir.path().join(MANIFEST)).unwrap(), text);
+        }
+    }
+}
