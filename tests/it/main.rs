@@ -1,1 +1,3 @@
-fn main() {}
+//! What can only be seen from outside: real sockets, real processes, real terminals.
+
+mod origin;
