@@ -5,7 +5,7 @@
 mod mood;
 mod noise;
 
-use super::chance::{Rng, mix};
+use crate::chance::{Rng, mix};
 use mood::{Hour, MOODS, Mood, Rgb, add, blend, mood_of};
 use noise::{field, lattice, layers, smoothstep};
 

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Content;
-use super::chance::{Rng, mix};
+use crate::chance::{Rng, mix};
 use super::payload::{Payload, Piece};
 use super::{landscape, prose};
 

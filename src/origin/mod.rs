@@ -9,7 +9,6 @@
 //! [`ATTEMPT_HEADER`]; without it, every request counts as the first.
 
 mod body;
-mod chance;
 mod hosts;
 mod landscape;
 mod library;
@@ -65,6 +64,18 @@ pub enum Content {
         /// Pixels down.
         height: u32,
     },
+}
+
+impl Content {
+    /// What the tasks are, in the plural.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Content::Pictures { .. } => "pictures",
+            Content::Posts => "posts",
+            Content::Csv { .. } | Content::Bytes { .. } => "files",
+            Content::Faults { .. } => "downloads",
+        }
+    }
 }
 
 /// How long the origin waits before the first byte of an answer.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::chance::Rng;
+use crate::chance::Rng;
 
 /// About how long a row of [`readings`] is.
 pub(super) const ROW_BYTES: u64 = 44;

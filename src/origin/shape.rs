@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::chance::{Lot, draw};
+use crate::chance::{Lot, draw};
 use super::{Latency, Shape};
 
 impl Shape {

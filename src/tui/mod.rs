@@ -1,1 +1,143 @@
-//! tui
+//! The dashboard: a loop that takes in events and keys, and shows a frame when something changed.
+
+mod app;
+mod ascii;
+mod canvas;
+mod keys;
+pub mod terminal;
+mod theme;
+mod ui;
+mod views;
+mod widgets;
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::config::{GlyphChoice, Settings, ThemeName};
+use crate::event::{ErrorKind, ExecutorKind};
+use crate::model::RaceState;
+use crate::race::RaceError;
+use crate::report::words::Glyphs;
+use crate::scenario::ExecutorChoice;
+
+pub use canvas::{Canvas, wrap};
+pub use theme::{Depth, Theme};
+pub use ui::{Column, Direction, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
+pub use views::{Activity, Scene, draw};
+pub use widgets::Window;
+
+pub use ascii::make_ascii;
+pub use terminal::Signal;
+
+/// Why the dashboard ended before it was asked to.
+#[derive(Debug, Error)]
+pub enum DashboardError {
+    /// The terminal can't be used.
+    #[error(transparent)]
+    Terminal(#[from] terminal::TerminalError),
+    /// The race can't be run at all.
+    #[error(transparent)]
+    Race(#[from] RaceError),
+}
+
+/// How the dashboard was left.
+#[derive(Debug)]
+pub struct Left {
+    /// Why.
+    pub why: Why,
+    /// The last race, as far as it came.
+    pub race: Option<RaceState>,
+    /// Why the last race could not start or its folder could not be tidied, if it could not.
+    pub refused: Option<RaceError>,
+}
+
+/// Why the dashboard was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Somebody pressed the key.
+    Quit,
+    /// A signal came.
+    Signal(Signal),
+    /// The terminal went away.
+    Vanished,
+}
+
+/// What the environment says about the terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The theme to start with.
+    pub theme: ThemeName,
+    /// Which characters can be drawn.
+    pub glyphs: Glyphs,
+    /// How many colours there are.
+    pub depth: Depth,
+}
+
+impl Look {
+    /// How things are to look, from the settings and the environment: `NO_COLOR` set to anything asks for
+    /// the monochrome theme (no-color.org), `COLORTERM` and `TERM` tell the colours, and the first of
+    /// `LC_ALL`, `LC_CTYPE` and `LANG` that is set and not empty tells whether there is UTF-8.
+    pub fn of(settings: &Settings, variable: &dyn Fn(&str) -> Option<String>) -> Look {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let theme = match set("NO_COLOR") {
+            Some(_) => ThemeName::Monochrome,
+            None => settings.dashboard.theme,
+        };
+        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
+        let utf8 = ["utf-8", "utf8"].iter().any(|name| locale.to_lowercase().contains(name));
+        let glyphs = match settings.dashboard.glyphs {
+            GlyphChoice::Unicode => Glyphs::Unicode,
+            GlyphChoice::Ascii => Glyphs::Ascii,
+            GlyphChoice::Auto if utf8 => Glyphs::Unicode,
+            GlyphChoice::Auto => Glyphs::Ascii,
+        };
+        let true_colour = set("COLORTERM").is_some_and(|value| matches!(value.as_str(), "truecolor" | "24bit"));
+        let depth = match set("TERM") {
+            _ if true_colour => Depth::True,
+            Some(term) if term.contains("256color") || term.contains("direct") => Depth::Indexed,
+            _ => Depth::Basic,
+        };
+        Look { theme, glyphs, depth }
+    }
+}
+
+/// Opens the dashboard and returns when it was left. The terminal is then as it was.
+///
+/// # Errors
+/// When there is no terminal, or no thread to race on.
+pub fn run(settings: Settings, look: Look) -> Result<Left, DashboardError> {
+    app::App::new(settings, look).run()
+}
+
+/// The exit code of a race that came so far: 0 all done, 1 some task failed or was cancelled, 3 the disk.
+pub fn exit_code(race: &RaceState) -> u8 {
+    let runs = race.runs();
+    let disk = |error: Option<ErrorKind>| matches!(error, Some(ErrorKind::Disk | ErrorKind::DiskFull));
+    if runs.iter().flat_map(|run| run.tasks()).any(|task| disk(task.error)) {
+        return 3;
+    }
+    u8::from(!runs.iter().all(|run| run.is_comparable()))
+}
+
+/// The executors that can be chosen for the next race: those of its scenario and those that are chosen,
+/// then every other kind.
+pub fn offers(next: &Settings, chosen: &[ExecutorChoice]) -> Vec<ExecutorChoice> {
+    let mut offers = next.scenario.executors.clone();
+    let others = ExecutorKind::ALL.map(|kind| ExecutorChoice { kind, workers: None });
+    for offer in chosen.iter().copied().chain(others) {
+        let covered = offers.iter().any(|other| other.kind == offer.kind && offer.workers.is_none());
+        if !covered && !offers.contains(&offer) {
+            offers.push(offer);
+        }
+    }
+    offers
+}
+
+/// Writes an error's own words and what caused it; for the edge of the program.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn write_error(out: &mut dyn io::Write, error: &dyn std::error::Error) -> io::Result<()> {
+    writeln!(out, "threadrace: {}", crate::text::shown(&error.to_string()))
+}

@@ -223,7 +223,7 @@ impl DownloadSession {
         let factor = 2_u32.checked_pow(number - 1).unwrap_or(u32::MAX);
         let longest = limits.backoff.checked_mul(factor).unwrap_or(Duration::MAX).min(limits.backoff_cap);
         let key = self.download.shared.seed ^ (u64::from(context.task().0) << 32 | u64::from(number));
-        longest.mul_f64(crate::chance::unit(key))
+        longest.mul_f64(crate::chance::unit_of_key(key))
     }
 
     async fn attempt(

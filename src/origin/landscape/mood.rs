@@ -1,6 +1,6 @@
 //! The colours that a landscape can have, chosen by hand.
 
-use crate::origin::chance::Rng;
+use crate::chance::Rng;
 
 /// Red, green and blue, 0 to 255.
 pub(super) type Rgb = [f32; 3];

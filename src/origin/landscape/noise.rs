@@ -1,6 +1,6 @@
 //! Value noise: heights and clouds out of a hash.
 
-use crate::origin::chance::{mix, unit};
+use crate::chance::{mix, unit};
 
 pub(super) fn lattice(key: u64, x: i64, y: i64) -> u64 {
     mix(key ^ (x as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (y as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f))

@@ -21,7 +21,7 @@ use super::theme::Theme;
 use super::ui::{Ui, View};
 
 pub use tasks::table_rows;
-pub use timeline::cursor_at;
+pub use timeline::{cursor_at, window};
 
 /// Everything that a frame is painted from.
 pub struct Scene<'a> {

@@ -1,0 +1,159 @@
+//! The page *Tasks*: the selected run's tasks as a table that can be sorted and filtered.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::event::TaskId;
+use crate::model::{RaceState, RunState, TaskState};
+use crate::report::words;
+use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
+use crate::tui::ui::{Column, Direction, received, waited};
+
+use super::Scene;
+
+/// How many rows of tasks a page of that size has room for.
+pub fn table_rows(page: Rect) -> usize {
+    usize::from(page.height.saturating_sub(3))
+}
+
+/// The columns that fit, each with its left edge and its width.
+fn layout(area: Rect) -> Vec<(Column, u16, u16)> {
+    let wide = area.width >= 110;
+    let fixed = |column| match column {
+        Column::Number => 7,
+        Column::Name | Column::Error => 0,
+        Column::Lane => 5,
+        Column::State => 12,
+        Column::Attempts => 6,
+        Column::Bytes | Column::Queued | Column::Waited | Column::Received => {
+            if wide {
+                10
+            } else {
+                8
+            }
+        }
+    };
+    let mut columns: Vec<Column> = Column::ALL.to_vec();
+    let needs = |columns: &[Column]| columns.iter().map(|&column| fixed(column) + 1).sum::<u16>() + 30;
+    for spare in [Column::Queued, Column::Attempts, Column::Lane, Column::Received, Column::Waited, Column::Bytes] {
+        if needs(&columns) > area.width {
+            columns.retain(|&column| column != spare);
+        }
+    }
+    let taken: u16 = columns.iter().map(|&column| fixed(column) + u16::from(fixed(column) > 0)).sum();
+    let free = area.width.saturating_sub(taken + 3);
+    let name = (free / 2).clamp(8, 36).min(free);
+    let mut x = area.x + 1;
+    let mut placed = Vec::with_capacity(columns.len());
+    for column in columns {
+        let width = match column {
+            Column::Name => name,
+            Column::Error => free.saturating_sub(name),
+            other => fixed(other),
+        };
+        placed.push((column, x, width));
+        x = x.saturating_add(width + 1);
+    }
+    placed
+}
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
+    let (theme, area) = (scene.theme, canvas.area());
+    let id = scene.ui.run_of(race);
+    let Some(run) = race.runs().get(id.index()) else { return };
+    let (title, rest) = cut_top(area, 1);
+    let table = &scene.ui.table;
+    let order = match table.direction {
+        Direction::Ascending => "↑",
+        Direction::Descending => "↓",
+    };
+    let shown = if table.order.len() == run.tasks().len() {
+        words::count(run.tasks().len() as u64)
+    } else {
+        format!("{} of {}", words::count(table.order.len() as u64), words::count(run.tasks().len() as u64))
+    };
+    let mut words = format!("{}: {shown} {}, by {} {order}", run.plan().label, race.plan().noun, table.sort.name());
+    if !table.filter.is_empty() {
+        words.push_str(&format!(", with “{}”", table.filter));
+    }
+    canvas.part(title).rule(title.y, &words, '─', theme.rule, theme.strong);
+    let (head, rest) = cut_top(rest, 1);
+    let columns = layout(area);
+    for &(column, x, width) in &columns {
+        let style = if column == table.sort { theme.strong } else { theme.dim };
+        if is_number(column) {
+            canvas.text_right(x + width, head.y, width, column.name(), style);
+        } else {
+            canvas.text(x, head.y, width, column.name(), style);
+        }
+    }
+    let (rows, foot) = cut_bottom(rest, 1);
+    let room = table_rows(area);
+    let top = table.top.min(table.order.len().saturating_sub(room));
+    for (place, y) in (top..table.order.len().min(top + room)).zip(rows.y..rows.bottom()) {
+        let Some(&task) = table.order.get(place) else { break };
+        let row = Rect { y, height: 1, ..rows };
+        draw_row(canvas, row, &columns, scene, race, run, task);
+        if place == table.selected {
+            canvas.style(row, theme.selected);
+            canvas.glyph(row.x, y, '▸', theme.strong.patch(theme.selected));
+        }
+    }
+    let below = table.order.len().saturating_sub(top + room);
+    if top + below > 0 {
+        let words = format!("+{} above, +{} below", words::count(top as u64), words::count(below as u64));
+        canvas.text(foot.x + 1, foot.y, foot.width, &words, theme.dim);
+    }
+}
+
+fn is_number(column: Column) -> bool {
+    !matches!(column, Column::Name | Column::State | Column::Error)
+}
+
+fn draw_row(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    columns: &[(Column, u16, u16)],
+    scene: &Scene<'_>,
+    race: &RaceState,
+    run: &RunState,
+    task: TaskId,
+) {
+    let theme = scene.theme;
+    let Some(state) = run.tasks().get(task.index()) else { return };
+    for &(column, x, width) in columns {
+        let (words, style) = cell(column, scene, race, state, task);
+        let style: Style = style.unwrap_or(theme.base);
+        if is_number(column) {
+            canvas.text_right(x + width, row.y, width, &words, style);
+        } else {
+            canvas.text(x, row.y, width, &words, style);
+        }
+    }
+}
+
+fn cell(
+    column: Column,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    state: &TaskState,
+    task: TaskId,
+) -> (String, Option<Style>) {
+    let (theme, now) = (scene.theme, scene.now);
+    let time = |time: Option<std::time::Duration>| time.map_or("–".to_owned(), words::seconds);
+    match column {
+        Column::Number => ((task.0 + 1).to_string(), Some(theme.dim)),
+        Column::Name => (race.plan().tasks.get(task.index()).map_or(String::new(), |task| task.name.clone()), None),
+        Column::Lane => (state.lane.map_or("–".to_owned(), |lane| (lane.0 + 1).to_string()), Some(theme.dim)),
+        Column::State => (state.stage.name().to_owned(), Some(theme.stage(state.stage))),
+        Column::Bytes if state.bytes == 0 && !state.stage.is_over() => ("–".to_owned(), Some(theme.dim)),
+        Column::Bytes => (words::bytes(state.bytes), None),
+        Column::Queued => (time(state.queue_time(now)), None),
+        Column::Waited => (time(waited(state, now)), None),
+        Column::Received => (time(received(state, now)), None),
+        Column::Attempts => {
+            (state.attempts.to_string(), Some(if state.attempts > 1 { theme.warn } else { theme.dim }))
+        }
+        Column::Error => (state.error_message().unwrap_or("").to_owned(), Some(theme.bad)),
+    }
+}
