@@ -1,1 +1,134 @@
-//! report
+//! A race's report: the figures, what follows from them, and both as a table, JSON, CSV or Markdown.
+//!
+//! All formats are written from one [`RaceState`] and one [`Summary`], which the dashboard shows too, so
+//! no two of them can disagree. Names, addresses and messages are foreign text: they are made safe for
+//! each format before they are written.
+
+mod csv;
+mod json;
+mod markdown;
+mod rows;
+mod summary;
+mod table;
+mod verdict;
+pub mod words;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+pub use summary::{Comparable, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
+pub use verdict::VERDICT_CHARS;
+
+use crate::event::At;
+use crate::model::RaceState;
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Aligned plain text of at most 80 columns, for people.
+    Table,
+    /// The whole race with every task and span, for programs; `assets/report.schema.json` describes it.
+    Json,
+    /// A row for each task of each run, for spreadsheets.
+    Csv,
+    /// The figures and what they mean, for documents.
+    Markdown,
+}
+
+/// There is no report format of that name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no report format called {0:?}: use table, json, csv or markdown")]
+pub struct UnknownFormat(String);
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Format; 4] = [Format::Table, Format::Json, Format::Csv, Format::Markdown];
+
+    /// The format's name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Json => "json",
+            Format::Csv => "csv",
+            Format::Markdown => "markdown",
+        }
+    }
+
+    /// The format that a file's extension asks for: `txt`, `json`, `csv`, `md` or `markdown`, in any case.
+    pub fn of_path(path: &Path) -> Option<Format> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "txt" => Some(Format::Table),
+            "json" => Some(Format::Json),
+            "csv" => Some(Format::Csv),
+            "md" | "markdown" => Some(Format::Markdown),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Format, UnknownFormat> {
+        let format = Format::ALL.into_iter().find(|format| format.name() == name);
+        format.ok_or_else(|| UnknownFormat(name.to_owned()))
+    }
+}
+
+/// Writes the report of a race as of `now`, which matters only while the race goes on.
+///
+/// Writes through a buffer of its own and flushes it.
+///
+/// # Errors
+/// What `out` answers.
+pub fn write(format: Format, race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(64 * 1024, out);
+    match format {
+        Format::Table => table::write(race, now, &mut out)?,
+        Format::Json => json::write(race, now, &mut out)?,
+        Format::Csv => csv::write(race, &mut out)?,
+        Format::Markdown => markdown::write(race, now, &mut out)?,
+    }
+    out.flush()
+}
+
+/// A report file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the report could not be written to {path}: {source}. Name another file, or make room there", path = .path.display())]
+pub struct SaveError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// Writes the report into a file, in place of the one that may be there.
+///
+/// # Errors
+/// When the file can't be made or written; it may then be incomplete.
+pub fn save(format: Format, race: &RaceState, now: At, path: &Path) -> Result<(), SaveError> {
+    let written = File::create(path).and_then(|mut file| write(format, race, now, &mut file));
+    written.map_err(|source| SaveError { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_by_name_and_by_extension() {
+        for format in Format::ALL {
+            assert_eq!(format.name().parse(), Ok(format));
+        }
+        assert!("yaml".parse::<Format>().is_err_and(|e| e.to_string().contains("markdown")));
+        let by_path = |path: &str| Format::of_path(Path::new(path));
+        assert_eq!(by_path("a/report.JSON"), Some(Format::Json));
+        assert_eq!(by_path("report.md"), Some(Format::Markdown));
+        assert_eq!(by_path("report.txt"), Some(Format::Table));
+        assert_eq!(by_path("a.csv"), Some(Format::Csv));
+        assert_eq!(by_path("report"), None);
+        assert_eq!(by_path(".json"), None);
+    }
+}

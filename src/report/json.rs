@@ -1,0 +1,277 @@
+//! The report as JSON: the whole race with every task and span. `assets/report.schema.json` describes it.
+//!
+//! Written as it goes, from structs that borrow: no tree of values is built, however many tasks there are.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
+
+use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Worker};
+use crate::model::{Lane, RaceState, RunState, RunStatus, TaskState};
+use crate::stats::Latencies;
+
+use super::rows::{self, Kind};
+use super::summary::{Comparable, RunSummary, Summary};
+
+#[derive(Serialize)]
+struct Report<'a, R> {
+    format: &'static str,
+    version: u32,
+    scenario: Scenario<'a>,
+    machine: &'a Machine,
+    runs: R,
+}
+
+#[derive(Serialize)]
+struct Scenario<'a> {
+    name: &'a str,
+    about: &'a str,
+    tasks: usize,
+    seed: u64,
+    source: &'a str,
+    order: Order,
+}
+
+#[derive(Serialize)]
+struct Run<'a, T, L> {
+    label: &'a str,
+    executor: ExecutorKind,
+    workers: u32,
+    status: &'static str,
+    message: Option<&'a str>,
+    comparable: bool,
+    wall_seconds: Option<f64>,
+    speedup: Option<f64>,
+    efficiency: Option<f64>,
+    peak_concurrency: u32,
+    bytes: u64,
+    bytes_per_second: Option<f64>,
+    done: u32,
+    failed: u32,
+    cancelled: u32,
+    panicked: u32,
+    retries: u32,
+    latency_seconds: LatencySeconds,
+    tasks: T,
+    lanes: L,
+}
+
+#[derive(Serialize)]
+struct LatencySeconds {
+    mean: Option<f64>,
+    p50: Option<f64>,
+    p90: Option<f64>,
+    p95: Option<f64>,
+    p99: Option<f64>,
+    max: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Task<'a> {
+    task: usize,
+    name: &'a str,
+    url: &'a str,
+    lane: Option<u32>,
+    queued: Option<f64>,
+    started: Option<f64>,
+    first_byte: Option<f64>,
+    finished: Option<f64>,
+    bytes: u64,
+    attempts: u32,
+    outcome: Option<&'static str>,
+    error: Option<Failure<'a>>,
+    path: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    kind: Kind,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct LaneRow<'a, S> {
+    lane: usize,
+    worker: Option<&'a str>,
+    thread_id: Option<u64>,
+    spans: S,
+}
+
+#[derive(Serialize)]
+struct SpanRow {
+    task: u32,
+    phase: Phase,
+    from: f64,
+    to: f64,
+}
+
+/// A sequence that is made while it is written.
+struct List<F>(F);
+
+impl<F, I> Serialize for List<F>
+where
+    F: Fn() -> I,
+    I: IntoIterator<Item: Serialize>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
+    let (plan, summary) = (race.plan(), Summary::of(race, now));
+    let runs = || {
+        let rows = race.runs().iter().zip(&summary.runs).enumerate();
+        rows.map(|(i, (run, figures))| run_row(race, i, run, figures, now))
+    };
+    let report = Report {
+        format: "threadrace-report",
+        version: 1,
+        scenario: Scenario {
+            name: &plan.scenario,
+            about: &plan.about,
+            tasks: plan.tasks.len(),
+            seed: plan.seed,
+            source: &plan.source,
+            order: plan.order,
+        },
+        machine: &plan.machine,
+        runs: List(runs),
+    };
+    report.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Visible))?;
+    out.write_all(b"\n")
+}
+
+fn run_row<'a>(
+    race: &'a RaceState,
+    id: usize,
+    run: &'a RunState,
+    figures: &'a RunSummary,
+    now: At,
+) -> impl Serialize + 'a {
+    let message = match &figures.status {
+        RunStatus::Ended { end: RunEnd::Failed { message }, .. } => Some(message.as_str()),
+        _ => None,
+    };
+    Run {
+        label: &figures.label,
+        executor: figures.executor,
+        workers: figures.workers,
+        status: figures.status_name(),
+        message,
+        comparable: figures.comparable == Comparable::Yes,
+        wall_seconds: figures.wall.map(exact),
+        speedup: figures.speedup,
+        efficiency: figures.efficiency,
+        peak_concurrency: figures.peak_concurrency,
+        bytes: figures.bytes,
+        bytes_per_second: figures.bytes_per_second,
+        done: figures.counts.done,
+        failed: figures.counts.failed,
+        cancelled: figures.counts.cancelled,
+        panicked: figures.counts.panicked,
+        retries: figures.counts.retries,
+        latency_seconds: latency_seconds(figures.latency),
+        tasks: List(move || run.tasks().iter().enumerate().map(move |(i, task)| task_row(race, id, i, task))),
+        lanes: List(move || run.lanes().iter().enumerate().map(move |(i, lane)| lane_row(i, lane, now))),
+    }
+}
+
+fn latency_seconds(latency: Option<Latencies>) -> LatencySeconds {
+    let seconds = |of: fn(&Latencies) -> Duration| latency.as_ref().map(of).map(exact);
+    LatencySeconds {
+        mean: seconds(|l| l.mean),
+        p50: seconds(|l| l.p50),
+        p90: seconds(|l| l.p90),
+        p95: seconds(|l| l.p95),
+        p99: seconds(|l| l.p99),
+        max: seconds(|l| l.max),
+    }
+}
+
+fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState) -> Task<'a> {
+    let plan = race.plan().tasks.get(id);
+    Task {
+        task: id,
+        name: plan.map_or("", |plan| &plan.name),
+        url: plan.map_or("", |plan| &plan.url),
+        lane: task.lane.map(|lane| lane.0),
+        queued: task.queued.map(At::seconds),
+        started: task.started.map(At::seconds),
+        first_byte: task.first_byte.map(At::seconds),
+        finished: task.finished.map(At::seconds),
+        bytes: task.bytes,
+        attempts: task.attempts,
+        outcome: rows::outcome(task),
+        error: rows::kind(task)
+            .map(|kind| Failure { kind, message: task.error_message().unwrap_or_default() }),
+        path: rows::path(race, run, id),
+    }
+}
+
+fn lane_row(id: usize, lane: &Lane, now: At) -> impl Serialize + '_ {
+    let worker = lane.worker().map(|worker| match worker {
+        Worker::Thread { name, .. } => name.as_str(),
+        Worker::AsyncSlot { .. } => "slot",
+    });
+    let spans = move || {
+        let ended = lane.spans().iter().map(|span| (span.task, span.phase, span.from, span.to));
+        let open = lane.open().map(|open| (open.task, open.phase, open.from, now.max(open.from)));
+        ended.chain(open).map(|(task, phase, from, to)| SpanRow {
+            task: task.0,
+            phase,
+            from: from.seconds(),
+            to: to.seconds(),
+        })
+    };
+    LaneRow { lane: id, worker, thread_id: lane.worker().and_then(Worker::thread_id), spans: List(spans) }
+}
+
+/// Seconds in the same way as [`At::seconds`], so that differences of moments and durations agree.
+fn exact(time: Duration) -> f64 {
+    At::from_duration(time).seconds()
+}
+
+/// Compact JSON in which no character can turn a line around or drive a terminal: serde escapes what JSON
+/// asks for, this the rest.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(place) = rest.find(is_hidden) {
+            let (plain, from) = rest.split_at(place);
+            out.write_all(plain.as_bytes())?;
+            let mut chars = from.chars();
+            if let Some(c) = chars.next() {
+                write!(out, "\\u{:04x}", u32::from(c))?;
+            }
+            rest = chars.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+/// Control characters beyond ASCII's first, line separators and bidi controls; all are below U+10000.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_are_escaped_and_read_back() -> serde_json::Result<()> {
+        let text = "a\u{202e}b\u{9b}2J\u{2069}\n\u{1b}é \u{85}";
+        let mut out = Vec::new();
+        text.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Visible))?;
+        let json = String::from_utf8_lossy(&out).into_owned();
+        assert_eq!(json, r#""a\u202eb\u009b2J\u2069\n\u001bé \u0085""#);
+        assert_eq!(serde_json::from_str::<String>(&json)?, text);
+        Ok(())
+    }
+}

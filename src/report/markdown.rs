@@ -1,0 +1,95 @@
+//! The report as Markdown: the runs, the verdict, and what the figures mean.
+
+use std::io::{self, Write};
+
+use crate::event::{At, Order};
+use crate::model::RaceState;
+use crate::text::shown;
+
+use super::summary::{DEFINITIONS, SHARED, Summary};
+use super::table::{Column, or_dash};
+use super::words::{self, Glyphs, count, percent, seconds, times};
+
+const COLUMNS: &[Column] = &[
+    ("workers", |run| count(u64::from(run.workers))),
+    ("wall", |run| or_dash(run.wall.map(seconds))),
+    ("speedup", |run| or_dash(run.speedup.map(|speedup| times(speedup, Glyphs::Unicode)))),
+    ("efficiency", |run| or_dash(run.efficiency.map(percent))),
+    ("mean", |run| or_dash(run.latency.map(|l| seconds(l.mean)))),
+    ("p50", |run| or_dash(run.latency.map(|l| seconds(l.p50)))),
+    ("p95", |run| or_dash(run.latency.map(|l| seconds(l.p95)))),
+    ("max", |run| or_dash(run.latency.map(|l| seconds(l.max)))),
+    ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
+    ("peak concurrency", |run| count(u64::from(run.peak_concurrency))),
+    ("done", |run| count(u64::from(run.counts.done))),
+    ("failed", |run| count(u64::from(run.counts.failed + run.counts.panicked))),
+];
+
+pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
+    let (plan, summary) = (race.plan(), Summary::of(race, now));
+    let machine = &plan.machine;
+    writeln!(out, "# {}\n\n{}\n", escaped(&plan.scenario), escaped(&plan.about))?;
+    let tasks = format!("{} {} from {}", count(plan.tasks.len() as u64), plan.noun, plan.source);
+    let on = format!("seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus);
+    writeln!(out, "{}; {}.\n", escaped(&tasks), escaped(&on))?;
+    if plan.order == Order::Together {
+        writeln!(out, "{SHARED}\n")?;
+    }
+
+    let headers: Vec<&str> = COLUMNS.iter().map(|(header, _)| *header).collect();
+    writeln!(out, "| run | {} |", headers.join(" | "))?;
+    writeln!(out, "| --- |{}", " ---: |".repeat(COLUMNS.len()))?;
+    for run in &summary.runs {
+        let cells: Vec<String> = COLUMNS.iter().map(|(_, say)| escaped(&say(run))).collect();
+        writeln!(out, "| {} | {} |", escaped(&run.label), cells.join(" | "))?;
+    }
+    writeln!(out, "\n{}\n", escaped(&summary.verdict()))?;
+    let mut hindered = false;
+    for run in &summary.runs {
+        if let Some(reason) = run.comparable.reason() {
+            let reason = reason.to_string();
+            writeln!(out, "- {} can't be compared: {}.", escaped(&run.label), escaped(&reason))?;
+            hindered = true;
+        }
+    }
+    if hindered {
+        writeln!(out)?;
+    }
+    writeln!(out, "## What the figures mean\n")?;
+    for (term, definition) in DEFINITIONS {
+        writeln!(out, "- **{term}**: {definition}")?;
+    }
+    Ok(())
+}
+
+/// Foreign text as Markdown that shows it as it is: nothing in it is markup, and it stays on one line.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in shown(text).chars() {
+        match c {
+            '\n' | '\r' => safe.push(' '),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '\\' | '`' | '|' | '*' | '_' | '[' | ']' | '~' | '#' | '!' | '$' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            _ => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_no_markup() {
+        assert_eq!(escaped("a|b`c`<img src=x>&"), "a\\|b\\`c\\`&lt;img src=x&gt;&amp;");
+        assert_eq!(escaped("[x](javascript:y) **z**"), "\\[x\\](javascript:y) \\*\\*z\\*\\*");
+        let lines = escaped("one\r\n# two\u{202e}");
+        assert!(!lines.contains(['\n', '\r', '\u{202e}']), "{lines}");
+    }
+}

@@ -1,0 +1,59 @@
+//! What more than one format says of a task.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::event::{ErrorKind, RunId, TaskId};
+use crate::model::{RaceState, Stage, TaskState};
+
+/// What ended a task: the kind of its error, or that it panicked.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub(super) enum Kind {
+    Error(ErrorKind),
+    Panic(&'static str),
+}
+
+/// What ended a task that failed or panicked.
+pub(super) fn kind(task: &TaskState) -> Option<Kind> {
+    match task.stage {
+        Stage::Panicked => Some(Kind::Panic("panic")),
+        _ => task.error.map(Kind::Error),
+    }
+}
+
+/// How a task ended; none while it hasn't.
+pub(super) fn outcome(task: &TaskState) -> Option<&'static str> {
+    task.stage.is_over().then(|| task.stage.name())
+}
+
+/// Where a finished task's file stands.
+pub(super) fn path(race: &RaceState, run: usize, task: usize) -> Option<String> {
+    let state = race.runs().get(run)?.tasks().get(task)?;
+    let path = race.plan().path(RunId::of(run), TaskId::of(task)).filter(|_| state.stage == Stage::Done)?;
+    Some(path.to_string_lossy().into_owned())
+}
+
+/// A task that gave up or panicked: its run's label, its name and its message, all foreign text.
+pub(super) struct Failure<'a> {
+    pub(super) label: &'a str,
+    pub(super) name: &'a str,
+    pub(super) message: Cow<'a, str>,
+}
+
+/// The tasks that gave up or panicked, in the order of runs and tasks.
+pub(super) fn failures(race: &RaceState) -> impl Iterator<Item = Failure<'_>> {
+    let names = &race.plan().tasks;
+    race.runs().iter().flat_map(move |run| {
+        run.tasks().iter().zip(names).filter_map(move |(task, plan)| {
+            let said = task.error_message().unwrap_or("no reason is known");
+            let message = match task.stage {
+                Stage::Failed => Cow::Borrowed(said),
+                Stage::Panicked => Cow::Owned(format!("panicked: {said}")),
+                _ => return None,
+            };
+            Some(Failure { label: &run.plan().label, name: &plan.name, message })
+        })
+    })
+}

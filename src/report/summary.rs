@@ -1,0 +1,297 @@
+//! A race in figures: one row per run.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::event::{At, ExecutorKind, Order, RunEnd};
+use crate::model::{Counts, Mix, RaceState, RunState, RunStatus, Stage};
+use crate::stats::{self, Latencies};
+use crate::text::shown;
+
+/// What each figure means, a line each: shown on screen and in reports.
+pub const DEFINITIONS: &[(&str, &str)] = &[
+    ("wall", "time from the moment the executor was given the tasks until the last of them had ended"),
+    ("speedup", "wall time of the sequential run ÷ wall time of this run; both must have done every task"),
+    ("efficiency", "speedup ÷ workers"),
+    ("ideal", "a speedup as large as the number of workers, that is an efficiency of 100 %"),
+    ("latency", "time of a task that was done, from when a worker took it up until its end; no queueing"),
+    ("mean", "the sum of the latencies ÷ their number"),
+    ("p50", "half of the tasks were done within this latency: the median, by nearest rank"),
+    ("p95", "95 of 100 tasks were done within this latency, by nearest rank"),
+    ("max", "the longest latency"),
+    ("throughput", "bytes of complete bodies ÷ wall time"),
+    ("peak concurrency", "the most tasks that were ever in progress at one moment"),
+    ("failed", "tasks that gave up after their last attempt, or panicked; a run with any claims no speedup"),
+    (
+        "so far",
+        "the time after which the sequential run had as many tasks done ÷ the time this run took for them",
+    ),
+];
+
+/// What every report of a race says whose runs ran at once.
+pub const SHARED: &str =
+    "The runs ran at once and shared the network and the processors: a show, not a measurement.";
+
+/// Why a run's wall time can't be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Its turn has not come.
+    NotStarted,
+    /// It is not over.
+    UnderWay,
+    /// Somebody cancelled it.
+    Cancelled {
+        /// How many tasks were done by then.
+        done: u32,
+        /// How many there are.
+        tasks: usize,
+    },
+    /// The executor could not go on.
+    Broken {
+        /// Why; foreign text.
+        message: String,
+    },
+    /// It is over, and did not do every task.
+    Incomplete {
+        /// How its tasks ended.
+        counts: Counts,
+        /// How many there are.
+        tasks: usize,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NotStarted => f.write_str("not started"),
+            Reason::UnderWay => f.write_str("still under way"),
+            Reason::Cancelled { done, tasks } => write!(f, "cancelled with {done} of {tasks} tasks done"),
+            Reason::Broken { message } => write!(f, "the executor stopped: {}", shown(message)),
+            Reason::Incomplete { counts, tasks } => {
+                let unfinished = tasks.saturating_sub(counts.over() as usize);
+                let ends = [
+                    (counts.failed as usize, "failed"),
+                    (counts.panicked as usize, "panicked"),
+                    (counts.cancelled as usize, "were cancelled"),
+                    (unfinished, "never ended"),
+                ];
+                let mut first = true;
+                for (count, end) in ends.into_iter().filter(|&(count, _)| count > 0) {
+                    if first {
+                        write!(f, "{count} of {tasks} tasks {end}")?;
+                    } else {
+                        write!(f, ", {count} {end}")?;
+                    }
+                    first = false;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether a run's wall time can be compared with another's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparable {
+    /// It is over and did every task.
+    Yes,
+    /// It can't.
+    No(Reason),
+}
+
+impl Comparable {
+    fn of(run: &RunState) -> Comparable {
+        let (counts, tasks) = (run.counts(), run.tasks().len());
+        Comparable::No(match run.status() {
+            _ if run.is_comparable() => return Comparable::Yes,
+            RunStatus::Waiting => Reason::NotStarted,
+            RunStatus::Running { .. } => Reason::UnderWay,
+            RunStatus::Ended { end: RunEnd::Cancelled, .. } => Reason::Cancelled { done: counts.done, tasks },
+            RunStatus::Ended { end: RunEnd::Failed { message }, .. } => {
+                Reason::Broken { message: message.clone() }
+            }
+            RunStatus::Ended { end: RunEnd::Completed, .. } => Reason::Incomplete { counts, tasks },
+        })
+    }
+
+    /// Why not, if not.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Comparable::Yes => None,
+            Comparable::No(reason) => Some(reason),
+        }
+    }
+}
+
+/// One run in figures; see [`DEFINITIONS`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// The run's name; in a recording, foreign text.
+    pub label: String,
+    /// Who ran the tasks.
+    pub executor: ExecutorKind,
+    /// How many tasks it could have in progress at once.
+    pub workers: u32,
+    /// Where the run is.
+    pub status: RunStatus,
+    /// Its wall time; none until it is over.
+    pub wall: Option<Duration>,
+    /// Against the first sequential run; none unless both are comparable.
+    pub speedup: Option<f64>,
+    /// Speedup by worker, 1 is ideal; none where there is no speedup.
+    pub efficiency: Option<f64>,
+    /// Over the tasks that are done, from when a worker took them up until their end; none before one is.
+    pub latency: Option<Latencies>,
+    /// Mean time from the hand-over of a task to the executor until a worker took it up, over the tasks
+    /// that were taken up; none before one is.
+    pub queue_mean: Option<Duration>,
+    /// Bytes of complete bodies: those of tasks that are done.
+    pub bytes: u64,
+    /// Those bytes by second of wall time, or of the time so far while the run goes on.
+    pub bytes_per_second: Option<f64>,
+    /// The most tasks that were ever in progress at one moment.
+    pub peak_concurrency: u32,
+    /// How the tasks ended, and how many attempts beyond the first ones it took.
+    pub counts: Counts,
+    /// Time in each phase, over all lanes.
+    pub phases: Mix,
+    /// Time in which lanes had no task, over all lanes, from the run's start to its end (or to now).
+    pub idle: Duration,
+    /// Whether its wall time can be compared.
+    pub comparable: Comparable,
+}
+
+impl RunSummary {
+    fn of(run: &RunState, baseline: Option<Duration>, now: At) -> RunSummary {
+        let (plan, comparable) = (run.plan(), Comparable::of(run));
+        let mut latencies = Vec::with_capacity(run.counts().done as usize);
+        let (mut bytes, mut queue_nanos, mut taken_up) = (0_u64, 0_u128, 0_u128);
+        for task in run.tasks() {
+            if task.stage == Stage::Done {
+                latencies.extend(task.latency(now));
+                bytes = bytes.saturating_add(task.bytes);
+            }
+            if let (Some(_), Some(queued)) = (task.started, task.queue_time(now)) {
+                queue_nanos += queued.as_nanos();
+                taken_up += 1;
+            }
+        }
+        let (mut phases, mut lanes) = (Mix::default(), 0_u64);
+        for lane in run.lanes().iter().filter(|lane| lane.opened().is_some() || lane.tasks() > 0) {
+            phases.add(&lane.total(now));
+            lanes += 1;
+        }
+        let elapsed = run.elapsed(now).unwrap_or_default();
+        let share = At::from_duration(elapsed).0.saturating_mul(lanes);
+        let queue_mean = queue_nanos.checked_div(taken_up).and_then(|nanos| u64::try_from(nanos).ok());
+        let wall = run.wall();
+        let speedup = match (&comparable, baseline, wall) {
+            (Comparable::Yes, Some(sequential), Some(wall)) => stats::speedup(sequential, wall),
+            _ => None,
+        };
+        RunSummary {
+            label: plan.label.clone(),
+            executor: plan.executor,
+            workers: plan.workers,
+            status: run.status().clone(),
+            wall,
+            speedup,
+            efficiency: speedup.and_then(|speedup| stats::efficiency(speedup, plan.workers)),
+            latency: Latencies::of(latencies),
+            queue_mean: queue_mean.map(Duration::from_nanos),
+            bytes,
+            bytes_per_second: stats::rate(bytes, elapsed),
+            peak_concurrency: run.in_progress().peak(),
+            counts: run.counts(),
+            phases,
+            idle: Duration::from_nanos(share.saturating_sub(phases.busy())),
+            comparable,
+        }
+    }
+
+    /// The run's status in a word, for people and programs.
+    pub fn status_name(&self) -> &'static str {
+        match &self.status {
+            RunStatus::Waiting => "waiting",
+            RunStatus::Running { .. } => "running",
+            RunStatus::Ended { end: RunEnd::Completed, .. } => "completed",
+            RunStatus::Ended { end: RunEnd::Cancelled, .. } => "cancelled",
+            RunStatus::Ended { end: RunEnd::Failed { .. }, .. } => "failed",
+        }
+    }
+
+    /// The share of its lanes' time in which they had no task, 0 to 1; zero when there is no time.
+    pub fn idle_share(&self) -> f64 {
+        let idle = self.idle.as_nanos() as f64;
+        let all = idle + self.phases.busy() as f64;
+        if all > 0.0 { idle / all } else { 0.0 }
+    }
+}
+
+/// A race in figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// What the tasks are, in the plural.
+    pub noun: String,
+    /// How many tasks every run has.
+    pub tasks: usize,
+    /// Whether the runs followed each other.
+    pub order: Order,
+    /// The runs in id order.
+    pub runs: Vec<RunSummary>,
+}
+
+impl Summary {
+    /// The race's figures as of `now`. One pass over the tasks and one sort for each run.
+    pub fn of(race: &RaceState, now: At) -> Summary {
+        let baseline = race.baseline().filter(|run| run.is_comparable()).and_then(RunState::wall);
+        Summary {
+            noun: race.plan().noun.clone(),
+            tasks: race.plan().tasks.len(),
+            order: race.plan().order,
+            runs: race.runs().iter().map(|run| RunSummary::of(run, baseline, now)).collect(),
+        }
+    }
+
+    /// The run that the others are measured against: the first sequential one.
+    pub fn baseline(&self) -> Option<&RunSummary> {
+        self.runs.iter().find(|run| run.executor == ExecutorKind::Sequential)
+    }
+}
+
+/// The speedup so far of a run under way: when the sequential run had as many tasks done, divided by when
+/// this run had its latest one done, each counted from its run's start.
+///
+/// None before a task is done, while the sequential run has fewer done, or when a task of either ended
+/// in any other way.
+pub fn so_far(baseline: &RunState, run: &RunState) -> Option<f64> {
+    let done = run.counts().done;
+    if done == 0 || run.counts().not_done() > 0 || baseline.counts().not_done() > 0 {
+        return None;
+    }
+    let time = |run: &RunState| Some(run.done_at(done as usize)?.since(run.started()?));
+    stats::speedup(time(baseline)?, time(run)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_fit_a_line() {
+        for (term, definition) in DEFINITIONS {
+            assert!(definition.chars().count() <= 100, "{term}: {}", definition.chars().count());
+        }
+    }
+
+    #[test]
+    fn reasons_name_every_kind_of_end() {
+        let counts = Counts { done: 14, failed: 3, panicked: 1, cancelled: 1, ..Counts::default() };
+        let reason = Reason::Incomplete { counts, tasks: 20 };
+        assert_eq!(reason.to_string(), "3 of 20 tasks failed, 1 panicked, 1 were cancelled, 1 never ended");
+        let counts = Counts { done: 17, failed: 3, ..Counts::default() };
+        assert_eq!(Reason::Incomplete { counts, tasks: 20 }.to_string(), "3 of 20 tasks failed");
+        let broken = Reason::Broken { message: "no\u{1b}[2J threads".to_owned() };
+        assert!(!broken.to_string().contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,129 @@
+//! The report as aligned plain text of at most 80 columns.
+
+use std::io::{self, Write};
+
+use crate::event::{At, Order};
+use crate::model::RaceState;
+use crate::text::{fit, shown, width};
+
+use super::rows::failures;
+use super::summary::{RunSummary, SHARED, Summary};
+use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
+
+/// No line is wider than this many columns.
+const WIDTH: usize = 80;
+
+/// As many failed tasks have a line of their own.
+const FAILURES: usize = 20;
+
+/// A column: its header, and what it says of a run.
+pub(super) type Column = (&'static str, fn(&RunSummary) -> String);
+
+/// How fast the runs were.
+const SPEED: &[Column] = &[
+    ("workers", |run| count(u64::from(run.workers))),
+    ("wall", |run| or_dash(run.wall.map(seconds))),
+    ("speedup", |run| or_dash(run.speedup.map(|speedup| times(speedup, Glyphs::Unicode)))),
+    ("efficiency", |run| or_dash(run.efficiency.map(percent))),
+    ("peak", |run| count(u64::from(run.peak_concurrency))),
+    ("done", |run| count(u64::from(run.counts.done))),
+    ("failed", |run| count(u64::from(run.counts.failed + run.counts.panicked))),
+    ("retries", |run| count(u64::from(run.counts.retries))),
+];
+
+/// How long the tasks took, and what they brought.
+const LATENCY: &[Column] = &[
+    ("mean", |run| or_dash(run.latency.map(|l| seconds(l.mean)))),
+    ("p50", |run| or_dash(run.latency.map(|l| seconds(l.p50)))),
+    ("p95", |run| or_dash(run.latency.map(|l| seconds(l.p95)))),
+    ("max", |run| or_dash(run.latency.map(|l| seconds(l.max)))),
+    ("bytes", |run| bytes(run.bytes)),
+    ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
+];
+
+pub(super) fn or_dash(words: Option<String>) -> String {
+    words.unwrap_or_else(|| "-".to_owned())
+}
+
+pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
+    let (plan, summary) = (race.plan(), Summary::of(race, now));
+    let machine = &plan.machine;
+    let head = [
+        format!("{}: {}", plan.scenario, plan.about),
+        format!("{} {} from {}", count(plan.tasks.len() as u64), plan.noun, plan.source),
+        format!("seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus),
+    ];
+    for line in &head {
+        writeln!(out, "{}", fit(line, WIDTH))?;
+    }
+    if plan.order == Order::Together {
+        paragraph(SHARED, out)?;
+    }
+    block(&summary, "run", SPEED, out)?;
+    block(&summary, "latency", LATENCY, out)?;
+    writeln!(out)?;
+    for run in &summary.runs {
+        if let Some(reason) = run.comparable.reason() {
+            paragraph(&format!("{} can't be compared: {reason}.", shown(&run.label)), out)?;
+        }
+    }
+    paragraph(&summary.verdict(), out)?;
+    failed(race, out)
+}
+
+fn block(summary: &Summary, first: &str, columns: &[Column], out: &mut dyn Write) -> io::Result<()> {
+    let rows: Vec<Vec<String>> =
+        summary.runs.iter().map(|run| columns.iter().map(|(_, say)| say(run)).collect()).collect();
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|i| rows.iter().map(|row| width(&row[i])).chain([width(columns[i].0)]).max().unwrap_or(0))
+        .collect();
+    let room = WIDTH.saturating_sub(widths.iter().map(|wide| wide + 2).sum());
+    let labels: Vec<String> = summary.runs.iter().map(|run| fit(&run.label, room)).collect();
+    let label_width = labels.iter().map(|label| width(label)).chain([width(first)]).max().unwrap_or(0);
+
+    let mut line = |label: &str, cells: &mut dyn Iterator<Item = &str>| {
+        let mut text = format!("{label}{}", " ".repeat(label_width.saturating_sub(width(label))));
+        for (cell, wide) in cells.zip(&widths) {
+            text.push_str(&" ".repeat((wide + 2).saturating_sub(width(cell))));
+            text.push_str(cell);
+        }
+        writeln!(out, "{}", fit(text.trim_end(), WIDTH))
+    };
+    line("", &mut [].into_iter())?;
+    line(first, &mut columns.iter().map(|(header, _)| *header))?;
+    for (label, row) in labels.iter().zip(&rows) {
+        line(label, &mut row.iter().map(String::as_str))?;
+    }
+    Ok(())
+}
+
+fn failed(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
+    let mut failures = failures(race);
+    for (i, failure) in failures.by_ref().take(FAILURES).enumerate() {
+        if i == 0 {
+            writeln!(out, "\nfailed tasks")?;
+        }
+        let (label, name) = (fit(failure.label, 16), fit(failure.name, 30));
+        writeln!(out, "{}", fit(&format!("{label}  {name}  {}", failure.message), WIDTH))?;
+    }
+    match failures.count() {
+        0 => Ok(()),
+        more => writeln!(out, "and {} more", count(more as u64)),
+    }
+}
+
+/// Writes text in lines that are broken between words; a word that is wider than a line is cut.
+fn paragraph(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && width(&line) + 1 + width(word) > WIDTH {
+            writeln!(out, "{line}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&fit(word, WIDTH));
+    }
+    writeln!(out, "{line}")
+}

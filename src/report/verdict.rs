@@ -1,0 +1,443 @@
+//! What happened, in one or two sentences that follow from the figures.
+
+use std::time::Duration;
+
+use crate::event::{ExecutorKind, Order, Phase};
+use crate::model::RunStatus;
+use crate::text::fit;
+
+use super::summary::{Comparable, Reason, RunSummary, Summary};
+use super::words::{count, percent, ratio, seconds};
+
+/// The longest verdict, in characters.
+pub const VERDICT_CHARS: usize = 200;
+
+/// A speedup below this is called none at all.
+const FASTER: f64 = 1.05;
+
+/// A speedup that is slower than this is called slower.
+const SLOWER: f64 = 0.95;
+
+/// An efficiency below this wants an explanation.
+const LIMITED: f64 = 0.6;
+
+/// A factor of the efficiency that is nearer to 1 than this explains nothing.
+const TELLING: f64 = 0.8;
+
+impl Summary {
+    /// What happened in plain words, in at most [`VERDICT_CHARS`] characters on one line and safe to show.
+    pub fn verdict(&self) -> String {
+        if self.runs.iter().any(|run| matches!(run.status, RunStatus::Running { .. })) {
+            let over = self.runs.iter().filter(|run| matches!(run.status, RunStatus::Ended { .. })).count();
+            return format!("The race is under way: {over} of {} runs are over.", self.runs.len());
+        }
+        if self.runs.iter().all(|run| run.status == RunStatus::Waiting) {
+            return "Nothing has run yet.".to_owned();
+        }
+        let Some(fastest) = self.fastest() else { return self.nothing_to_compare() };
+        let baseline = match self.baseline() {
+            Some(baseline) => baseline,
+            None => return self.without_baseline(fastest),
+        };
+        let Some(sequential) = baseline.wall.filter(|_| baseline.comparable == Comparable::Yes) else {
+            return joined(
+                format!("There is no speedup to tell, for {}.", hindered(baseline)),
+                [self.time_of(fastest)],
+            );
+        };
+        let Some((best, speedup)) = self.best(baseline) else {
+            let first = format!("One worker did {} in {}.", self.work(), seconds(sequential));
+            return joined(first, [self.hindrance()]);
+        };
+        if self.order == Order::Together {
+            return together(best, sequential);
+        }
+        self.comparison(baseline, best, sequential, speedup)
+    }
+
+    fn comparison(&self, baseline: &RunSummary, best: &RunSummary, before: Duration, speedup: f64) -> String {
+        let became = format!("{} became {}", seconds(before), seconds(best.wall.unwrap_or_default()));
+        let subject = capital(&who(best));
+        let hindrance = self.hindrance();
+        if speedup < FASTER {
+            let others = self.runs.iter().filter(|run| run.speedup.is_some()).count() > 2;
+            let which = if others { ", the fastest of the others," } else { "" };
+            let verb = if speedup < SLOWER { "slower" } else { "no faster" };
+            let were = was(best);
+            let first = format!("{subject}{which} {were} {verb} than one worker: {became}.");
+            return joined(first, [hindrance, limit(baseline, best)]);
+        }
+        let work = match self.tasks {
+            1 => "the same task".to_owned(),
+            _ => format!("the same {}", self.work()),
+        };
+        let times = ratio(speedup);
+        let long = format!("{subject} did {work} {times} times as fast as one worker: {became}.");
+        let short = format!("{subject} {} {times} times as fast as one worker: {became}.", was(best));
+        let why = match best.efficiency {
+            Some(efficiency) if efficiency < LIMITED => limit(baseline, best),
+            _ => overlap(best),
+        };
+        let [long, short] = [long, short].map(|first| joined(first, [hindrance.clone(), why.clone()]));
+        let sentences = |text: &str| text.matches(". ").count();
+        if sentences(&short) > sentences(&long) { short } else { long }
+    }
+
+    fn without_baseline(&self, fastest: &RunSummary) -> String {
+        let first = self.time_of(fastest);
+        joined(first, ["Without a sequential run there is no speedup to tell.".to_owned(), self.hindrance()])
+    }
+
+    fn nothing_to_compare(&self) -> String {
+        let hindered: Vec<&RunSummary> =
+            self.runs.iter().filter(|run| run.comparable != Comparable::Yes).collect();
+        let Some(first) = hindered.first() else { return "There is no run to tell of.".to_owned() };
+        if hindered.iter().all(|run| matches!(run.comparable.reason(), Some(Reason::Cancelled { .. }))) {
+            return joined("Cancelled: nothing can be compared.".to_owned(), [self.hindrance()]);
+        }
+        let all = match hindered.len() {
+            1 => String::new(),
+            _ => "No run did all of its tasks, so nothing can be compared. ".to_owned(),
+        };
+        within(format!("{all}{}.", capital(&self::hindered(first))))
+    }
+
+    /// The comparable run with the shortest wall time.
+    fn fastest(&self) -> Option<&RunSummary> {
+        let comparable = self.runs.iter().filter(|run| run.comparable == Comparable::Yes);
+        comparable.min_by_key(|run| run.wall.unwrap_or(Duration::MAX))
+    }
+
+    /// The run with the highest speedup beside the baseline itself.
+    fn best(&self, baseline: &RunSummary) -> Option<(&RunSummary, f64)> {
+        let others = self.runs.iter().filter(|run| !std::ptr::eq(*run, baseline));
+        others
+            .filter_map(|run| Some((run, run.speedup?)))
+            .max_by(|(_, a), (_, b)| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal))
+    }
+
+    /// `20 pictures`.
+    fn work(&self) -> String {
+        match self.tasks {
+            1 => "1 task".to_owned(),
+            tasks => format!("{} {}", count(tasks as u64), fit(&self.noun, 20)),
+        }
+    }
+
+    fn time_of(&self, run: &RunSummary) -> String {
+        let wall = seconds(run.wall.unwrap_or_default());
+        format!("{} did {} in {wall}.", capital(&who(run)), self.work())
+    }
+
+    /// Which runs claim no speedup, and why the first of them doesn't; empty when all do.
+    fn hindrance(&self) -> String {
+        let mut hindered = self.runs.iter().filter(|run| run.comparable != Comparable::Yes);
+        let Some(first) = hindered.next() else { return String::new() };
+        match hindered.count() {
+            0 => format!("{}.", capital(&self::hindered(first))),
+            more => format!("{}; {more} more can't either.", capital(&self::hindered(first))),
+        }
+    }
+}
+
+/// `pool can't be compared (3 of 20 tasks failed)`.
+fn hindered(run: &RunSummary) -> String {
+    let reason = run.comparable.reason().map_or_else(String::new, Reason::to_string);
+    format!("{} can't be compared ({})", fit(&run.label, 24), fit(&reason, 60))
+}
+
+fn together(best: &RunSummary, sequential: Duration) -> String {
+    let wall = seconds(best.wall.unwrap_or_default());
+    let times = format!("{} took {wall}, one worker {}.", capital(&who(best)), seconds(sequential));
+    joined(super::summary::SHARED.to_owned(), [times])
+}
+
+/// A run's workers as a subject: `the pool of 5`.
+fn who(run: &RunSummary) -> String {
+    let workers = count(u64::from(run.workers));
+    match run.executor {
+        ExecutorKind::Sequential => "one worker".to_owned(),
+        ExecutorKind::Threads if run.workers == 1 => "one thread".to_owned(),
+        ExecutorKind::Threads => format!("{workers} threads"),
+        ExecutorKind::Pool => format!("the pool of {workers}"),
+        ExecutorKind::Async => format!("async with {workers} in flight"),
+    }
+}
+
+fn was(run: &RunSummary) -> &'static str {
+    if run.executor == ExecutorKind::Threads && run.workers > 1 { "were" } else { "was" }
+}
+
+/// What the workers' time went by with, where most of it overlapped.
+fn overlap(run: &RunSummary) -> String {
+    let all = run.phases.busy() as f64 + run.idle.as_nanos() as f64;
+    let share = |phases: &[Phase]| {
+        let nanos: u64 = phases.iter().map(|&phase| run.phases.of(phase)).sum();
+        if all > 0.0 { nanos as f64 / all } else { 0.0 }
+    };
+    let waits = [
+        (share(&[Phase::Connecting, Phase::Waiting]), "waiting for the network, and waiting overlaps"),
+        (
+            share(&[Phase::Connecting, Phase::Waiting, Phase::Receiving]),
+            "waiting for the network and receiving, and both overlapped",
+        ),
+        (share(&[Phase::Sleeping, Phase::BackingOff]), "sleeping, and sleep overlaps"),
+        (share(&[Phase::Computing]), "computing, on more than one processor"),
+    ];
+    match waits.into_iter().find(|(share, _)| *share >= 0.5) {
+        Some((share, how)) => format!("{} of the workers' time went by {how}.", percent(share)),
+        None => String::new(),
+    }
+}
+
+/// What kept a run from its ideal. With `p` workers over the wall time `T`, busy for `B` in all, and one
+/// worker busy for `B₁`: efficiency ≈ `(1 − idle share) · B₁ / B`. The smaller of the two factors is the cause.
+fn limit(baseline: &RunSummary, run: &RunSummary) -> String {
+    let (alone, busy) = (baseline.phases.busy() as f64, run.phases.busy() as f64);
+    if alone <= 0.0 || busy <= 0.0 || run.workers < 2 {
+        return String::new();
+    }
+    let used = 1.0 - run.idle_share();
+    if used.min(alone / busy) > TELLING {
+        return String::new();
+    }
+    if used <= alone / busy {
+        return format!("The workers had no task for {} of the time.", percent(run.idle_share()));
+    }
+    let growth = |phase: Phase| run.phases.of(phase).saturating_sub(baseline.phases.of(phase));
+    let Some(phase) = Phase::ALL.into_iter().max_by_key(|&phase| growth(phase)) else { return String::new() };
+    let (doing, cause) = match phase {
+        Phase::Queued | Phase::Connecting => ("connecting", "the server, the link or the processors"),
+        Phase::Waiting => ("waiting for the server", "the server, the link or the processors"),
+        Phase::Receiving => ("receiving", "the link or the processors"),
+        Phase::Writing => ("writing", "the disk"),
+        Phase::Computing => ("computing", "the processors"),
+        Phase::Locked => ("waiting for locks", "the lock"),
+        Phase::Sleeping => ("sleeping", "the waits themselves"),
+        Phase::BackingOff => ("backing off", "a server that turned requests away"),
+    };
+    let more = match baseline.phases.of(phase) {
+        0 => format!("{} more", seconds(Duration::from_nanos(growth(phase)))),
+        before => format!("{} times as long", ratio(run.phases.of(phase) as f64 / before as f64)),
+    };
+    format!("The tasks spent {more} {doing}: {cause}, not the workers, probably set the limit.")
+}
+
+/// The first sentence, and as many of the others after it as there is room for.
+fn joined<const N: usize>(first: String, others: [String; N]) -> String {
+    let mut text = within(first);
+    for other in others.into_iter().filter(|other| !other.is_empty()) {
+        if text.chars().count() + 1 + other.chars().count() <= VERDICT_CHARS {
+            text.push(' ');
+            text.push_str(&other);
+        }
+    }
+    text
+}
+
+fn within(text: String) -> String {
+    if text.chars().count() <= VERDICT_CHARS {
+        return text;
+    }
+    text.chars().take(VERDICT_CHARS - 1).chain(['…']).collect()
+}
+
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::{At, RunEnd};
+    use crate::model::{Counts, Mix};
+    use crate::stats;
+
+    use super::*;
+
+    const BASE: Duration = Duration::from_millis(10_020);
+
+    fn mix(of: &[(Phase, u64)]) -> Mix {
+        let mut mix = Mix::default();
+        for &(phase, millis) in of {
+            mix.0[phase.index()] = millis * 1_000_000;
+        }
+        mix
+    }
+
+    /// A run that did every one of 20 tasks in `millis`, without a speedup yet.
+    fn run(executor: ExecutorKind, workers: u32, millis: u64, phases: &[(Phase, u64)]) -> RunSummary {
+        let wall = Duration::from_millis(millis);
+        let phases = mix(phases);
+        let status = RunStatus::Ended { from: At::ZERO, to: At::from_duration(wall), end: RunEnd::Completed };
+        RunSummary {
+            label: executor.name().to_owned(),
+            executor,
+            workers,
+            status,
+            wall: Some(wall),
+            speedup: None,
+            efficiency: None,
+            latency: None,
+            queue_mean: None,
+            bytes: 0,
+            bytes_per_second: None,
+            peak_concurrency: workers,
+            counts: Counts { done: 20, ..Counts::default() },
+            phases,
+            idle: (wall * workers).saturating_sub(Duration::from_nanos(phases.busy())),
+            comparable: Comparable::Yes,
+        }
+    }
+
+    fn sequential() -> RunSummary {
+        run(ExecutorKind::Sequential, 1, 10_020, &[(Phase::Waiting, 6_000), (Phase::Receiving, 4_000)])
+    }
+
+    fn pool(millis: u64, phases: &[(Phase, u64)]) -> RunSummary {
+        run(ExecutorKind::Pool, 5, millis, phases)
+    }
+
+    fn hindered(mut run: RunSummary, reason: Reason) -> RunSummary {
+        run.comparable = Comparable::No(reason);
+        run
+    }
+
+    fn failing(run: RunSummary) -> RunSummary {
+        let counts = Counts { done: 17, failed: 3, ..Counts::default() };
+        hindered(run, Reason::Incomplete { counts, tasks: 20 })
+    }
+
+    fn verdict_in(order: Order, mut runs: Vec<RunSummary>) -> String {
+        let comparable = |run: &RunSummary| run.comparable == Comparable::Yes;
+        if runs.iter().any(|run| run.executor == ExecutorKind::Sequential && comparable(run)) {
+            for run in runs.iter_mut().filter(|run| comparable(run)) {
+                run.speedup = run.wall.and_then(|wall| stats::speedup(BASE, wall));
+                run.efficiency = run.speedup.and_then(|speedup| stats::efficiency(speedup, run.workers));
+            }
+        }
+        let verdict = Summary { noun: "downloads".to_owned(), tasks: 20, order, runs }.verdict();
+        assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
+        verdict
+    }
+
+    fn verdict(runs: Vec<RunSummary>) -> String {
+        verdict_in(Order::OneByOne, runs)
+    }
+
+    #[test]
+    fn waiting_overlaps() {
+        let pool = pool(2_060, &[(Phase::Waiting, 9_900), (Phase::Writing, 100)]);
+        assert_eq!(
+            verdict(vec![sequential(), pool]),
+            "The pool of 5 did the same 20 downloads 4.86 times as fast as one worker: 10.02 s became 2.06 s. \
+             96 % of the workers' time went by waiting for the network, and waiting overlaps."
+        );
+    }
+
+    #[test]
+    fn the_fastest_of_several_is_named() {
+        let threads = run(ExecutorKind::Threads, 20, 2_000, &[(Phase::Waiting, 9_900)]);
+        let verdict = verdict(vec![sequential(), pool(2_060, &[(Phase::Waiting, 9_900)]), threads]);
+        assert!(verdict.starts_with("20 threads did the same 20 downloads 5.01 times"), "{verdict}");
+        assert!(verdict.ends_with("The workers had no task for 75 % of the time."), "{verdict}");
+    }
+
+    #[test]
+    fn a_full_link_is_the_limit() {
+        let pool = pool(6_000, &[(Phase::Waiting, 6_000), (Phase::Receiving, 23_000)]);
+        assert_eq!(
+            verdict(vec![sequential(), pool]),
+            "The pool of 5 was 1.67 times as fast as one worker: 10.02 s became 6.00 s. The tasks spent 5.75 \
+             times as long receiving: the link or the processors, not the workers, probably set the limit."
+        );
+    }
+
+    #[test]
+    fn no_faster_and_slower() {
+        let busy = [(Phase::Computing, 50_000)];
+        let text = verdict(vec![sequential(), pool(10_010, &busy)]);
+        assert_eq!(
+            text,
+            "The pool of 5 was no faster than one worker: 10.02 s became 10.01 s. The tasks spent 50.00 s more \
+             computing: the processors, not the workers, probably set the limit."
+        );
+        let text = verdict(vec![sequential(), pool(20_000, &[]), pool(30_000, &[])]);
+        assert_eq!(
+            text,
+            "The pool of 5, the fastest of the others, was slower than one worker: 10.02 s became 20.00 s."
+        );
+    }
+
+    #[test]
+    fn without_a_baseline_there_is_no_speedup() {
+        assert_eq!(
+            verdict(vec![pool(2_060, &[])]),
+            "The pool of 5 did 20 downloads in 2.06 s. Without a sequential run there is no speedup to tell."
+        );
+        assert_eq!(verdict(vec![sequential()]), "One worker did 20 downloads in 10.02 s.");
+    }
+
+    #[test]
+    fn failures_claim_nothing() {
+        assert_eq!(
+            verdict(vec![sequential(), failing(pool(1_000, &[]))]),
+            "One worker did 20 downloads in 10.02 s. Pool can't be compared (3 of 20 tasks failed)."
+        );
+        assert_eq!(
+            verdict(vec![failing(sequential()), pool(2_060, &[])]),
+            "There is no speedup to tell, for sequential can't be compared (3 of 20 tasks failed). \
+             The pool of 5 did 20 downloads in 2.06 s."
+        );
+        assert_eq!(
+            verdict(vec![failing(sequential()), failing(pool(2_060, &[]))]),
+            "No run did all of its tasks, so nothing can be compared. \
+             Sequential can't be compared (3 of 20 tasks failed)."
+        );
+        let text = verdict(vec![sequential(), pool(2_060, &[]), failing(pool(1_000, &[]))]);
+        assert!(text.ends_with("2.06 s. Pool can't be compared (3 of 20 tasks failed)."), "{text}");
+    }
+
+    #[test]
+    fn cancelled_runs_are_said_to_be() {
+        let reason = || Reason::Cancelled { done: 12, tasks: 20 };
+        assert_eq!(
+            verdict(vec![hindered(sequential(), reason())]),
+            "Cancelled: nothing can be compared. Sequential can't be compared (cancelled with 12 of 20 tasks done)."
+        );
+        let text = verdict(vec![sequential(), hindered(pool(1_000, &[]), reason())]);
+        assert!(text.ends_with("Pool can't be compared (cancelled with 12 of 20 tasks done)."), "{text}");
+    }
+
+    #[test]
+    fn together_is_a_show() {
+        assert_eq!(
+            verdict_in(Order::Together, vec![sequential(), pool(2_060, &[])]),
+            "The runs ran at once and shared the network and the processors: a show, not a measurement. \
+             The pool of 5 took 2.06 s, one worker 10.02 s."
+        );
+    }
+
+    #[test]
+    fn before_the_end_nothing_is_claimed() {
+        let mut waiting = sequential();
+        waiting.status = RunStatus::Waiting;
+        waiting.comparable = Comparable::No(Reason::NotStarted);
+        assert_eq!(verdict(vec![waiting]), "Nothing has run yet.");
+        let mut running = pool(1, &[]);
+        running.status = RunStatus::Running { since: At::ZERO };
+        running.comparable = Comparable::No(Reason::UnderWay);
+        assert_eq!(verdict(vec![sequential(), running]), "The race is under way: 1 of 2 runs are over.");
+        assert_eq!(verdict(Vec::new()), "Nothing has run yet.");
+    }
+
+    #[test]
+    fn long_foreign_words_are_cut() {
+        let mut pool = hindered(pool(1_000, &[]), Reason::Broken { message: "no\u{1b}[31m! ".repeat(100) });
+        pool.label = "\u{202e}evil".repeat(50);
+        let runs = vec![sequential(), pool.clone(), pool];
+        let summary = Summary { noun: "n".repeat(500), tasks: 20, order: Order::OneByOne, runs };
+        let text = summary.verdict();
+        assert!(text.chars().count() <= VERDICT_CHARS && !text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    }
+}

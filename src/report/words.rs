@@ -1,0 +1,152 @@
+//! Numbers in words for people: what the reports and the dashboard both say.
+
+use std::time::Duration;
+
+/// Which characters the reader's terminal can show.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Any of Unicode's.
+    #[default]
+    Unicode,
+    /// ASCII's only.
+    Ascii,
+}
+
+/// A duration with three digits or so: `412 ms`, `9.98 s`, `1 min 03 s`, `2 h 05 min`.
+pub fn seconds(time: Duration) -> String {
+    let nanos = time.as_nanos();
+    let in_units_of = |unit: u128| (nanos + unit / 2) / unit;
+    let (hundredths_of_ms, millis) = (in_units_of(10_000), in_units_of(1_000_000));
+    let (hundredths, whole) = (in_units_of(10_000_000), in_units_of(1_000_000_000));
+    if nanos == 0 {
+        "0 s".to_owned()
+    } else if hundredths_of_ms == 0 {
+        "<0.01 ms".to_owned()
+    } else if hundredths_of_ms < 1_000 {
+        format!("{}.{:02} ms", hundredths_of_ms / 100, hundredths_of_ms % 100)
+    } else if millis < 1_000 {
+        format!("{millis} ms")
+    } else if hundredths < 6_000 {
+        format!("{}.{:02} s", hundredths / 100, hundredths % 100)
+    } else if whole < 3_600 {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    } else {
+        let minutes = in_units_of(60_000_000_000);
+        format!("{} h {:02} min", minutes / 60, minutes % 60)
+    }
+}
+
+/// An amount of bytes in powers of 1000: `999 B`, `1.2 MB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let (mut scale, mut unit) = (1_000_u128, UNITS[0]);
+    for larger in &UNITS[1..] {
+        if in_tenths(bytes, scale) < 10_000 {
+            break;
+        }
+        (scale, unit) = (scale * 1_000, larger);
+    }
+    let tenths = in_tenths(bytes, scale);
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+fn in_tenths(bytes: u64, scale: u128) -> u128 {
+    (u128::from(bytes) * 10 + scale / 2) / scale
+}
+
+/// Bytes a second: `1.2 MB/s`.
+pub fn rate(bytes_per_second: f64) -> String {
+    format!("{}/s", bytes(bytes_per_second.round() as u64))
+}
+
+/// A number with its thousands apart: `9,950`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A ratio: `4.87`, and from 100 on without decimals.
+pub fn ratio(ratio: f64) -> String {
+    if ratio < 99.995 { format!("{ratio:.2}") } else { format!("{ratio:.0}") }
+}
+
+/// A ratio with its sign: `4.87×`, in ASCII `4.87x`.
+pub fn times(times: f64, glyphs: Glyphs) -> String {
+    let sign = match glyphs {
+        Glyphs::Unicode => '×',
+        Glyphs::Ascii => 'x',
+    };
+    format!("{}{sign}", ratio(times))
+}
+
+/// A share of one: `97 %`.
+pub fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_carry_over_into_the_next_unit() {
+        let said = |nanos: u64| seconds(Duration::from_nanos(nanos));
+        assert_eq!(said(0), "0 s");
+        assert_eq!(said(4_999), "<0.01 ms");
+        assert_eq!(said(5_000), "0.01 ms");
+        assert_eq!(said(9_994_999), "9.99 ms");
+        assert_eq!(said(9_995_000), "10 ms");
+        assert_eq!(said(412_000_000), "412 ms");
+        assert_eq!(said(999_499_999), "999 ms");
+        assert_eq!(said(999_500_000), "1.00 s");
+        assert_eq!(said(9_980_000_000), "9.98 s");
+        assert_eq!(said(59_994_999_999), "59.99 s");
+        assert_eq!(said(59_995_000_000), "1 min 00 s");
+        assert_eq!(said(63_200_000_000), "1 min 03 s");
+        assert_eq!(said(3_599_499_999_999), "59 min 59 s");
+        assert_eq!(said(3_599_500_000_000), "1 h 00 min");
+        assert_eq!(said(7_500_000_000_000), "2 h 05 min");
+    }
+
+    #[test]
+    fn bytes_are_in_powers_of_a_thousand() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_000), "1.0 kB");
+        assert_eq!(bytes(999_949), "999.9 kB");
+        assert_eq!(bytes(999_950), "1.0 MB");
+        assert_eq!(bytes(1_234_567), "1.2 MB");
+        assert_eq!(bytes(u64::MAX), "18.4 EB");
+        assert_eq!(rate(1_234_567.4), "1.2 MB/s");
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 7, 999, 9_950, 1_234_567].map(count), ["0", "7", "999", "9,950", "1,234,567"]);
+        assert_eq!(times(4.8712, Glyphs::Unicode), "4.87×");
+        assert_eq!(times(4.8712, Glyphs::Ascii), "4.87x");
+        assert_eq!(times(99.996, Glyphs::Ascii), "100x");
+        assert_eq!(percent(0.9741), "97 %");
+    }
+
+    proptest! {
+        #[test]
+        fn words_stay_short(n in any::<u64>()) {
+            prop_assert!(seconds(Duration::from_nanos(n)).len() <= 16);
+            prop_assert!(bytes(n).len() <= 8);
+            prop_assert_eq!(count(n).replace(',', ""), n.to_string());
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! Reports of simulated races: every format, and the schema that the JSON promises to keep.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use threadrace::event::{At, ExecutorKind, Fact, Order};
+use threadrace::model::RaceState;
+use threadrace::report::{Comparable, Format, SHARED, Summary, save, so_far, write};
+
+use crate::simulate::{Fate, Race, folded};
+
+type Tested = Result<(), Box<dyn Error>>;
+
+static SCHEMA: LazyLock<Result<jsonschema::Validator, String>> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../assets/report.schema.json"));
+    let schema: Value = schema.map_err(|e| e.to_string())?;
+    jsonschema::meta::validate(&schema).map_err(|e| e.to_string())?;
+    jsonschema::validator_for(&schema).map_err(|e| e.to_string())
+});
+
+/// What is wrong with a report according to the schema; empty when it is valid.
+fn faults(report: &Value) -> Result<Vec<String>, String> {
+    let schema = SCHEMA.as_ref().map_err(String::clone)?;
+    Ok(schema.iter_errors(report).map(|e| format!("{}: {e}", e.instance_path())).collect())
+}
+
+const END: At = At(u64::MAX);
+
+fn report(format: Format, race: &RaceState, now: At) -> Result<String, Box<dyn Error>> {
+    let mut out = Vec::new();
+    write(format, race, now, &mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
+fn json_of(race: &RaceState, now: At) -> Result<Value, Box<dyn Error>> {
+    Ok(serde_json::from_str(&report(Format::Json, race, now)?)?)
+}
+
+fn four(seed: u64) -> Race {
+    use ExecutorKind::{Async, Pool, Sequential, Threads};
+    Race::new(seed).runs(&[(Sequential, 1), (Threads, 1), (Pool, 5), (Async, 5)])
+}
+
+/// Three tasks of the pool fail or panic, one of async retries, and the threads are cancelled.
+fn troubled() -> Race {
+    four(7)
+        .fate_in(2, 3, Fate::Failed)
+        .fate_in(2, 8, Fate::Failed)
+        .fate_in(2, 9, Fate::Panicked)
+        .fate_in(3, 4, Fate::Retried)
+        .cancel(1, Duration::from_millis(400))
+}
+
+#[test]
+fn the_simulator_makes_races_that_fit_the_model() {
+    for race in [four(1), troubled(), four(3).together(), four(4).full_link().unknown_lengths()] {
+        let events = race.events();
+        assert!(events.is_sorted_by_key(|event| event.at));
+        assert_eq!(events, race.events());
+        assert_eq!(events.last().map(|event| &event.fact), Some(&Fact::RaceFinished));
+        let state = folded(&events);
+        assert_eq!(state.misfits(), 0);
+        assert!(state.is_over());
+        for run in state.runs() {
+            assert!(run.counts().over() as usize == run.tasks().len() && run.counts().active == 0);
+            assert!(run.in_progress().peak() <= run.plan().workers);
+        }
+    }
+    let whole = four(1).state();
+    let samples = four(1).events().iter().filter(|e| matches!(e.fact, Fact::BytesArrived { .. })).count();
+    assert!(samples > 100, "{samples}");
+    assert!(whole.runs().iter().all(|run| run.is_comparable()));
+    assert!(four(3).unknown_lengths().state().runs()[0].tasks().iter().all(|task| task.length.is_none()));
+}
+
+#[test]
+fn a_race_of_a_hundred_thousand_tasks_is_reported() -> Tested {
+    let race = Race::new(5).tasks(100_000).runs(&[(ExecutorKind::Sequential, 1), (ExecutorKind::Async, 500)]);
+    let state = race.state();
+    assert_eq!(state.misfits(), 0);
+    let text = report(Format::Table, &state, END)?;
+    assert!(text.contains("100,000"), "{text}");
+    let speedup = Summary::of(&state, END).runs[1].speedup.ok_or("no speedup")?;
+    assert!((490.0..=500.0).contains(&speedup), "{speedup}");
+    Ok(())
+}
+
+#[test]
+fn a_full_link_explains_why_workers_hardly_help() {
+    let verdict = Summary::of(
+        &four(1).runs(&[(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 10)]).full_link().state(),
+        END,
+    )
+    .verdict();
+    assert!(verdict.contains("times as long receiving: the link or the processors"), "{verdict}");
+}
+
+#[test]
+fn the_summary_follows_from_the_tasks() -> Tested {
+    let state = four(1).state();
+    let summary = Summary::of(&state, END);
+    for (figures, run) in summary.runs.iter().zip(state.runs()) {
+        let latency = figures.latency.ok_or("no latency")?;
+        assert_eq!(latency.count, 20);
+        assert_eq!(Some(latency.max), run.tasks().iter().filter_map(|task| task.latency(END)).max());
+        assert_eq!(figures.bytes, run.tasks().iter().map(|task| task.bytes).sum::<u64>());
+        let wall = figures.wall.ok_or("no wall")?;
+        let busy = Duration::from_nanos(figures.phases.busy());
+        assert_eq!(figures.idle + busy, wall * run.lanes().len() as u32);
+        assert_eq!(figures.comparable, Comparable::Yes);
+    }
+    let [sequential, threads, ..] = &summary.runs[..] else { return Err("too few runs".into()) };
+    assert_eq!((sequential.speedup, sequential.efficiency), (Some(1.0), Some(1.0)));
+    assert_eq!((threads.workers, threads.peak_concurrency), (20, 20));
+    assert!(sequential.queue_mean > threads.queue_mean);
+    Ok(())
+}
+
+#[test]
+fn a_run_with_failures_claims_no_speedup_and_says_why() -> Tested {
+    let state = troubled().state();
+    let summary = Summary::of(&state, END);
+    assert_eq!(
+        summary.runs.iter().map(|run| run.speedup.is_some()).collect::<Vec<_>>(),
+        [true, false, false, true]
+    );
+    let reasons: Vec<String> =
+        summary.runs.iter().filter_map(|run| run.comparable.reason()).map(ToString::to_string).collect();
+    assert!(reasons[0].starts_with("cancelled with "), "{reasons:?}");
+    assert_eq!(reasons[1], "2 of 20 tasks failed, 1 panicked");
+    for format in [Format::Table, Format::Markdown] {
+        let text = report(format, &state, END)?;
+        assert!(text.contains("2 of 20 tasks failed, 1 panicked"), "{text}");
+    }
+    let broken = Race::new(1).breakdown(0, Duration::from_secs(1), "no threads left").state();
+    let summary = Summary::of(&broken, END);
+    assert!(summary.runs.iter().all(|run| run.speedup.is_none()));
+    assert!(summary.verdict().contains("no threads left"), "{}", summary.verdict());
+    Ok(())
+}
+
+#[test]
+fn so_far_ends_up_near_the_speedup() -> Tested {
+    let race = four(2);
+    let pool_started = race.state().runs()[2].started().ok_or("not started")?;
+    let early = race.state_at(pool_started.plus(Duration::from_millis(100)));
+    assert_eq!(so_far(&early.runs()[0], &early.runs()[2]), None);
+    let later = race.state_at(pool_started.plus(Duration::from_millis(1_000)));
+    let speedup = so_far(&later.runs()[0], &later.runs()[2]).ok_or("nothing so far")?;
+    assert!((2.0..=5.5).contains(&speedup), "{speedup}");
+
+    let end = race.state();
+    let last = so_far(&end.runs()[0], &end.runs()[2]).ok_or("nothing at the end")?;
+    let whole = Summary::of(&end, END).runs[2].speedup.ok_or("no speedup")?;
+    assert!((last - whole).abs() < 1e-9, "{last} {whole}");
+    assert_eq!(so_far(&end.runs()[0], &end.runs()[0]), Some(1.0));
+    let failed = troubled().state();
+    assert_eq!(so_far(&failed.runs()[0], &failed.runs()[2]), None);
+    Ok(())
+}
+
+#[test]
+fn every_format_says_that_the_runs_were_together() -> Tested {
+    let state = four(1).together().state();
+    assert_eq!(state.plan().order, Order::Together);
+    let on_one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for format in [Format::Table, Format::Markdown] {
+        let text = on_one_line(report(format, &state, END)?);
+        assert!(text.contains(SHARED), "{text}");
+    }
+    assert_eq!(json_of(&state, END)?["scenario"]["order"], "together");
+    assert!(report(Format::Csv, &state, END)?.lines().skip(1).all(|line| line.contains(",together,")));
+    Ok(())
+}
+
+#[test]
+fn the_table() -> Tested {
+    insta::assert_snapshot!(report(Format::Table, &four(1).state(), END)?);
+    Ok(())
+}
+
+#[test]
+fn the_table_of_a_race_with_troubles() -> Tested {
+    insta::assert_snapshot!(report(Format::Table, &troubled().state(), END)?);
+    Ok(())
+}
+
+#[test]
+fn the_markdown() -> Tested {
+    insta::assert_snapshot!(report(Format::Markdown, &troubled().name(8, "a|b`<i>.jpg").state(), END)?);
+    Ok(())
+}
+
+#[test]
+fn the_table_lists_twenty_failures_and_counts_the_others() -> Tested {
+    let mut race = Race::new(1).tasks(30);
+    for task in 0..23 {
+        race = race.fate_in(1, task, Fate::Failed);
+    }
+    let text = report(Format::Table, &race.state(), END)?;
+    assert_eq!(text.matches("answered 404").count(), 20, "{text}");
+    assert!(text.ends_with("and 3 more\n"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn the_csv_has_a_row_for_each_task_and_no_formula() -> Tested {
+    let race = troubled().name(3, "=HYPERLINK(\"http://x\")").name(4, "a,\"b\"\nc");
+    let text = report(Format::Csv, &race.state(), END)?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers()?.clone();
+    let rows: Vec<BTreeMap<String, String>> = reader
+        .records()
+        .map(|row| Ok(headers.iter().map(str::to_owned).zip(row?.iter().map(str::to_owned)).collect()))
+        .collect::<Result<_, csv::Error>>()?;
+    assert_eq!(rows.len(), 80);
+    let failed = &rows[43];
+    assert_eq!(failed["run"], "pool");
+    assert_eq!(failed["name"], "'=HYPERLINK(\"http://x\")");
+    assert_eq!((failed["outcome"].as_str(), failed["error_kind"].as_str()), ("failed", "status"));
+    assert!(failed["error_message"].contains("404") && failed["path"].is_empty());
+    let retried = &rows[64];
+    assert_eq!((retried["attempts"].as_str(), retried["outcome"].as_str()), ("2", "done"));
+    assert!(retried["queued_seconds"].parse::<f64>()? <= retried["started_seconds"].parse::<f64>()?);
+    let never_started = rows.iter().find(|row| row["outcome"] == "cancelled").ok_or("none cancelled")?;
+    assert!(never_started["path"].is_empty());
+    assert_eq!(rows[49]["error_kind"], "panic");
+    Ok(())
+}
+
+#[test]
+fn saving_replaces_the_file_and_explains_when_it_cannot() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("report.json");
+    std::fs::write(&path, "x".repeat(1 << 20))?;
+    let state = four(1).state();
+    save(Format::Json, &state, END, &path)?;
+    assert_eq!(std::fs::read_to_string(&path)?, report(Format::Json, &state, END)?);
+    let nowhere = folder.path().join("no/such/folder.json");
+    let error = save(Format::Json, &state, END, &nowhere).err().ok_or("it was saved")?;
+    assert!(error.to_string().contains("folder.json"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn reports_keep_the_schema() -> Tested {
+    let long = Duration::from_millis(700);
+    let races = [
+        four(1).state(),
+        troubled().state(),
+        four(1).together().state(),
+        four(1).tasks(0).state(),
+        Race::new(2).runs(&[]).state(),
+        Race::new(2).cancel(0, Duration::ZERO).state(),
+        Race::new(2).cancel(0, long).breakdown(1, long, "no threads left").state(),
+        Race::new(2).tasks(3).fate(0, Fate::Failed).fate(1, Fate::Failed).fate(2, Fate::Panicked).state(),
+        four(1).state_at(At(1_000_000_000)),
+        four(1).state_at(At::ZERO),
+    ];
+    for race in races {
+        let report = json_of(&race, At(1_500_000_000))?;
+        assert_eq!(faults(&report)?, Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
+    let report = json_of(&troubled().state(), END)?;
+    assert_eq!(faults(&report)?, Vec::<String>::new());
+    let set: &[(&str, Value)] = &[
+        ("/format", json!("other-report")),
+        ("/version", json!(2)),
+        ("/scenario/tasks", json!(-1)),
+        ("/scenario/order", json!("at once")),
+        ("/machine", json!(null)),
+        ("/runs", json!({})),
+        ("/runs/0/executor", json!("fibers")),
+        ("/runs/0/workers", json!(0)),
+        ("/runs/0/status", json!("running")),
+        ("/runs/0/status", json!("cancelled")),
+        ("/runs/0/message", json!("why")),
+        ("/runs/0/comparable", json!(false)),
+        ("/runs/0/wall_seconds", json!(null)),
+        ("/runs/0/wall_seconds", json!("10")),
+        ("/runs/0/speedup", json!(0.0)),
+        ("/runs/0/latency_seconds/mean", json!(null)),
+        ("/runs/0/latency_seconds/p99", json!(-1.0)),
+        ("/runs/2/speedup", json!(4.0)),
+        ("/runs/2/tasks/3/error", json!(null)),
+        ("/runs/2/tasks/3/error/kind", json!("bad luck")),
+        ("/runs/2/tasks/3/path", json!("somewhere")),
+        ("/runs/0/tasks/0/outcome", json!("lost")),
+        ("/runs/0/tasks/0/outcome", json!(null)),
+        ("/runs/0/tasks/0/path", json!(null)),
+        ("/runs/0/tasks/0/lane", json!(null)),
+        ("/runs/0/tasks/0/finished", json!(null)),
+        ("/runs/0/lanes/0/spans/0/phase", json!("dreaming")),
+        ("/runs/0/lanes/0/spans/0/from", json!(null)),
+    ];
+    for (place, value) in set {
+        let mut report = report.clone();
+        *report.pointer_mut(place).ok_or(*place)? = value.clone();
+        assert!(!faults(&report)?.is_empty(), "{place} may be {value}");
+    }
+    let objects = [
+        "",
+        "/scenario",
+        "/machine",
+        "/runs/0",
+        "/runs/0/latency_seconds",
+        "/runs/0/tasks/0",
+        "/runs/2/tasks/3/error",
+        "/runs/0/lanes/0",
+        "/runs/0/lanes/0/spans/0",
+    ];
+    for place in objects {
+        let object = report.pointer(place).and_then(Value::as_object).ok_or(place)?;
+        for key in object.keys() {
+            let mut report = report.clone();
+            report.pointer_mut(place).and_then(Value::as_object_mut).ok_or(place)?.remove(key);
+            assert!(!faults(&report)?.is_empty(), "{place}/{key} may be missing");
+        }
+        let mut report = report.clone();
+        let object = report.pointer_mut(place).and_then(Value::as_object_mut).ok_or(place)?;
+        object.insert("more".to_owned(), json!(0.0));
+        assert!(!faults(&report)?.is_empty(), "{place} may hold more");
+    }
+    Ok(())
+}
+
+/// Text that a server might send to do harm, or a person in another script by right.
+fn foreign() -> impl Strategy<Value = String> {
+    let harmful =
+        ['\u{1b}', '\n', '\r', '\t', '\u{9b}', '\u{202e}', '\u{2066}', '|', '=', '\\', '宽', '\u{301}'];
+    let c = prop_oneof![3 => any::<char>(), 1 => prop::sample::select(harmful.to_vec())];
+    prop::collection::vec(c, 0..60).prop_map(|chars| chars.into_iter().collect())
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        4 => Just(Fate::Done),
+        1 => Just(Fate::Failed),
+        1 => Just(Fate::Retried),
+        1 => Just(Fate::Panicked),
+    ]
+}
+
+prop_compose! {
+    /// A race of any shape, and a moment in or after it.
+    fn any_race()(
+        seed in any::<u64>(),
+        tasks in 0_usize..14,
+        runs in prop::collection::vec((0_usize..4, 1_usize..6), 0..4),
+        fates in prop::collection::vec((0_usize..4, 0_usize..14, fate()), 0..6),
+        names in prop::collection::vec((0_usize..14, foreign()), 0..6),
+        cut in prop::option::of((0_usize..4, 0_u64..3_000, any::<bool>())),
+        (together, full_link) in any::<(bool, bool)>(),
+        until in prop_oneof![Just(u64::MAX), 0_u64..12_000_000_000],
+    ) -> (Race, At) {
+        let runs: Vec<_> = runs.iter().map(|&(kind, workers)| (ExecutorKind::ALL[kind], workers)).collect();
+        let mut race = Race::new(seed).tasks(tasks).runs(&runs);
+        for (run, task, fate) in fates {
+            race = race.fate_in(run, task, fate);
+        }
+        for (task, name) in names {
+            race = race.name(task, name);
+        }
+        match cut {
+            Some((run, millis, true)) => race = race.cancel(run, Duration::from_millis(millis)),
+            Some((run, millis, false)) => race = race.breakdown(run, Duration::from_millis(millis), "it broke"),
+            None => {}
+        }
+        if together {
+            race = race.together();
+        }
+        if full_link {
+            race = race.full_link();
+        }
+        (race, At(until))
+    }
+}
+
+/// The number at a place in a report.
+fn number(value: &Value) -> Result<f64, TestCaseError> {
+    value.as_f64().ok_or_else(|| TestCaseError::fail(format!("no number: {value}")))
+}
+
+fn list(value: &Value) -> Result<&Vec<Value>, TestCaseError> {
+    value.as_array().ok_or_else(|| TestCaseError::fail(format!("no list: {value}")))
+}
+
+fn failed(error: impl ToString) -> TestCaseError {
+    TestCaseError::fail(error.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn json_of_any_race_is_true_to_it((race, until) in any_race()) {
+        let state = race.state_at(until);
+        let now = At(until.0.min(20_000_000_000));
+        let report = json_of(&state, now).map_err(failed)?;
+        prop_assert_eq!(faults(&report).map_err(failed)?, Vec::<String>::new());
+        let runs = list(&report["runs"])?;
+        let baseline = runs.iter().find(|run| run["executor"] == "sequential");
+        for run in runs {
+            let tasks = list(&run["tasks"])?;
+            prop_assert_eq!(report["scenario"]["tasks"].as_u64(), Some(tasks.len() as u64));
+            for outcome in ["done", "failed", "cancelled", "panicked"] {
+                let count = tasks.iter().filter(|task| task["outcome"] == outcome).count();
+                prop_assert_eq!(run[outcome].as_u64(), Some(count as u64));
+            }
+            if run["comparable"] == true {
+                prop_assert_eq!(run["done"].as_u64(), Some(tasks.len() as u64));
+            }
+            for lane in list(&run["lanes"])? {
+                let spans = list(&lane["spans"])?;
+                for span in spans {
+                    prop_assert!(number(&span["from"])? <= number(&span["to"])?);
+                }
+                for pair in spans.windows(2) {
+                    prop_assert!(number(&pair[0]["to"])? <= number(&pair[1]["from"])?);
+                }
+            }
+            if !run["speedup"].is_null() {
+                let wall = number(&run["wall_seconds"])?;
+                let sequential = number(&baseline.ok_or_else(|| failed("no baseline"))?["wall_seconds"])?;
+                prop_assert!((number(&run["speedup"])? * wall - sequential).abs() < 1e-9 * sequential);
+                let workers = number(&run["workers"])?;
+                prop_assert!((number(&run["efficiency"])? * workers - number(&run["speedup"])?).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn text_of_any_race_is_safe_and_fits((race, until) in any_race(), message in foreign()) {
+        let state = race.breakdown(0, Duration::from_millis(900), message).state_at(until);
+        let now = At(until.0.min(20_000_000_000));
+        let hidden = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        for format in [Format::Table, Format::Markdown, Format::Csv] {
+            let text = report(format, &state, now).map_err(failed)?;
+            prop_assert!(!text.replace('\n', "").contains(hidden), "{:?}", text);
+            if format == Format::Table {
+                for line in text.lines() {
+                    prop_assert!(threadrace::text::width(line) <= 80, "{}", line);
+                }
+            }
+        }
+        prop_assert!(Summary::of(&state, now).verdict().chars().count() <= threadrace::report::VERDICT_CHARS);
+    }
+}

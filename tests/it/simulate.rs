@@ -1,0 +1,395 @@
+//! Races that never ran: events as real workers would stamp them, made from a seed in no time.
+//!
+//! Tasks are list-scheduled: the lane that is free first takes the next task up, for a time that depends on
+//! the seed and the task alone. The same race always yields the same events.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use threadrace::event::{
+    At, Check, ErrorKind, Event, ExecutorKind, Fact, HEADS_KEPT, LaneId, Machine, Order, Outcome, Phase,
+    RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan, Worker,
+};
+use threadrace::model::RaceState;
+
+/// Nanoseconds in a millisecond.
+const MS: u64 = 1_000_000;
+
+/// Between two samples of the bytes that arrived.
+const SAMPLE: u64 = 50 * MS;
+
+/// Between the end of a run and the start of the next.
+const PAUSE: u64 = 40 * MS;
+
+/// Between a worker's tasks, and between two workers' births.
+const STEP: u64 = MS / 50;
+
+/// What becomes of a task.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The first attempt does it.
+    #[default]
+    Done,
+    /// The first attempt is answered with 404.
+    Failed,
+    /// The first attempt breaks in the middle of the body, the second one does it.
+    Retried,
+    /// It panics in the middle of the body.
+    Panicked,
+}
+
+/// How a run ends before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cut {
+    Cancelled,
+    Broken(String),
+}
+
+/// A race to simulate.
+#[derive(Debug, Clone)]
+pub struct Race {
+    seed: u64,
+    tasks: usize,
+    runs: Vec<(ExecutorKind, usize)>,
+    order: Order,
+    lengths: bool,
+    full_link: bool,
+    names: BTreeMap<usize, String>,
+    fates: BTreeMap<usize, Fate>,
+    fates_in: BTreeMap<(usize, usize), Fate>,
+    cuts: BTreeMap<usize, (Duration, Cut)>,
+}
+
+impl Race {
+    /// A race of 20 tasks in one sequential run and a pool of 5, one after the other; all go well.
+    pub fn new(seed: u64) -> Race {
+        Race {
+            seed,
+            tasks: 20,
+            runs: vec![(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 5)],
+            order: Order::OneByOne,
+            lengths: true,
+            full_link: false,
+            names: BTreeMap::new(),
+            fates: BTreeMap::new(),
+            fates_in: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+        }
+    }
+
+    /// How many tasks there are.
+    pub fn tasks(mut self, tasks: usize) -> Race {
+        self.tasks = tasks;
+        self
+    }
+
+    /// Who runs them, each with the number of workers asked for.
+    pub fn runs(mut self, runs: &[(ExecutorKind, usize)]) -> Race {
+        self.runs = runs.to_vec();
+        self
+    }
+
+    /// All runs start at once.
+    pub fn together(mut self) -> Race {
+        self.order = Order::Together;
+        self
+    }
+
+    /// The server announces no lengths.
+    pub fn unknown_lengths(mut self) -> Race {
+        self.lengths = false;
+        self
+    }
+
+    /// All connections share one link that is full: a body takes as many times as long as there are workers.
+    pub fn full_link(mut self) -> Race {
+        self.full_link = true;
+        self
+    }
+
+    /// One task's name, in place of `picture-01.jpg` and so on.
+    pub fn name(mut self, task: usize, name: impl Into<String>) -> Race {
+        self.names.insert(task, name.into());
+        self
+    }
+
+    /// What becomes of one task, in every run.
+    pub fn fate(mut self, task: usize, fate: Fate) -> Race {
+        self.fates.insert(task, fate);
+        self
+    }
+
+    /// What becomes of one task in one run.
+    pub fn fate_in(mut self, run: usize, task: usize, fate: Fate) -> Race {
+        self.fates_in.insert((run, task), fate);
+        self
+    }
+
+    /// One run is cancelled so long after its start, unless it is over by then.
+    pub fn cancel(mut self, run: usize, after: Duration) -> Race {
+        self.cuts.insert(run, (after, Cut::Cancelled));
+        self
+    }
+
+    /// One run's executor breaks down so long after its start, unless it is over by then. Its tasks in
+    /// progress never end.
+    pub fn breakdown(mut self, run: usize, after: Duration, message: impl Into<String>) -> Race {
+        self.cuts.insert(run, (after, Cut::Broken(message.into())));
+        self
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> Arc<RacePlan> {
+        let tasks = (0..self.tasks).map(|i| {
+            let name = self.names.get(&i).cloned().unwrap_or_else(|| format!("picture-{:02}.jpg", i + 1));
+            TaskPlan { name, url: format!("http://127.0.0.1:8080/pictures/{}?seed={}", i + 1, self.seed) }
+        });
+        let runs = self.runs.iter().map(|&(executor, workers)| {
+            let workers = executor.parallelism(workers, self.tasks);
+            let twins = self.runs.iter().filter(|(kind, _)| *kind == executor).count();
+            let label = if twins > 1 { format!("{executor}-{workers}") } else { executor.name().to_owned() };
+            RunPlan { executor, workers: u32::try_from(workers).unwrap_or(u32::MAX), label }
+        });
+        Arc::new(RacePlan {
+            scenario: "simulated".to_owned(),
+            about: "pictures over a slow connection each".to_owned(),
+            noun: "pictures".to_owned(),
+            source: "a simulated origin".to_owned(),
+            seed: self.seed,
+            order: self.order,
+            tasks: tasks.collect(),
+            runs: runs.collect(),
+            output: PathBuf::from("threadrace-output"),
+            machine: Machine { os: "linux".to_owned(), arch: "x86_64".to_owned(), cpus: 2 },
+        })
+    }
+
+    /// Everything that happens, in the order of time.
+    pub fn events(&self) -> Vec<Event> {
+        let plan = self.plan();
+        let mut events = vec![Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } }];
+        let (mut start, mut end) = (PAUSE, 0);
+        for (i, run) in plan.runs.iter().enumerate() {
+            let over = self.run(i, run, start, &mut events);
+            end = end.max(over);
+            if self.order == Order::OneByOne {
+                start = over + PAUSE;
+            }
+        }
+        events.sort_by_key(|event| event.at);
+        events.push(Event { at: At(end + STEP), fact: Fact::RaceFinished });
+        events
+    }
+
+    /// What happens until a moment, that moment included.
+    pub fn events_until(&self, at: At) -> Vec<Event> {
+        let mut events = self.events();
+        events.truncate(events.partition_point(|event| event.at <= at));
+        events
+    }
+
+    /// The state after the whole race.
+    pub fn state(&self) -> RaceState {
+        folded(&self.events())
+    }
+
+    /// The state at a moment.
+    pub fn state_at(&self, at: At) -> RaceState {
+        folded(&self.events_until(at))
+    }
+
+    /// Adds one run's events; says when it is over.
+    fn run(&self, id: usize, plan: &RunPlan, start: u64, events: &mut Vec<Event>) -> u64 {
+        let run = RunId::of(id);
+        let cut = self.cuts.get(&id).map(|(after, cut)| (At(start).plus(*after).0, cut));
+        let before_cut = |at: u64| cut.is_none_or(|(cut, _)| at <= cut);
+        let mut tell = |at: u64, fact: Fact| events.push(Event { at: At(at), fact });
+
+        tell(start, Fact::RunStarted { run });
+        let mut free = BinaryHeap::new();
+        for i in 0..plan.workers {
+            let born = start + u64::from(i) * STEP;
+            if before_cut(born) {
+                tell(born, Fact::LaneOpened { run, lane: LaneId(i), worker: worker(plan.executor, id, i) });
+            }
+            free.push(Reverse((born, LaneId(i), true)));
+        }
+        let mut over = start;
+        for i in 0..self.tasks {
+            let task = TaskId::of(i);
+            tell(start, Fact::TaskQueued { run, task });
+            let Some(Reverse((at, lane, fresh))) = free.pop() else { break };
+            let fate = self.fates_in.get(&(id, i)).or(self.fates.get(&i)).copied().unwrap_or_default();
+            let mut script = Script { run, task, at, bytes: 0, facts: Vec::new() };
+            script.tell(Fact::TaskStarted { run, task, lane });
+            self.task(&mut script, plan.workers, fresh, fate);
+            free.push(Reverse((script.at + STEP, lane, false)));
+
+            let finished = script.at;
+            over = over.max(finished);
+            let mut bytes = 0;
+            for (at, fact) in script.facts.into_iter().take_while(|(at, _)| before_cut(*at)) {
+                if let Fact::BytesArrived { bytes: so_far, .. } = fact {
+                    bytes = so_far;
+                }
+                tell(at, fact);
+            }
+            if let Some((cut, Cut::Cancelled)) = cut.filter(|(cut, _)| *cut < finished) {
+                tell(cut, finished_with(run, task, Outcome::Cancelled, bytes));
+            }
+        }
+        let (over, end) = match cut.filter(|(cut, _)| *cut < over) {
+            None => (over, RunEnd::Completed),
+            Some((cut, Cut::Cancelled)) => (cut, RunEnd::Cancelled),
+            Some((cut, Cut::Broken(message))) => (cut, RunEnd::Failed { message: message.clone() }),
+        };
+        tell(over, Fact::RunFinished { run, end });
+        over
+    }
+
+    /// What one task does once a worker has taken it up.
+    fn task(&self, script: &mut Script, workers: u32, fresh: bool, fate: Fate) {
+        let (run, task) = (script.run, script.task);
+        let mut chance = Chance(self.seed ^ (u64::from(task.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let connecting = chance.between(8 * MS, 15 * MS);
+        let waiting = chance.between(200 * MS, 300 * MS);
+        let length = chance.between(40_000, 200_000);
+        let writing = chance.between(MS, 3 * MS);
+        let receiving = length * 2_000 * if self.full_link { u64::from(workers) } else { 1 };
+
+        script.tell(Fact::AttemptStarted { run, task, number: 1 });
+        if fresh {
+            script.phase(Phase::Connecting, connecting);
+        }
+        script.phase(Phase::Waiting, waiting);
+        if fate == Fate::Failed {
+            let message = "the server answered 404 Not Found: check the address".to_owned();
+            script.head(404, None);
+            return script.finish(Outcome::Failed(TaskError { kind: ErrorKind::Status, message }));
+        }
+        script.head(200, self.lengths.then_some(length));
+        match fate {
+            Fate::Panicked => {
+                script.receive(length / 2, receiving / 2);
+                let message = "index out of bounds: the len is 3 but the index is 3".to_owned();
+                return script.finish(Outcome::Panicked { message });
+            }
+            Fate::Retried => {
+                script.receive(length / 3, receiving / 3);
+                let error = TaskError::new(ErrorKind::Truncated, "the connection broke in the middle");
+                script.tell(Fact::AttemptFailed { run, task, error: Box::new(error) });
+                script.phase(Phase::BackingOff, chance.between(50 * MS, 200 * MS));
+                script.tell(Fact::AttemptStarted { run, task, number: 2 });
+                script.phase(Phase::Connecting, connecting);
+                script.phase(Phase::Waiting, waiting);
+                script.head(200, self.lengths.then_some(length));
+                script.receive(length, receiving);
+            }
+            Fate::Done | Fate::Failed => script.receive(length, receiving),
+        }
+        script.phase(Phase::Writing, writing);
+        script.finish(Outcome::Done);
+    }
+}
+
+/// What one task does, and the moment it has come to.
+struct Script {
+    run: RunId,
+    task: TaskId,
+    at: u64,
+    bytes: u64,
+    facts: Vec<(u64, Fact)>,
+}
+
+impl Script {
+    fn tell(&mut self, fact: Fact) {
+        self.facts.push((self.at, fact));
+    }
+
+    fn phase(&mut self, phase: Phase, long: u64) {
+        self.tell(Fact::PhaseEntered { run: self.run, task: self.task, phase });
+        self.at += long;
+    }
+
+    /// The body arrives evenly and is sampled whenever the race's clock is at a multiple of [`SAMPLE`].
+    fn receive(&mut self, bytes: u64, long: u64) {
+        let from = self.at;
+        self.phase(Phase::Receiving, long);
+        let mut sample = (from / SAMPLE + 1) * SAMPLE;
+        while sample < self.at {
+            let so_far = u128::from(bytes) * u128::from(sample - from) / u128::from(long.max(1));
+            let so_far = u64::try_from(so_far).unwrap_or(u64::MAX);
+            self.facts.push((sample, Fact::BytesArrived { run: self.run, task: self.task, bytes: so_far }));
+            sample += SAMPLE;
+        }
+        self.bytes = bytes;
+    }
+
+    fn head(&mut self, status: u16, length: Option<u64>) {
+        if self.task.0 >= HEADS_KEPT {
+            return;
+        }
+        let head = ResponseHead {
+            status,
+            version: "HTTP/1.1".to_owned(),
+            length,
+            remote: Some("127.0.0.1:8080".to_owned()),
+            redirected_to: None,
+            headers: vec![("content-type".to_owned(), "image/jpeg".to_owned())],
+        };
+        self.tell(Fact::ResponseArrived { run: self.run, task: self.task, head: Box::new(head) });
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.tell(finished_with(self.run, self.task, outcome, self.bytes));
+    }
+}
+
+fn finished_with(run: RunId, task: TaskId, outcome: Outcome, bytes: u64) -> Fact {
+    let check = if outcome == Outcome::Done { Check::Length } else { Check::Nothing };
+    let end = TaskEnd { outcome, bytes, write_nanos: bytes / 10, check };
+    Fact::TaskFinished { run, task, end: Box::new(end) }
+}
+
+fn worker(executor: ExecutorKind, run: usize, lane: u32) -> Worker {
+    let thread_id = Some(4_000 + run as u64 * 100_000 + u64::from(lane));
+    let name = match executor {
+        ExecutorKind::Sequential => "sequential".to_owned(),
+        ExecutorKind::Threads => format!("task-{:02}", lane + 1),
+        ExecutorKind::Pool => "pool".to_owned(),
+        ExecutorKind::Async => {
+            return Worker::AsyncSlot { threads: 1, thread_id: Some(4_000 + run as u64 * 100_000) };
+        }
+    };
+    Worker::Thread { name, thread_id }
+}
+
+/// The state that the events lead to.
+pub fn folded(events: &[Event]) -> RaceState {
+    let mut state = RaceState::new(Race::new(0).tasks(0).runs(&[]).plan());
+    for event in events {
+        state.apply(event);
+    }
+    state
+}
+
+/// Numbers by chance that depend on the seed alone.
+///
+/// Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014 (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.next() % (high - low)
+    }
+}
