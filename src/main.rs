@@ -1,1 +1,203 @@
-fn main() {}
+//! The program: parse, choose a front, exit code; nothing else.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use color_eyre::eyre::Report;
+
+use threadrace::cli::{self, Cli, Command, RaceArgs};
+use threadrace::config::{self, Effective, Flags, Settings, Sources};
+use threadrace::model::RaceState;
+use threadrace::race::RaceError;
+use threadrace::report::{self, Format};
+use threadrace::text::shown;
+use threadrace::tui::{self, DashboardError, Look, Why};
+use threadrace::{plain, tui::terminal};
+
+/// What a shell is told; the command line's help lists the codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    AllDone,
+    NotAllDone,
+    Usage,
+    Output,
+    Internal,
+    Signal(u8),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::AllDone => 0,
+            Exit::NotAllDone => 1,
+            Exit::Usage => 2,
+            Exit::Output => 3,
+            Exit::Internal => 4,
+            Exit::Signal(number) => 128 | number,
+        })
+    }
+}
+
+/// Why the program ends without a race to speak of.
+struct Failure {
+    exit: Exit,
+    report: Report,
+}
+
+impl Failure {
+    fn new(exit: Exit, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+        Failure { exit, report: Report::new(error) }
+    }
+}
+
+impl From<RaceError> for Failure {
+    fn from(error: RaceError) -> Failure {
+        let exit = match &error {
+            RaceError::Output(_) => Exit::Output,
+            RaceError::Cancelled => Exit::NotAllDone,
+            RaceError::Url { .. } | RaceError::NoOrigin(_) => Exit::Usage,
+            RaceError::Origin(_) | RaceError::Tls(_) | RaceError::Thread(_) | RaceError::Internal(_) => {
+                Exit::Internal
+            }
+        };
+        Failure::new(exit, error)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let hooks = color_eyre::config::HookBuilder::new().display_env_section(false);
+    if let Err(error) = hooks.install() {
+        eprintln!("threadrace: {error}");
+    }
+    terminal::install_panic_hook();
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            tell(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        None => race(cli.race),
+        Some(Command::Origin(flags)) => {
+            let settings = load(flags.into())?.settings;
+            let signal = plain::serve(&settings, &mut io::stdout())?;
+            Ok(Exit::Signal(signal))
+        }
+        Some(Command::Scenarios(config)) => {
+            let effective = load(Flags { config, ..Flags::default() })?;
+            print(|out| out.write_all(effective.scenario_listing().as_bytes()))
+        }
+        Some(Command::Config(args)) => {
+            let effective = load(args.flags)?;
+            print(|out| out.write_all(effective.listing().as_bytes()))
+        }
+        Some(Command::Completions { shell }) => print(|out| cli::completions(shell, out)),
+        Some(Command::Man) => print(|out| cli::man(out)),
+    }
+}
+
+fn load(flags: Flags) -> Result<Effective, Failure> {
+    let loaded = config::load(Sources::of_process(flags, &mut io::stdin().lock()));
+    loaded.map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+fn race(args: RaceArgs) -> Result<Exit, Failure> {
+    let settings = load(args.flags)?.settings;
+    let format = args.format;
+    let variable = |name: &str| std::env::var(name).ok();
+    let dumb = variable("TERM").is_some_and(|term| term == "dumb");
+    let (race, exit, error) = if args.plain || dumb || !io::stdout().is_terminal() {
+        in_lines(&settings)?
+    } else {
+        in_dashboard(settings, &variable)?
+    };
+    if let Some(race) = &race {
+        print(|out| report::write(format, race, end_of(race), out))?;
+        if let Some(path) = &args.report {
+            save(path, format, race)?;
+        }
+    }
+    match error {
+        Some(error) => Err(error.into()),
+        None => Ok(exit),
+    }
+}
+
+/// What a front leaves behind: the race as far as it came, what the shell is told, and what went wrong.
+type Front = (Option<RaceState>, Exit, Option<RaceError>);
+
+fn in_lines(settings: &Settings) -> Result<Front, Failure> {
+    let raced = plain::run(settings, &mut io::stderr())?;
+    let exit = match (raced.signal, &raced.race) {
+        (Some(signal), _) => Exit::Signal(signal),
+        (None, Some(race)) => outcome(race),
+        (None, None) => Exit::NotAllDone,
+    };
+    Ok((raced.race, exit, raced.error))
+}
+
+fn in_dashboard(settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -> Result<Front, Failure> {
+    let look = Look::of(&settings, variable);
+    let left = tui::run(settings, look).map_err(|error| match error {
+        DashboardError::Race(error) => error.into(),
+        error @ DashboardError::Terminal(_) => Failure::new(Exit::Internal, error),
+    })?;
+    let exit = match (left.why, &left.race) {
+        (Why::Signal(signal), _) => return Ok((left.race, Exit::Signal(signal.exit_code() & 127), None)),
+        (Why::Vanished, _) => {
+            return Ok((None, Exit::Signal(terminal::Signal::Hangup.exit_code() & 127), None));
+        }
+        (Why::Quit, Some(race)) => outcome(race),
+        (Why::Quit, None) => Exit::AllDone,
+    };
+    Ok((left.race, exit, left.refused))
+}
+
+fn outcome(race: &RaceState) -> Exit {
+    if race.met_a_bad_disk() {
+        Exit::Output
+    } else if race.did_everything() {
+        Exit::AllDone
+    } else {
+        Exit::NotAllDone
+    }
+}
+
+/// The moment up to which a race is reported: its end, or where it was left.
+fn end_of(race: &RaceState) -> threadrace::event::At {
+    race.last_moment()
+}
+
+fn save(path: &Path, format: Format, race: &RaceState) -> Result<(), Failure> {
+    let format = Format::of_path(path).unwrap_or(format);
+    report::save(format, race, end_of(race), path).map_err(|error| Failure::new(Exit::Output, error))
+}
+
+/// Writes to standard output. A reader that went away is no failure: it has what it wanted.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Exit, Failure> {
+    let mut out = io::stdout().lock();
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Output, error)),
+        _ => Ok(Exit::AllDone),
+    }
+}
+
+/// Reports a failure: a fault of this program with all that color-eyre knows, anything else in the
+/// error's own words.
+fn tell(failure: &Failure) {
+    if failure.exit == Exit::Internal {
+        eprintln!("threadrace: {:?}", failure.report);
+        return;
+    }
+    for (index, line) in failure.report.to_string().lines().enumerate() {
+        let start = if index == 0 { "threadrace: " } else { "" };
+        eprintln!("{start}{}", shown(line));
+    }
+}

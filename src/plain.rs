@@ -1,12 +1,14 @@
-//! The front for no terminal: a line on standard error as each task ends, the report on standard output.
+//! The fronts for no terminal: a race with a line on standard error as each task ends; and the origin
+//! alone.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag;
 
 use crate::config::Settings;
 use crate::event::{Event, Fact, Outcome, RunEnd};
@@ -29,21 +31,13 @@ pub struct Raced {
 /// How long to wait for news before looking for a signal again.
 const LOOK: Duration = Duration::from_millis(100);
 
-
 /// Runs one race and writes a line to `progress` for each task that ends. A signal cancels the race, and
 /// what was done by then is returned; a second one ends the process.
 ///
 /// # Errors
 /// When signals can't be watched or there is no thread for the race.
 pub fn run(settings: &Settings, progress: &mut dyn Write) -> Result<Raced, RaceError> {
-    let signal = Arc::new(AtomicUsize::new(0));
-    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-        let seen = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let watch = signal_hook::flag::register_conditional_shutdown(number, 128 + number, seen.clone())
-            .and_then(|_| signal_hook::flag::register(number, seen))
-            .and_then(|_| signal_hook::flag::register_usize(number, signal.clone(), number as usize));
-        watch.map_err(RaceError::Thread)?;
-    }
+    let signal = watch_signals().map_err(RaceError::Thread)?;
     let race = Race::start(settings.clone(), &Libraries::default())?;
     let mut raced = Raced { race: None, error: None, signal: None };
     loop {
@@ -86,6 +80,40 @@ pub fn run(settings: &Settings, progress: &mut dyn Write) -> Result<Raced, RaceE
     }
 }
 
+/// The number of the last signal that asked the program to end; 0 before one did. The second signal of
+/// a kind ends the process at once.
+fn watch_signals() -> io::Result<Arc<AtomicUsize>> {
+    let signal = Arc::new(AtomicUsize::new(0));
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+        let seen = Arc::new(AtomicBool::new(false));
+        flag::register_conditional_shutdown(number, 128 + number, seen.clone())?;
+        flag::register(number, seen)?;
+        flag::register_usize(number, signal.clone(), usize::try_from(number).unwrap_or(0))?;
+    }
+    Ok(signal)
+}
+
+/// Serves a scenario's content until a signal comes, whose number is returned. The address is printed
+/// first, alone on its line.
+///
+/// # Errors
+/// When the scenario has no origin, the address can't be listened on, or signals can't be watched.
+pub fn serve(settings: &Settings, out: &mut dyn Write) -> Result<u8, RaceError> {
+    let signal = watch_signals().map_err(RaceError::Thread)?;
+    let (origin, tasks) = crate::race::origin_alone(settings)?;
+    // Whoever started the origin may have seen enough and closed the pipe; it serves all the same.
+    let _ = writeln!(out, "http://{}", origin.address());
+    let _ = writeln!(out, "{tasks} in scenario {}; Ctrl-C ends it", shown(&settings.scenario.name));
+    let _ = out.flush();
+    loop {
+        if let Ok(number @ 1..) = u8::try_from(signal.load(Ordering::Relaxed)) {
+            origin.stop();
+            return Ok(number);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
 /// Writes the line of an event that has one.
 fn tell(out: &mut dyn Write, race: &RaceState, event: &Event) -> io::Result<()> {
     match &event.fact {
@@ -102,7 +130,9 @@ fn tell(out: &mut dyn Write, race: &RaceState, event: &Event) -> io::Result<()> 
             let (label, over, of) = (&run.plan().label, run.counts().over(), run.tasks().len());
             write!(out, "{label} {over}/{of} {} ", shown(name))?;
             match &end.outcome {
-                Outcome::Done => writeln!(out, "done, {} in {}", words::bytes(end.bytes), words::seconds(latency)),
+                Outcome::Done => {
+                    writeln!(out, "done, {} in {}", words::bytes(end.bytes), words::seconds(latency))
+                }
                 Outcome::Failed(error) => writeln!(out, "FAILED: {}", shown(&error.message)),
                 Outcome::Panicked { message } => writeln!(out, "PANICKED: {}", shown(message)),
                 Outcome::Cancelled => writeln!(out, "cancelled"),
@@ -114,7 +144,9 @@ fn tell(out: &mut dyn Write, race: &RaceState, event: &Event) -> io::Result<()> 
             match end {
                 RunEnd::Completed => writeln!(out, "{}: {}", run.plan().label, words::seconds(wall)),
                 RunEnd::Cancelled => writeln!(out, "{}: cancelled", run.plan().label),
-                RunEnd::Failed { message } => writeln!(out, "{}: FAILED: {}", run.plan().label, shown(message)),
+                RunEnd::Failed { message } => {
+                    writeln!(out, "{}: FAILED: {}", run.plan().label, shown(message))
+                }
             }
         }
         _ => Ok(()),

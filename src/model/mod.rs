@@ -12,7 +12,7 @@ pub use lane::{Lane, Mix, OpenSpan, Span};
 pub use run::{Counts, RunState, RunStatus, SharedPlan, Stage, Story, TaskState};
 pub use steps::Steps;
 
-use crate::event::{At, Event, ExecutorKind, Fact, RunId};
+use crate::event::{At, ErrorKind, Event, ExecutorKind, Fact, RunId};
 
 /// Where a race is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +33,14 @@ pub struct RaceState {
     status: RaceStatus,
     runs: Vec<RunState>,
     misfits: u64,
+    last: At,
 }
 
 impl RaceState {
     /// A race that is planned and of which nothing has happened.
     pub fn new(plan: SharedPlan) -> RaceState {
         let runs = plan.runs.iter().map(|run| RunState::new(run.clone(), plan.tasks.len())).collect();
-        RaceState { plan, status: RaceStatus::Running, runs, misfits: 0 }
+        RaceState { plan, status: RaceStatus::Running, runs, misfits: 0, last: At::ZERO }
     }
 
     /// What was planned.
@@ -78,11 +79,28 @@ impl RaceState {
         place.map(RunId::of)
     }
 
+    /// The last moment of which something is known: the end of the race, or of what was heard of it.
+    pub fn last_moment(&self) -> At {
+        self.last
+    }
+
+    /// Whether every run did every task.
+    pub fn did_everything(&self) -> bool {
+        self.runs.iter().all(RunState::is_comparable)
+    }
+
+    /// Whether a task failed because the output folder or the disk refused.
+    pub fn met_a_bad_disk(&self) -> bool {
+        let disk = |task: &TaskState| matches!(task.error, Some(ErrorKind::Disk | ErrorKind::DiskFull));
+        self.runs.iter().flat_map(RunState::tasks).any(disk)
+    }
+
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
+        self.last = self.last.max(event.at);
         let fits = match &event.fact {
             Fact::RaceStarted { plan } => {
-                *self = RaceState::new(plan.clone());
+                *self = RaceState { last: event.at, ..RaceState::new(plan.clone()) };
                 true
             }
             Fact::RaceFinished => {

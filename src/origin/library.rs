@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Content;
-use crate::chance::{Rng, mix};
 use super::payload::{Payload, Piece};
 use super::{landscape, prose};
+use crate::chance::{Rng, mix};
 
 /// However many tasks there are, no more than this many bodies are made: task i gets body i modulo this.
 const MOST_BODIES: usize = 64;
@@ -64,7 +64,7 @@ const FATES: [Fate; 8] =
     [Fate::Fine, Fate::Missing, Fate::Busy, Fate::Fine, Fate::Truncated, Fate::Loop, Fate::Fine, Fate::Panic];
 
 /// Everything that the origin serves.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Library {
     content: Content,
     seed: u64,

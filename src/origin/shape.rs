@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::chance::{Lot, draw};
 use super::{Latency, Shape};
+use crate::chance::{Lot, draw};
 
 impl Shape {
     /// No delay, no limit, no failure.

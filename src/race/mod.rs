@@ -22,7 +22,7 @@ use crate::executor::Job;
 use crate::origin::OriginError;
 use crate::workload::{OutputError, TlsError};
 
-pub use prepare::Libraries;
+pub use prepare::{Libraries, origin_alone};
 
 /// What a race tells whoever watches it.
 #[derive(Debug)]
@@ -76,6 +76,9 @@ pub enum RaceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The scenario has no origin to run.
+    #[error("scenario {0} downloads from URLs, so it has no origin; name another scenario")]
+    NoOrigin(String),
     /// The operating system gave no thread to run the race on.
     #[error("no thread could be had for the race: {0}")]
     Thread(io::Error),
@@ -105,9 +108,8 @@ impl Race {
         let cancel = CancellationToken::new();
         let (token, libraries) = (cancel.clone(), libraries.clone());
         let body = move || {
-            let conducted = panic::catch_unwind(AssertUnwindSafe(|| {
-                conduct(&settings, &libraries, &token, &sender)
-            }));
+            let conducted =
+                panic::catch_unwind(AssertUnwindSafe(|| conduct(&settings, &libraries, &token, &sender)));
             let last = match conducted {
                 Ok(Ok(tidied)) => Notice::Over { tidied },
                 Ok(Err(error)) => Notice::Refused(error),

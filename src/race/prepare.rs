@@ -14,11 +14,11 @@ use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Settings, without_password};
 use crate::event::{Event, ExecutorKind, Machine, RacePlan, RunId, RunPlan, TaskPlan};
 use crate::executor::Job;
 use crate::origin::{Content, Library, Options, Origin, Shape};
-use crate::scenario::{ExecutorChoice, Scenario, Source, shown_url};
+use crate::scenario::{ExecutorChoice, Scenario, Source};
 use crate::text;
 use crate::workload::download::{Conduct, Downloads, Limits, Server, Target};
 use crate::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, Tls};
@@ -73,6 +73,20 @@ pub(super) struct Prepared {
     _origin: Option<Origin>,
 }
 
+fn limits(settings: &crate::config::Download) -> Limits {
+    Limits {
+        deadline: settings.timeout,
+        stall: settings.stall,
+        connect: settings.connect,
+        retries: settings.retries,
+        backoff: settings.backoff,
+        backoff_cap: settings.backoff_cap,
+        retry_after_cap: settings.retry_after_cap,
+        max_bytes: settings.max_bytes,
+        redirects: settings.redirects as usize,
+    }
+}
+
 /// What there is to download, and from whom.
 struct Work {
     targets: Vec<Target>,
@@ -120,7 +134,10 @@ pub(super) fn prepare(
     let tasks = work
         .targets
         .iter()
-        .map(|target| TaskPlan { name: target.name.clone(), url: shown_url(&target.url) })
+        .map(|target| TaskPlan {
+            name: target.name.clone(),
+            url: without_password(target.url.as_str()).into_owned(),
+        })
         .collect();
     let plan = Arc::new(RacePlan {
         scenario: scenario.name.clone(),
@@ -134,7 +151,7 @@ pub(super) fn prepare(
         output: std::path::absolute(&settings.output).unwrap_or_else(|_| PathBuf::from(&settings.output)),
         machine: machine(),
     });
-    let limits = Limits::from(&settings.download);
+    let limits = limits(&settings.download);
     let downloads = Downloads::new(work.targets, limits, work.server, tls, resolved, settings.seed);
     if cancel.is_cancelled() {
         return Err(RaceError::Cancelled);
@@ -169,6 +186,28 @@ impl Prepared {
         let names: Vec<&str> = self.plan.tasks.iter().map(|task| task.name.as_str()).collect();
         Ok(self.output.close_runs(&labels, &names)?)
     }
+}
+
+/// Starts the origin of a scenario by itself, where the settings say that it listens; returns it and what
+/// it serves, in words.
+///
+/// # Errors
+/// When the scenario has no origin, or the address can't be listened on.
+pub fn origin_alone(settings: &Settings) -> Result<(Origin, String), RaceError> {
+    let Source::Origin { content, shape } = &settings.scenario.source else {
+        return Err(RaceError::NoOrigin(settings.scenario.name.clone()));
+    };
+    let tasks = settings.scenario.tasks;
+    let made = Library::make(content, settings.seed, tasks, &mut |_, _| ControlFlow::Continue(()));
+    let library = made.ok_or(RaceError::Cancelled)?;
+    let options = Options {
+        bind: settings.origin.bind,
+        hosts: settings.origin.hosts.clone(),
+        seed: settings.seed,
+        shape: *shape,
+    };
+    let origin = Origin::start(options, library, Clock::start())?;
+    Ok((origin, format!("{tasks} {}: {}", content.noun(), shape.describe())))
 }
 
 fn of_origin(
@@ -211,7 +250,8 @@ fn of_urls(urls: &[String]) -> Result<Work, RaceError> {
 }
 
 fn parse(url: &str) -> Result<Url, RaceError> {
-    Url::parse(url).map_err(|error| RaceError::Url { url: text::shown(url).into_owned(), reason: error.to_string() })
+    Url::parse(url)
+        .map_err(|error| RaceError::Url { url: text::shown(url).into_owned(), reason: error.to_string() })
 }
 
 /// The runs of a scenario. A label is the executor's name, and carries the workers where the same
@@ -237,7 +277,9 @@ fn run_plans(scenario: &Scenario, tasks: usize) -> Vec<RunPlan> {
 /// of the runtime. A name that can't be resolved here fails in its task.
 fn look_up(targets: &[Target], cancel: &CancellationToken) -> Result<Resolved, RaceError> {
     let named = |target: &Target| match target.url.host() {
-        Some(url::Host::Domain(name)) => Some((name.to_owned(), target.url.port_or_known_default().unwrap_or(80))),
+        Some(url::Host::Domain(name)) => {
+            Some((name.to_owned(), target.url.port_or_known_default().unwrap_or(80)))
+        }
         _ => None,
     };
     let names: BTreeSet<(String, u16)> = targets.iter().filter_map(named).collect();
@@ -248,7 +290,8 @@ fn look_up(targets: &[Target], cancel: &CancellationToken) -> Result<Resolved, R
         let (queue, answers) = (queue.clone(), answers.clone());
         let look_up = move || {
             while let Some((name, port)) = { queue.lock().unwrap_or_else(PoisonError::into_inner).next() } {
-                let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+                let found =
+                    (name.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
                 if answers.send((name, found)).is_err() {
                     return;
                 }

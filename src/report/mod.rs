@@ -16,7 +16,6 @@ pub mod words;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 pub use summary::{Comparable, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
 pub use verdict::VERDICT_CHARS;
@@ -25,37 +24,24 @@ use crate::event::At;
 use crate::model::RaceState;
 
 /// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Aligned plain text of at most 80 columns, for people.
+    #[default]
+    #[value(help = None::<&str>)]
     Table,
     /// The whole race with every task and span, for programs; `assets/report.schema.json` describes it.
+    #[value(help = None::<&str>)]
     Json,
     /// A row for each task of each run, for spreadsheets.
+    #[value(help = None::<&str>)]
     Csv,
     /// The figures and what they mean, for documents.
+    #[value(help = None::<&str>)]
     Markdown,
 }
 
-/// There is no report format of that name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no report format called {0:?}: use table, json, csv or markdown")]
-pub struct UnknownFormat(String);
-
 impl Format {
-    /// Every format.
-    pub const ALL: [Format; 4] = [Format::Table, Format::Json, Format::Csv, Format::Markdown];
-
-    /// The format's name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Table => "table",
-            Format::Json => "json",
-            Format::Csv => "csv",
-            Format::Markdown => "markdown",
-        }
-    }
-
     /// The format that a file's extension asks for: `txt`, `json`, `csv`, `md` or `markdown`, in any case.
     pub fn of_path(path: &Path) -> Option<Format> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
@@ -65,15 +51,6 @@ impl Format {
             "md" | "markdown" => Some(Format::Markdown),
             _ => None,
         }
-    }
-}
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(name: &str) -> Result<Format, UnknownFormat> {
-        let format = Format::ALL.into_iter().find(|format| format.name() == name);
-        format.ok_or_else(|| UnknownFormat(name.to_owned()))
     }
 }
 
@@ -118,11 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_by_name_and_by_extension() {
-        for format in Format::ALL {
-            assert_eq!(format.name().parse(), Ok(format));
-        }
-        assert!("yaml".parse::<Format>().is_err_and(|e| e.to_string().contains("markdown")));
+    fn a_files_extension_asks_for_a_format() {
         let by_path = |path: &str| Format::of_path(Path::new(path));
         assert_eq!(by_path("a/report.JSON"), Some(Format::Json));
         assert_eq!(by_path("report.md"), Some(Format::Markdown));

@@ -84,7 +84,7 @@ impl App {
         self.size = terminal.size();
         // The first frame comes before anything else, so that the screen answers at once.
         self.show(&terminal);
-        if self.next.dashboard.start == Start::Auto {
+        if self.next.dashboard.start == Start::AtOnce {
             self.start()?;
         }
         let why = loop {
@@ -128,7 +128,9 @@ impl App {
         if let Some(race) = self.race.take() {
             race.cancel();
             let deadline = Instant::now() + Duration::from_secs(2);
-            while let Ok(notice) = race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            while let Ok(notice) =
+                race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 match notice {
                     Notice::Events(events) => self.apply(&events),
                     Notice::Over { .. } | Notice::Refused(_) => break,
@@ -289,9 +291,9 @@ impl App {
         }
         let now = self.now();
         let Some(state) = &self.state else { return };
-        let due = self.arranged.is_none_or(|(when, took)| {
-            self.race.is_some() && when.elapsed() >= took * SORTING_SHARE
-        });
+        let due = self
+            .arranged
+            .is_none_or(|(when, took)| self.race.is_some() && when.elapsed() >= took * SORTING_SHARE);
         if due {
             let begin = Instant::now();
             let run = self.ui.run_of(state);
@@ -435,7 +437,8 @@ impl App {
                     }
                     Action::Enter if !chosen.is_empty() => {
                         let mut scenario = self.next.scenario.clone();
-                        scenario.executors = offers.into_iter().filter(|offer| chosen.contains(offer)).collect();
+                        scenario.executors =
+                            offers.into_iter().filter(|offer| chosen.contains(offer)).collect();
                         start = Some(scenario);
                     }
                     _ => *at = step(*at, offers.len().saturating_sub(1)),

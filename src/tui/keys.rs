@@ -112,18 +112,8 @@ pub const BINDINGS: &[Binding] = &[
         hint: "",
         codes: &[(KeyCode::Tab, Action::NextView), (KeyCode::BackTab, Action::PreviousView)],
     },
-    Binding {
-        keys: "r",
-        does: "race (again)",
-        hint: "race",
-        codes: &[(key('r'), Action::Race)],
-    },
-    Binding {
-        keys: "c",
-        does: "cancel the race",
-        hint: "cancel",
-        codes: &[(key('c'), Action::Cancel)],
-    },
+    Binding { keys: "r", does: "race (again)", hint: "race", codes: &[(key('r'), Action::Race)] },
+    Binding { keys: "c", does: "cancel the race", hint: "cancel", codes: &[(key('c'), Action::Cancel)] },
     Binding {
         keys: "e",
         does: "choose the executors of the next race",
@@ -149,12 +139,7 @@ pub const BINDINGS: &[Binding] = &[
         hint: "help",
         codes: &[(key('?'), Action::Help), (KeyCode::F(1), Action::Help)],
     },
-    Binding {
-        keys: "q Ctrl-C",
-        does: "quit",
-        hint: "quit",
-        codes: &[(key('q'), Action::Quit)],
-    },
+    Binding { keys: "q Ctrl-C", does: "quit", hint: "quit", codes: &[(key('q'), Action::Quit)] },
     Binding {
         keys: "↑ ↓ k j",
         does: "select a run, a task or an entry",
@@ -213,12 +198,7 @@ pub const BINDINGS: &[Binding] = &[
         hint: "",
         codes: &[(key('o'), Action::Sort), (key('O'), Action::Reverse)],
     },
-    Binding {
-        keys: "/",
-        does: "tasks: type a filter",
-        hint: "",
-        codes: &[(key('/'), Action::Filter)],
-    },
+    Binding { keys: "/", does: "tasks: type a filter", hint: "", codes: &[(key('/'), Action::Filter)] },
     Binding {
         keys: "Enter",
         does: "tasks: one task's whole story; in a list: take it",
@@ -232,12 +212,7 @@ pub const BINDINGS: &[Binding] = &[
         codes: &[(key(' '), Action::Toggle)],
     },
     Binding { keys: "Esc", does: "close what is open", hint: "", codes: &[(KeyCode::Esc, Action::Close)] },
-    Binding {
-        keys: "Ctrl-Z",
-        does: "stop until the shell continues it",
-        hint: "",
-        codes: &[],
-    },
+    Binding { keys: "Ctrl-Z", does: "stop until the shell continues it", hint: "", codes: &[] },
 ];
 
 /// What a key asks for; none when it means nothing.

@@ -3,19 +3,23 @@
 mod app;
 mod ascii;
 mod canvas;
+mod house;
+mod input;
 mod keys;
+mod painter;
+mod panics;
+mod signals;
 pub mod terminal;
 mod theme;
+mod tty;
 mod ui;
 mod views;
 mod widgets;
 
-use std::io;
-
 use thiserror::Error;
 
 use crate::config::{GlyphChoice, Settings, ThemeName};
-use crate::event::{ErrorKind, ExecutorKind};
+use crate::event::ExecutorKind;
 use crate::model::RaceState;
 use crate::race::RaceError;
 use crate::report::words::Glyphs;
@@ -92,7 +96,8 @@ impl Look {
             GlyphChoice::Auto if utf8 => Glyphs::Unicode,
             GlyphChoice::Auto => Glyphs::Ascii,
         };
-        let true_colour = set("COLORTERM").is_some_and(|value| matches!(value.as_str(), "truecolor" | "24bit"));
+        let true_colour =
+            set("COLORTERM").is_some_and(|value| matches!(value.as_str(), "truecolor" | "24bit"));
         let depth = match set("TERM") {
             _ if true_colour => Depth::True,
             Some(term) if term.contains("256color") || term.contains("direct") => Depth::Indexed,
@@ -110,16 +115,6 @@ pub fn run(settings: Settings, look: Look) -> Result<Left, DashboardError> {
     app::App::new(settings, look).run()
 }
 
-/// The exit code of a race that came so far: 0 all done, 1 some task failed or was cancelled, 3 the disk.
-pub fn exit_code(race: &RaceState) -> u8 {
-    let runs = race.runs();
-    let disk = |error: Option<ErrorKind>| matches!(error, Some(ErrorKind::Disk | ErrorKind::DiskFull));
-    if runs.iter().flat_map(|run| run.tasks()).any(|task| disk(task.error)) {
-        return 3;
-    }
-    u8::from(!runs.iter().all(|run| run.is_comparable()))
-}
-
 /// The executors that can be chosen for the next race: those of its scenario and those that are chosen,
 /// then every other kind.
 pub fn offers(next: &Settings, chosen: &[ExecutorChoice]) -> Vec<ExecutorChoice> {
@@ -132,12 +127,4 @@ pub fn offers(next: &Settings, chosen: &[ExecutorChoice]) -> Vec<ExecutorChoice>
         }
     }
     offers
-}
-
-/// Writes an error's own words and what caused it; for the edge of the program.
-///
-/// # Errors
-/// When `out` can't be written.
-pub fn write_error(out: &mut dyn io::Write, error: &dyn std::error::Error) -> io::Result<()> {
-    writeln!(out, "threadrace: {}", crate::text::shown(&error.to_string()))
 }

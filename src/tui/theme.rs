@@ -370,7 +370,8 @@ mod tests {
     #[test]
     fn text_is_readable_in_every_theme() {
         for palette in [DARK, LIGHT, HIGH_CONTRAST] {
-            for color in [palette.text, palette.dim, palette.strong, palette.good, palette.bad, palette.warn] {
+            for color in [palette.text, palette.dim, palette.strong, palette.good, palette.bad, palette.warn]
+            {
                 let ratio = contrast(color, palette.ground);
                 assert!(ratio >= 4.5, "{color:?} on {:?}: {ratio:.2}", palette.ground);
             }

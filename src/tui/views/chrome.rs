@@ -97,7 +97,13 @@ fn tabs(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
     for (index, view) in View::ALL.into_iter().enumerate() {
         let open = view == scene.ui.view;
         let style = if open { theme.accent } else { theme.dim };
-        x = canvas.text(x, row.y, row.right().saturating_sub(x), &format!(" {} {} ", index + 1, view.name()), style);
+        x = canvas.text(
+            x,
+            row.y,
+            row.right().saturating_sub(x),
+            &format!(" {} {} ", index + 1, view.name()),
+            style,
+        );
     }
     let right = row.right().saturating_sub(1);
     if let Some(race) = scene.race {
@@ -111,7 +117,13 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
         let x = canvas.text(row.x + 1, row.y, row.width, "filter: ", theme.strong);
         let x = canvas.text(x, row.y, row.right().saturating_sub(x), &scene.ui.table.filter, theme.base);
         canvas.glyph(x, row.y, '▏', theme.strong);
-        canvas.text(x + 2, row.y, row.right().saturating_sub(x + 2), "Enter keeps it, Esc drops it", theme.dim);
+        canvas.text(
+            x + 2,
+            row.y,
+            row.right().saturating_sub(x + 2),
+            "Enter keeps it, Esc drops it",
+            theme.dim,
+        );
         return;
     }
     let mut x = row.x + 1;
@@ -166,11 +178,23 @@ pub(super) fn no_race(canvas: &mut Canvas<'_>, scene: &Scene<'_>) {
                 canvas.text(left, y, columns, &line, theme.base);
                 y += 1;
             }
-            canvas.text(left, y + 1, columns, "r tries again, s chooses another scenario, q quits", theme.dim);
+            canvas.text(
+                left,
+                y + 1,
+                columns,
+                "r tries again, s chooses another scenario, q quits",
+                theme.dim,
+            );
         }
         Activity::Idle => {
             canvas.text(left, middle, columns, &scene.next.scenario.about, theme.strong);
-            canvas.text(left, middle + 2, columns, "r starts the race, s chooses a scenario, ? shows the keys", theme.dim);
+            canvas.text(
+                left,
+                middle + 2,
+                columns,
+                "r starts the race, s chooses a scenario, ? shows the keys",
+                theme.dim,
+            );
         }
         Activity::Preparing(step) => preparing(canvas, left, middle, columns, step, scene),
         Activity::Racing | Activity::Cancelling => {}

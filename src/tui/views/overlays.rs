@@ -30,16 +30,19 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>) {
 }
 
 /// A box in the middle of the page, with room for so many lines and columns; returns its inside.
-fn panel(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>, title: &str, columns: u16, rows: u16) -> Rect {
+fn panel(
+    canvas: &mut Canvas<'_>,
+    page: Rect,
+    scene: &Scene<'_>,
+    title: &str,
+    columns: u16,
+    rows: u16,
+) -> Rect {
     let theme = scene.theme;
     let width = columns.saturating_add(4).min(page.width);
     let height = rows.saturating_add(2).min(page.height);
-    let area = Rect {
-        x: page.x + (page.width - width) / 2,
-        y: page.y + (page.height - height) / 2,
-        width,
-        height,
-    };
+    let area =
+        Rect { x: page.x + (page.width - width) / 2, y: page.y + (page.height - height) / 2, width, height };
     canvas.clear(area, theme.base);
     let (right, bottom) = (area.right().saturating_sub(1), area.bottom().saturating_sub(1));
     for x in area.left()..area.right() {
@@ -50,7 +53,9 @@ fn panel(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>, title: &str, co
         canvas.glyph(area.x, y, '│', theme.rule);
         canvas.glyph(right, y, '│', theme.rule);
     }
-    for (x, y, corner) in [(area.x, area.y, '╭'), (right, area.y, '╮'), (area.x, bottom, '╰'), (right, bottom, '╯')] {
+    for (x, y, corner) in
+        [(area.x, area.y, '╭'), (right, area.y, '╮'), (area.x, bottom, '╰'), (right, bottom, '╯')]
+    {
         canvas.glyph(x, y, corner, theme.rule);
     }
     canvas.text(area.x + 2, area.y, area.width.saturating_sub(4), &format!(" {title} "), theme.accent);
@@ -69,8 +74,16 @@ fn put(canvas: &mut Canvas<'_>, row: Rect, line: &Line) {
     }
 }
 
-fn scrolled(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>, title: &str, lines: Vec<Line>, scroll: usize) {
-    let columns = lines.iter().map(|line| line.iter().map(|(words, _)| text::width(words)).sum::<usize>()).max();
+fn scrolled(
+    canvas: &mut Canvas<'_>,
+    page: Rect,
+    scene: &Scene<'_>,
+    title: &str,
+    lines: Vec<Line>,
+    scroll: usize,
+) {
+    let columns =
+        lines.iter().map(|line| line.iter().map(|(words, _)| text::width(words)).sum::<usize>()).max();
     let columns = u16::try_from(columns.unwrap_or(0)).unwrap_or(u16::MAX);
     let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let inside = panel(canvas, page, scene, title, columns, rows);
@@ -86,7 +99,14 @@ fn scrolled(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>, title: &str,
 }
 
 /// A list of which one is selected; an entry may have several lines.
-fn list(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>, title: &str, entries: Vec<Vec<Line>>, at: usize) {
+fn list(
+    canvas: &mut Canvas<'_>,
+    page: Rect,
+    scene: &Scene<'_>,
+    title: &str,
+    entries: Vec<Vec<Line>>,
+    at: usize,
+) {
     let width = |line: &Line| line.iter().map(|(words, _)| text::width(words)).sum::<usize>();
     let columns = entries.iter().flatten().map(width).max().unwrap_or(0);
     let columns = u16::try_from(columns).unwrap_or(u16::MAX);
@@ -94,7 +114,8 @@ fn list(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>, title: &str, ent
     let inside = panel(canvas, page, scene, title, columns.max(30), all);
     let before: usize = entries.iter().take(at + 1).map(Vec::len).sum();
     let skip = before.saturating_sub(usize::from(inside.height));
-    let lines = entries.iter().enumerate().flat_map(|(index, entry)| entry.iter().map(move |line| (index, line)));
+    let lines =
+        entries.iter().enumerate().flat_map(|(index, entry)| entry.iter().map(move |line| (index, line)));
     for ((index, line), y) in lines.skip(skip).zip(inside.top()..inside.bottom()) {
         let row = Rect { y, height: 1, ..inside };
         put(canvas, row, line);

@@ -10,9 +10,7 @@ use crate::report::{Summary, so_far};
 use crate::stats;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{
-    Axis, Gauge, LaneLabels, Window, axis, bar, density, gauge, lane, unknown_bar,
-};
+use crate::tui::widgets::{Axis, Gauge, Window, axis, bar, density, gauge, lane, unknown_bar};
 
 use super::Scene;
 use super::chrome::status_name;
@@ -97,7 +95,8 @@ fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState
     canvas.text_right(columns.speedup, y, NUMBER, "speedup", dim);
     let selected = scene.ui.run_of(race).index();
     for (index, run) in race.runs().iter().enumerate() {
-        let row = Rect { y: area.y + 1 + u16::try_from(index).unwrap_or(u16::MAX - area.y - 1), height: 1, ..area };
+        let row =
+            Rect { y: area.y + 1 + u16::try_from(index).unwrap_or(u16::MAX - area.y - 1), height: 1, ..area };
         if row.y >= area.bottom() {
             break;
         }
@@ -123,7 +122,13 @@ fn run_row(
     let colour = if waiting { theme.dim } else { theme.run(run.plan().executor) };
     canvas.text(columns.name.0, y, columns.name.1, &run.plan().label, colour);
     if let Some(right) = columns.workers {
-        canvas.text_right(right, y, 8, &run.plan().workers.to_string(), if waiting { theme.dim } else { theme.base });
+        canvas.text_right(
+            right,
+            y,
+            8,
+            &run.plan().workers.to_string(),
+            if waiting { theme.dim } else { theme.base },
+        );
     }
     let (state, style) = match run.status() {
         _ if counts.not_done() > 0 && counts.cancelled == 0 => {
@@ -233,9 +238,12 @@ pub(super) fn gauges(
                 canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);
             }
             None => {
-                let reason = run.comparable.reason().map_or("no sequential run to compare with".to_owned(), |reason| {
-                    format!("no speedup: {reason}")
-                });
+                let reason = run
+                    .comparable
+                    .reason()
+                    .map_or("no sequential run to compare with".to_owned(), |reason| {
+                        format!("no speedup: {reason}")
+                    });
                 canvas.text(left, y, area.right().saturating_sub(left + 1), &reason, theme.warn);
             }
         }
@@ -392,7 +400,11 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState)
     let digits = u16::try_from(count.to_string().len()).unwrap_or(6);
     let (rows, axis_row) = cut_bottom(area, 1);
     let gutter = digits + 2;
-    let window = if run.wall().is_some() { Window::until(until.since(start)) } else { Window::round(until.since(start)) };
+    let window = if run.wall().is_some() {
+        Window::until(until.since(start))
+    } else {
+        Window::round(until.since(start))
+    };
     let cells = Rect { x: rows.x + gutter, width: rows.width.saturating_sub(gutter + 1), ..rows };
     let time = Axis::new(window, cells);
     let all_fit = count <= usize::from(rows.height);
@@ -401,12 +413,20 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState)
     for (index, y) in (first..first + shown).zip(rows.y..) {
         let Some(state) = run.lanes().get(index) else { break };
         canvas.text_right(rows.x + 1 + digits, y, digits, &(LaneId::of(index).0 + 1).to_string(), theme.dim);
-        lane(canvas, &time, y, state, (start, until), theme, LaneLabels::Numbers);
+        lane(canvas, &time, y, state, (start, until), theme);
     }
     let mut end = rows.y + u16::try_from(shown).unwrap_or(0);
     if !all_fit && rows.height > 0 {
         let row = Rect { y: end, height: 1, ..cells };
-        density(canvas, &time, row, run.in_progress(), (start, until), run.plan().workers, theme.run(run.plan().executor));
+        density(
+            canvas,
+            &time,
+            row,
+            run.in_progress(),
+            (start, until),
+            run.plan().workers,
+            theme.run(run.plan().executor),
+        );
         let words = format!(" +{} lanes; the strip is all of them ", words::count((count - shown) as u64));
         canvas.text_right(cells.right(), end, cells.width, &words, theme.dim);
         end += 1;

@@ -7,8 +7,8 @@ use crate::report::words::{self, Glyphs};
 use crate::report::{DEFINITIONS, RunSummary, Summary};
 use crate::tui::canvas::{Canvas, cut_top, wrap};
 
-use super::race::gauges;
 use super::Scene;
+use super::race::gauges;
 
 /// The columns: a head, a width, and whether narrow screens go without it.
 const COLUMNS: [(&str, u16, bool); 12] = [
@@ -32,7 +32,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
     };
-    let (table, rest) = cut_top(area, u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(2));
+    let (table, rest) =
+        cut_top(area, u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(2));
     figures(canvas, table, scene, summary);
     let words = if race.is_over() {
         wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)))
@@ -54,7 +55,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
 fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
     let theme = scene.theme;
     let full: u16 = 24 + COLUMNS.iter().map(|column| column.1).sum::<u16>();
-    let shown: Vec<_> = COLUMNS.iter().enumerate().filter(|(_, column)| area.width >= full || !column.2).collect();
+    let shown: Vec<_> =
+        COLUMNS.iter().enumerate().filter(|(_, column)| area.width >= full || !column.2).collect();
     canvas.text(area.x + 2, area.y, 12, "executor", theme.dim);
     canvas.text_right(area.x + 23, area.y, 8, "workers", theme.dim);
     let mut x = area.x + 24;

@@ -17,7 +17,8 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
     let Some(race) = scene.race else { return Vec::new() };
     let id = scene.ui.run_of(race);
     let Some(run) = race.runs().get(id.index()) else { return Vec::new() };
-    let (Some(state), Some(plan)) = (run.tasks().get(task.index()), race.plan().tasks.get(task.index())) else {
+    let (Some(state), Some(plan)) = (run.tasks().get(task.index()), race.plan().tasks.get(task.index()))
+    else {
         return Vec::new();
     };
     let mut lines = Vec::new();
@@ -28,7 +29,11 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
             lines.push(vec![(format!("{name:<11} "), theme.dim), (line, style)]);
         }
     };
-    field("task", format!("{} of {} in {}", task.0 + 1, race.plan().tasks.len(), run.plan().label), theme.strong);
+    field(
+        "task",
+        format!("{} of {} in {}", task.0 + 1, race.plan().tasks.len(), run.plan().label),
+        theme.strong,
+    );
     field("name", plan.name.clone(), theme.base);
     field("url", plan.url.clone(), theme.base);
     field("state", state.stage.name().to_owned(), theme.stage(state.stage));
@@ -47,7 +52,11 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
     }
     if state.write_nanos > 0 {
         let time = words::seconds(std::time::Duration::from_nanos(state.write_nanos));
-        field("writes", format!("{time} inside the calls that wrote the chunks, part of receiving"), theme.base);
+        field(
+            "writes",
+            format!("{time} inside the calls that wrote the chunks, part of receiving"),
+            theme.base,
+        );
     }
     phases(&mut lines, scene, race, id, task);
     attempts(&mut lines, scene, run.started().unwrap_or_default(), state, columns);
@@ -78,7 +87,9 @@ fn phases(
     task: TaskId,
 ) {
     let theme = scene.theme;
-    let Some((run, start)) = race.runs().get(id.index()).and_then(|run| Some((run, run.started()?))) else { return };
+    let Some((run, start)) = race.runs().get(id.index()).and_then(|run| Some((run, run.started()?))) else {
+        return;
+    };
     let Some(state) = run.tasks().get(task.index()) else { return };
     let until = run.until(scene.now).unwrap_or(scene.now);
     let spans = run.spans_of(task, until);
@@ -96,13 +107,22 @@ fn phases(
         let bar: String = std::iter::repeat_n(theme.phase_glyph(span.phase), cells.clamp(1, 30)).collect();
         lines.push(vec![
             (format!("{:<11} ", span.phase.name()), theme.dim),
-            (format!("{:>10}  from {:<10} ", words::seconds(long), words::seconds(span.from.since(start))), theme.base),
+            (
+                format!("{:>10}  from {:<10} ", words::seconds(long), words::seconds(span.from.since(start))),
+                theme.base,
+            ),
             (bar, theme.phase(span.phase)),
         ]);
     }
 }
 
-fn attempts(lines: &mut Vec<Line>, scene: &Scene<'_>, start: crate::event::At, state: &TaskState, columns: usize) {
+fn attempts(
+    lines: &mut Vec<Line>,
+    scene: &Scene<'_>,
+    start: crate::event::At,
+    state: &TaskState,
+    columns: usize,
+) {
     let theme = scene.theme;
     let Some(story) = &state.story else { return };
     for (at, error) in &story.failures {
@@ -115,10 +135,12 @@ fn attempts(lines: &mut Vec<Line>, scene: &Scene<'_>, start: crate::event::At, s
     for (at, head) in &story.heads {
         lines.push(Vec::new());
         let remote = head.remote.as_deref().map_or(String::new(), |remote| format!(" from {remote}"));
-        let words = format!("{} {}{remote}, at {}", head.version, head.status, words::seconds(at.since(start)));
+        let words =
+            format!("{} {}{remote}, at {}", head.version, head.status, words::seconds(at.since(start)));
         lines.push(vec![(format!("{:<11} ", "answer"), theme.dim), (words, theme.strong)]);
         if let Some(url) = &head.redirected_to {
-            lines.push(vec![(format!("{:<11} ", "redirected"), theme.dim), (format!("to {url}"), theme.base)]);
+            lines
+                .push(vec![(format!("{:<11} ", "redirected"), theme.dim), (format!("to {url}"), theme.base)]);
         }
         for (name, value) in &head.headers {
             lines.push(vec![

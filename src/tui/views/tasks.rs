@@ -35,7 +35,9 @@ fn layout(area: Rect) -> Vec<(Column, u16, u16)> {
     };
     let mut columns: Vec<Column> = Column::ALL.to_vec();
     let needs = |columns: &[Column]| columns.iter().map(|&column| fixed(column) + 1).sum::<u16>() + 30;
-    for spare in [Column::Queued, Column::Attempts, Column::Lane, Column::Received, Column::Waited, Column::Bytes] {
+    for spare in
+        [Column::Queued, Column::Attempts, Column::Lane, Column::Received, Column::Waited, Column::Bytes]
+    {
         if needs(&columns) > area.width {
             columns.retain(|&column| column != spare);
         }
@@ -72,7 +74,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     } else {
         format!("{} of {}", words::count(table.order.len() as u64), words::count(run.tasks().len() as u64))
     };
-    let mut words = format!("{}: {shown} {}, by {} {order}", run.plan().label, race.plan().noun, table.sort.name());
+    let mut words =
+        format!("{}: {shown} {}, by {} {order}", run.plan().label, race.plan().noun, table.sort.name());
     if !table.filter.is_empty() {
         words.push_str(&format!(", with “{}”", table.filter));
     }
@@ -143,7 +146,9 @@ fn cell(
     let time = |time: Option<std::time::Duration>| time.map_or("–".to_owned(), words::seconds);
     match column {
         Column::Number => ((task.0 + 1).to_string(), Some(theme.dim)),
-        Column::Name => (race.plan().tasks.get(task.index()).map_or(String::new(), |task| task.name.clone()), None),
+        Column::Name => {
+            (race.plan().tasks.get(task.index()).map_or(String::new(), |task| task.name.clone()), None)
+        }
         Column::Lane => (state.lane.map_or("–".to_owned(), |lane| (lane.0 + 1).to_string()), Some(theme.dim)),
         Column::State => (state.stage.name().to_owned(), Some(theme.stage(state.stage))),
         Column::Bytes if state.bytes == 0 && !state.stage.is_over() => ("–".to_owned(), Some(theme.dim)),

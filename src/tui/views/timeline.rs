@@ -9,7 +9,7 @@ use crate::event::{At, LaneId};
 use crate::model::{RaceState, RunState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
-use crate::tui::widgets::{Axis, LaneLabels, Window, axis, density, lane};
+use crate::tui::widgets::{Axis, Window, axis, density, lane};
 
 use super::Scene;
 use super::race::phase_names;
@@ -105,15 +105,20 @@ fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
         *given = one;
         left -= one;
     }
-    let for_others: usize =
-        lanes.iter().enumerate().filter(|&(run, _)| run != selected).map(|(_, &lanes)| lanes.min(5) - lanes.min(1)).sum();
+    let for_others: usize = lanes
+        .iter()
+        .enumerate()
+        .filter(|&(run, _)| run != selected)
+        .map(|(_, &lanes)| lanes.min(5) - lanes.min(1))
+        .sum();
     if let (Some(given), Some(&lanes)) = (given.get_mut(selected), lanes.get(selected)) {
         let more = (lanes - *given).min(left.saturating_sub(for_others.min(left / 2)));
         *given += more;
         left -= more;
     }
     while left > 0 {
-        let Some(run) = (0..lanes.len()).filter(|&run| given[run] < lanes[run]).min_by_key(|&run| given[run]) else {
+        let Some(run) = (0..lanes.len()).filter(|&run| given[run] < lanes[run]).min_by_key(|&run| given[run])
+        else {
             break;
         };
         given[run] += 1;
@@ -127,7 +132,10 @@ fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
     lanes.into_iter().zip(given).enumerate().map(block).collect()
 }
 
-#[expect(clippy::too_many_arguments, reason = "a block is painted from everything that a frame is painted from")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a block is painted from everything that a frame is painted from"
+)]
 fn draw_block(
     canvas: &mut Canvas<'_>,
     body: Rect,
@@ -160,7 +168,7 @@ fn draw_block(
     for index in block.first_lane..block.first_lane + block.lanes {
         let Some(state) = run.lanes().get(index).filter(|_| y < body.bottom()) else { break };
         lane_name(canvas, body.x, y, gutter, LaneId::of(index), state, theme);
-        lane(canvas, time, y, state, (start, until), theme, LaneLabels::Numbers);
+        lane(canvas, time, y, state, (start, until), theme);
         y += 1;
     }
     if y < body.bottom() {
@@ -226,7 +234,13 @@ fn cursor_words(canvas: &mut Canvas<'_>, area: Rect, cursor: Duration, scene: &S
         canvas.text(area.x + 2, area.y + 1, area.width.saturating_sub(3), &words, theme.dim);
         return;
     }
-    let columns: u16 = if area.width >= 150 { 3 } else if area.width >= 100 { 2 } else { 1 };
+    let columns: u16 = if area.width >= 150 {
+        3
+    } else if area.width >= 100 {
+        2
+    } else {
+        1
+    };
     let width = area.width / columns;
     let rows = usize::from(area.height - 1);
     let shown = rows * usize::from(columns);
@@ -240,7 +254,9 @@ fn cursor_words(canvas: &mut Canvas<'_>, area: Rect, cursor: Duration, scene: &S
         match lane.doing(at) {
             Some(doing) => {
                 let phase = doing.phase;
-                let next = canvas.text(next, y, 12, phase.name(), theme.stage(crate::model::Stage::Active(phase))) + 1;
+                let next =
+                    canvas.text(next, y, 12, phase.name(), theme.stage(crate::model::Stage::Active(phase)))
+                        + 1;
                 let name = race.plan().tasks.get(doing.task.index()).map_or("", |task| task.name.as_str());
                 let since = words::seconds(at.since(doing.from));
                 let words = format!("task {}, {name}, for {since}", doing.task.0 + 1);

@@ -150,14 +150,18 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers() {
-        assert_eq!(drawn(Window::until(Duration::from_secs(10)), 40), "┬0 s────┬2 s────┬4 s────┬6 s────┬8 s────");
+        assert_eq!(
+            drawn(Window::until(Duration::from_secs(10)), 40),
+            "┬0 s────┬2 s────┬4 s────┬6 s────┬8 s────"
+        );
         let late = Window { from: Duration::from_millis(150), long: Duration::from_millis(30) };
         assert_eq!(drawn(late, 30), "┬150 ms───┬160 ms───┬170 ms───");
     }
 
     #[test]
     fn a_round_window_holds_what_elapsed() {
-        let cases = [(0, 100), (90, 100), (101, 200), (350, 500), (900, 1000), (9_980, 10_000), (10_100, 20_000)];
+        let cases =
+            [(0, 100), (90, 100), (101, 200), (350, 500), (900, 1000), (9_980, 10_000), (10_100, 20_000)];
         for (elapsed, long) in cases {
             let window = Window::round(Duration::from_millis(elapsed));
             assert_eq!(window.long, Duration::from_millis(long), "{elapsed}");

@@ -10,15 +10,6 @@ use crate::tui::theme::{Theme, level_glyph};
 
 use super::axis::Axis;
 
-/// Whether the tasks' numbers are written on their spans.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LaneLabels {
-    /// Where there is room.
-    Numbers,
-    /// Nowhere.
-    None,
-}
-
 /// Paints a lane of a run that started at `start`. A cell shows the phase that took most of its time, and
 /// is idle only when nothing happened in it; a task's first cell has a mark when the one before belongs
 /// to another task.
@@ -29,7 +20,6 @@ pub fn lane(
     lane: &Lane,
     (start, now): (At, At),
     theme: &Theme,
-    labels: LaneLabels,
 ) {
     for x in axis.columns() {
         let (from, to) = axis.cell(x, start);
@@ -42,9 +32,7 @@ pub fn lane(
             None => canvas.glyph(x, y, '·', theme.idle()),
         }
     }
-    if labels == LaneLabels::Numbers {
-        numbers(canvas, axis, y, lane, (start, now), theme);
-    }
+    numbers(canvas, axis, y, lane, (start, now), theme);
 }
 
 /// Writes each task's number at the start of its stretch, where there is room for it.
@@ -96,7 +84,8 @@ fn number(
         let (from, to) = axis.cell(column, start);
         if let Some(phase) = lane.mix(from, to, now).most() {
             let style = theme.label_on_lane(phase);
-            let style = if starts_here && column == first { style.add_modifier(Modifier::BOLD) } else { style };
+            let style =
+                if starts_here && column == first { style.add_modifier(Modifier::BOLD) } else { style };
             canvas.glyph(column, y, glyph, style);
         }
     }
