@@ -1,1 +1,9 @@
-//! tui
+//! The dashboard.
+
+mod house;
+mod input;
+mod painter;
+mod panics;
+mod signals;
+pub mod terminal;
+mod tty;
