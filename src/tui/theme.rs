@@ -249,6 +249,14 @@ impl Theme {
         self.strong.bg(self.ground)
     }
 
+    /// How the program's own name is written.
+    pub fn name_of_program(&self) -> Style {
+        match self.accent.bg.filter(|_| self.coloured) {
+            Some(colour) => self.strong.fg(colour),
+            None => self.strong,
+        }
+    }
+
     /// The colour that stands for an executor.
     pub fn run(&self, kind: ExecutorKind) -> Style {
         let index = ExecutorKind::ALL.iter().position(|&other| other == kind).unwrap_or(0);

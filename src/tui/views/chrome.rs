@@ -10,7 +10,7 @@ use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top, wrap};
 use crate::tui::keys::BINDINGS;
 use crate::tui::ui::{Overlay, Typing, View};
-use crate::tui::widgets::bar;
+use crate::tui::widgets::{Weight, bar};
 
 use super::{Activity, Scene};
 
@@ -40,7 +40,7 @@ fn title(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
     let theme = scene.theme;
     let state = state_words(scene);
     let state_width = u16::try_from(text::width(&state.0)).unwrap_or(0);
-    let mut x = canvas.text(row.x, row.y, row.width, " threadrace ", theme.accent) + 1;
+    let mut x = canvas.text(row.x, row.y, row.width, " threadrace", theme.name_of_program()) + 2;
     let (name, about) = match scene.race {
         Some(race) => (race.plan().scenario.as_str(), race.plan().about.as_str()),
         None => (scene.next.scenario.name.as_str(), scene.next.scenario.about.as_str()),
@@ -220,7 +220,7 @@ fn preparing(
     canvas.text(left, y + 1, columns, &words, theme.dim);
     if let Some(Preparing::Bodies { done, of }) = step {
         let row = Rect { x: left, y: y + 3, width: columns.min(40), height: 1 };
-        bar(canvas, row, done as f64 / of.max(1) as f64, theme.good, theme.track);
+        bar(canvas, row, done as f64 / of.max(1) as f64, Weight::Block, theme.good, theme.track);
     }
 }
 

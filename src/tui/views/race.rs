@@ -10,7 +10,7 @@ use crate::report::{Summary, so_far};
 use crate::stats;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{Axis, Gauge, Window, axis, bar, density, gauge, lane, unknown_bar};
+use crate::tui::widgets::{Axis, Gauge, Weight, Window, axis, bar, density, gauge, lane, unknown_bar};
 
 use super::Scene;
 use super::chrome::status_name;
@@ -162,15 +162,15 @@ fn run_bar(canvas: &mut Canvas<'_>, area: Rect, run: &RunState, theme: &Theme) {
     let waiting = matches!(run.status(), RunStatus::Waiting);
     let colour = theme.run(run.plan().executor);
     if waiting {
-        bar(canvas, area, 0.0, colour, theme.track);
+        bar(canvas, area, 0.0, Weight::Block, colour, theme.track);
         return;
     }
-    bar(canvas, area, share(counts.over()), theme.bad, theme.track);
+    bar(canvas, area, share(counts.over()), Weight::Block, theme.bad, theme.track);
     if counts.over() == counts.done {
-        bar(canvas, area, share(counts.done), colour, theme.track);
+        bar(canvas, area, share(counts.done), Weight::Block, colour, theme.track);
     } else {
         let done = (share(counts.done) * f64::from(area.width)).floor() as u16;
-        bar(canvas, Rect { width: done, ..area }, 1.0, colour, theme.track);
+        bar(canvas, Rect { width: done, ..area }, 1.0, Weight::Block, colour, theme.track);
     }
 }
 
@@ -211,7 +211,7 @@ pub(super) fn gauges(
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
     let most = most.fold(1.0, f64::max);
-    let words_width = if area.width >= 100 { 34 } else { 24 };
+    let words_width = if area.width >= 100 { 39 } else { 20 };
     let mut y = area.y + 1;
     for run in &summary.runs {
         if y >= area.bottom() {
@@ -297,13 +297,11 @@ pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, phases: &[Phase], 
         if right < row.x + width + 12 {
             break;
         }
-        canvas.text_right(right, row.y, width, &format!(" {name} "), theme.dim);
-        let x = right - width + 1;
-        canvas.glyph(x, row.y, ' ', theme.dim);
-        for x in x + 1..x + 3 {
+        right -= width;
+        canvas.text(right, row.y, width, &format!("    {name} "), theme.dim);
+        for x in right + 1..right + 3 {
             canvas.glyph(x, row.y, theme.phase_glyph(phase), theme.phase(phase));
         }
-        right -= width;
     }
 }
 
@@ -372,20 +370,22 @@ fn task_row(
     canvas.text(right.saturating_sub(11), y, 11, stage, theme.stage(state.stage));
     let bar_area = Rect { x, y, width: right.saturating_sub(12).saturating_sub(x), height: 1 };
     match (state.stage, state.fraction()) {
-        (Stage::Planned | Stage::Queued, _) => bar(canvas, bar_area, 0.0, theme.base, theme.track),
+        (Stage::Planned | Stage::Queued, _) => {
+            bar(canvas, bar_area, 0.0, Weight::Line, theme.base, theme.track)
+        }
         (stage, Some(fraction)) => {
             let style = match stage {
                 Stage::Active(_) => theme.phase(Phase::Receiving).bg(theme.base.bg.unwrap_or_default()),
                 other => theme.stage(other),
             };
-            bar(canvas, bar_area, fraction, style, theme.track);
+            bar(canvas, bar_area, fraction, Weight::Line, style, theme.track);
         }
         (_, None) if state.bytes > 0 && state.length.is_none() => {
             unknown_bar(canvas, bar_area, theme.dim);
             let words = format!(" {} of ? ", words::bytes(state.bytes));
             canvas.text(bar_area.x, y, bar_area.width, &words, theme.base);
         }
-        (_, None) => bar(canvas, bar_area, 0.0, theme.base, theme.track),
+        (_, None) => bar(canvas, bar_area, 0.0, Weight::Line, theme.base, theme.track),
     }
 }
 
@@ -410,26 +410,58 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState)
     let all_fit = count <= usize::from(rows.height);
     let shown = if all_fit { count } else { usize::from(rows.height.saturating_sub(1)) };
     let first = scene.ui.scroll.unwrap_or(0).min(count.saturating_sub(shown));
-    for (index, y) in (first..first + shown).zip(rows.y..) {
+    let pitch = LanePitch::of(rows.height, count);
+    let mut y = rows.y;
+    for index in first..first + shown {
         let Some(state) = run.lanes().get(index) else { break };
-        canvas.text_right(rows.x + 1 + digits, y, digits, &(LaneId::of(index).0 + 1).to_string(), theme.dim);
-        lane(canvas, &time, y, state, (start, until), theme);
+        let number = (LaneId::of(index).0 + 1).to_string();
+        canvas.text_right(rows.x + 1 + digits, y, digits, &number, theme.dim);
+        for row in y..y + pitch.painted {
+            lane(canvas, &time, row, state, (start, until), theme);
+        }
+        y += pitch.painted + pitch.gap;
     }
-    let mut end = rows.y + u16::try_from(shown).unwrap_or(0);
+    let colour = theme.run(run.plan().executor);
     if !all_fit && rows.height > 0 {
-        let row = Rect { y: end, height: 1, ..cells };
+        let row = Rect { y, height: 1, ..cells };
+        density(canvas, &time, row, run.in_progress(), (start, until), run.plan().workers, colour);
+        let words = format!(" +{} lanes; the strip is all of them ", words::count((count - shown) as u64));
+        canvas.text_right(cells.right(), y, cells.width, &words, theme.dim);
+        y += 1;
+    }
+    y = (y - pitch.gap.min(y - rows.y)).min(axis_row.y);
+    axis(canvas, &time, y, theme.rule, theme.dim);
+    let left = axis_row.bottom().saturating_sub(y + 2);
+    if all_fit && left >= 3 {
+        let peak = run.in_progress().peak();
+        let title = format!("tasks in progress, at most {}", words::count(u64::from(peak)));
+        canvas.text(cells.x, y + 2, cells.width, &title, theme.dim);
+        let strip = Rect { y: y + 3, height: (left - 1).min(6), ..cells };
         density(
             canvas,
             &time,
-            row,
+            strip,
             run.in_progress(),
             (start, until),
-            run.plan().workers,
-            theme.run(run.plan().executor),
+            run.plan().workers.max(peak),
+            colour,
         );
-        let words = format!(" +{} lanes; the strip is all of them ", words::count((count - shown) as u64));
-        canvas.text_right(cells.right(), end, cells.width, &words, theme.dim);
-        end += 1;
     }
-    axis(canvas, &time, end.min(axis_row.y), theme.rule, theme.dim);
+}
+
+/// How many rows a lane takes: as many as there is room for, so that few lanes are seen from afar.
+struct LanePitch {
+    painted: u16,
+    gap: u16,
+}
+
+impl LanePitch {
+    fn of(rows: u16, lanes: usize) -> LanePitch {
+        let lanes = u16::try_from(lanes.max(1)).unwrap_or(u16::MAX);
+        match rows / lanes {
+            0 | 1 => LanePitch { painted: 1, gap: 0 },
+            2 => LanePitch { painted: 1, gap: 1 },
+            _ => LanePitch { painted: 2, gap: 1 },
+        }
+    }
 }

@@ -5,21 +5,35 @@ use ratatui::style::Style;
 
 use crate::tui::canvas::Canvas;
 
-/// The left part of a cell, in eighths.
-const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+/// How heavy a bar is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// A line: many of them stand below each other.
+    Line,
+    /// A block that leaves a gap to the row above it.
+    Block,
+}
 
-/// A bar on the first row of `area`, full to `fraction` in eighths of a cell. Its track stays visible, so
-/// that an empty bar is seen to be one.
-pub fn bar(canvas: &mut Canvas<'_>, area: Rect, fraction: f64, filled: Style, track: Style) {
-    let eighths = (fraction.clamp(0.0, 1.0) * f64::from(area.width) * 8.0).floor() as u32;
+/// A bar on the first row of `area`, full to `fraction`. It is never drawn full before the end, and never
+/// empty once there is something; its track stays visible, so that an empty bar is seen to be one.
+pub fn bar(canvas: &mut Canvas<'_>, area: Rect, fraction: f64, weight: Weight, filled: Style, track: Style) {
+    let fraction = fraction.clamp(0.0, 1.0);
+    let halves = f64::from(area.width) * 2.0;
+    let mut full = (fraction * halves).floor() as u32;
+    if fraction > 0.0 && full == 0 {
+        full = 1;
+    }
+    let (whole, half) = match weight {
+        Weight::Line => ('━', '╸'),
+        Weight::Block => ('▆', '▖'),
+    };
     for column in 0..area.width {
-        let x = area.x + column;
-        let (glyph, style) = match eighths.saturating_sub(u32::from(column) * 8) {
-            8.. => ('█', filled),
+        let (glyph, style) = match full.saturating_sub(u32::from(column) * 2) {
+            2.. => (whole, filled),
+            1 => (half, filled),
             0 => ('─', track),
-            part => (EIGHTHS[part as usize - 1], filled),
         };
-        canvas.glyph(x, area.y, glyph, style);
+        canvas.glyph(area.x + column, area.y, glyph, style);
     }
 }
 
@@ -39,17 +53,18 @@ mod tests {
     fn drawn(fraction: f64) -> String {
         let area = Rect::new(0, 0, 4, 1);
         let mut buffer = Buffer::empty(area);
-        bar(&mut Canvas::new(&mut buffer, area), area, fraction, Style::new(), Style::new());
+        bar(&mut Canvas::new(&mut buffer, area), area, fraction, Weight::Line, Style::new(), Style::new());
         buffer.content.iter().map(|cell| cell.symbol().to_owned()).collect()
     }
 
     #[test]
     fn a_bar_is_full_only_at_the_end() {
         assert_eq!(drawn(0.0), "────");
-        assert_eq!(drawn(0.5), "██──");
-        assert_eq!(drawn(0.6), "██▍─");
-        assert_eq!(drawn(0.999), "███▉");
-        assert_eq!(drawn(1.0), "████");
+        assert_eq!(drawn(0.001), "╸───");
+        assert_eq!(drawn(0.5), "━━──");
+        assert_eq!(drawn(0.65), "━━╸─");
+        assert_eq!(drawn(0.999), "━━━╸");
+        assert_eq!(drawn(1.0), "━━━━");
         assert_eq!(drawn(f64::NAN), "────");
     }
 }

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 
 use crate::tui::canvas::Canvas;
 
-use super::bar::bar;
+use super::bar::{Weight, bar};
 
 /// What a gauge shows.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, t
     let place = |value: f64| (value / gauge.most.max(1.0)).clamp(0.0, 1.0) * f64::from(columns);
     let to_ideal = place(gauge.ideal).round() as u16;
     let whole = Rect { width: columns, ..area };
-    bar(canvas, whole, place(gauge.value) / f64::from(columns), filled, track);
+    bar(canvas, whole, place(gauge.value) / f64::from(columns), Weight::Block, filled, track);
     let beyond = to_ideal.max(place(gauge.value).ceil() as u16);
     for column in beyond..columns {
         canvas.glyph(area.x + column, area.y, ' ', track);
@@ -50,8 +50,8 @@ mod tests {
 
     #[test]
     fn the_ideal_is_marked_and_what_is_missing_is_seen() {
-        assert_eq!(drawn(4.5, 5.0, 5.0), "██████████████████──◆");
-        assert_eq!(drawn(1.0, 2.0, 10.0), "██──◆                ");
-        assert_eq!(drawn(2.5, 2.0, 10.0), "████◆                ");
+        assert_eq!(drawn(4.5, 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆──◆");
+        assert_eq!(drawn(1.0, 2.0, 10.0), "▆▆──◆                ");
+        assert_eq!(drawn(2.5, 2.0, 10.0), "▆▆▆▆◆                ");
     }
 }

@@ -1,7 +1,7 @@
 //! A lane as a row of cells.
 
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use crate::event::{At, TaskId};
 use crate::model::{Lane, Steps};
@@ -79,15 +79,11 @@ fn number(
     if usize::from(last.saturating_sub(first)) < label.len() + 2 {
         return;
     }
-    let starts_here = begins.since(start) >= window.from;
+    // One look for the whole number: that of the cell after its first, where the task before is gone.
+    let (from, to) = axis.cell(first + 1, start);
+    let Some(phase) = lane.mix(from, to, now).most() else { return };
     for (column, glyph) in (first..).zip(label.chars()) {
-        let (from, to) = axis.cell(column, start);
-        if let Some(phase) = lane.mix(from, to, now).most() {
-            let style = theme.label_on_lane(phase);
-            let style =
-                if starts_here && column == first { style.add_modifier(Modifier::BOLD) } else { style };
-            canvas.glyph(column, y, glyph, style);
-        }
+        canvas.glyph(column, y, glyph, theme.label_on_lane(phase));
     }
 }
 

@@ -6,6 +6,6 @@ mod gauge;
 mod lane;
 
 pub use axis::{Axis, Window, axis};
-pub use bar::{bar, unknown_bar};
+pub use bar::{Weight, bar, unknown_bar};
 pub use gauge::{Gauge, gauge};
 pub use lane::{density, lane};
