@@ -1,0 +1,151 @@
+//! The settings as flags: the layer above all others.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::keys::{self, Key};
+use super::rules::{HostNames, Refusal};
+use super::{GlyphChoice, ThemeName};
+use crate::scenario::ExecutorList;
+
+/// The settings that flags can give; what is not given is left to the layers below.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct Flags {
+    /// Scenario to race; `threadrace scenarios` lists them
+    #[arg(conflicts_with_all = ["urls", "url_list"])]
+    pub scenario: Option<String>,
+
+    /// Executors and their order: sequential, threads, pool, async, or all; pool:N and async:N have
+    /// workers of their own
+    #[arg(short, long, value_name = "LIST", help_heading = "Race", value_parser = keys::EXECUTORS.parser())]
+    pub executors: Option<ExecutorList>,
+    /// Threads in the pool, tasks in flight in async
+    #[arg(short, long, value_name = "N", help_heading = "Race", value_parser = keys::WORKERS.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub workers: Option<usize>,
+    /// Number of tasks; with URLs, the first N of them
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Race", value_parser = keys::TASKS.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub tasks: Option<usize>,
+    /// Threads under async's event loop
+    #[arg(long, value_name = "N", help_heading = "Race", value_parser = keys::ASYNC_THREADS.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub async_threads: Option<usize>,
+    /// Start all runs at once: a show, not a measurement
+    #[arg(long, help_heading = "Race")]
+    pub together: bool,
+    /// Seed of all chance
+    #[arg(long, value_name = "N", help_heading = "Race", value_parser = keys::SEED.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+
+    /// Download this URL instead of a scenario's; may be repeated
+    #[arg(long = "url", value_name = "URL", help_heading = "Downloads", value_hint = ValueHint::Url)]
+    pub urls: Vec<String>,
+    /// Download the URLs of FILE, one a line; - is standard input
+    #[arg(long = "urls", value_name = "FILE", help_heading = "Downloads", value_hint = ValueHint::FilePath)]
+    pub url_list: Option<PathBuf>,
+    /// Folder for finished files
+    #[arg(short, long, value_name = "DIR", help_heading = "Downloads", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+    /// Seconds that a task may take with all its attempts
+    #[arg(long, value_name = "S", help_heading = "Downloads", value_parser = keys::TIMEOUT.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub timeout: Option<Duration>,
+    /// Attempts after the first
+    #[arg(long, value_name = "N", help_heading = "Downloads", value_parser = keys::RETRIES.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub retries: Option<u32>,
+    /// Largest body, in bytes
+    #[arg(long, value_name = "N", help_heading = "Downloads", value_parser = keys::MAX_BYTES.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub max_bytes: Option<u64>,
+
+    /// Colours
+    #[arg(long, value_name = "NAME", help_heading = "Dashboard", value_parser = one_of(&keys::THEME))]
+    pub theme: Option<ThemeName>,
+    /// Characters to draw with
+    #[arg(long, value_name = "SET", help_heading = "Dashboard", value_parser = one_of(&keys::GLYPHS))]
+    pub glyphs: Option<GlyphChoice>,
+    /// Wait for the key r before the race starts
+    #[arg(long, help_heading = "Dashboard")]
+    pub no_autostart: bool,
+
+    /// The config file's path.
+    #[command(flatten)]
+    pub config: ConfigFlag,
+
+    /// Where an origin that runs alone listens.
+    #[arg(skip)]
+    pub bind: Option<SocketAddr>,
+    /// Hosts that requests to it may name.
+    #[arg(skip)]
+    pub hosts: Option<Vec<String>>,
+}
+
+/// The flag that names the config file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ConfigFlag {
+    /// Config file to read instead of ./config.toml or the one in the configuration folder
+    #[arg(id = "config", long = "config", value_name = "FILE", help_heading = "Settings")]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub path: Option<PathBuf>,
+}
+
+/// The settings of an origin that runs alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct OriginFlags {
+    /// Scenario to serve; `threadrace scenarios` lists them
+    pub scenario: Option<String>,
+    /// Address to listen on; port 0 is any free one
+    #[arg(long, value_name = "ADDR:PORT", value_parser = keys::BIND.parser())]
+    pub bind: Option<SocketAddr>,
+    /// Host that requests may name, beside the address and localhost; may be repeated
+    #[arg(long = "host", value_name = "NAME", value_parser = host)]
+    pub hosts: Vec<String>,
+    /// Seed of all chance
+    #[arg(long, value_name = "N", value_parser = keys::SEED.parser(), allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// The config file's path.
+    #[command(flatten)]
+    pub config: ConfigFlag,
+}
+
+impl From<OriginFlags> for Flags {
+    fn from(flags: OriginFlags) -> Flags {
+        Flags {
+            scenario: flags.scenario,
+            bind: flags.bind,
+            hosts: (!flags.hosts.is_empty()).then_some(flags.hosts),
+            seed: flags.seed,
+            config: flags.config,
+            ..Flags::default()
+        }
+    }
+}
+
+impl From<ConfigFlag> for Flags {
+    fn from(config: ConfigFlag) -> Flags {
+        Flags { config, ..Flags::default() }
+    }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    HostNames::one(text).map_err(|refusal| match refusal {
+        Refusal::Because { reason, .. } => reason,
+        Refusal::Not { found } => found,
+    })
+}
+
+/// What reads an enum's name, and lets completions know the names.
+fn one_of<T>(key: &'static Key<T>) -> impl TypedValueParser<Value = T>
+where
+    T: ValueEnum + Clone + Send + Sync + 'static,
+{
+    let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    PossibleValuesParser::new(names).try_map(move |name| key.parser()(&name))
+}

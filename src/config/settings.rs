@@ -1,0 +1,172 @@
+//! The settings in force, each of them checked.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::event::Order;
+use crate::scenario::Scenario;
+
+/// Everything that a race and its fronts are told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The scenario to race, with what flags and variables say about it.
+    pub scenario: Scenario,
+    /// All scenarios: those of the built-in file, then the user's own. The selected one among them is
+    /// equal to `scenario`; where URLs are raced, they are the first.
+    pub scenarios: Vec<Scenario>,
+    /// The folder for finished files; a relative path starts at the current folder.
+    pub output: PathBuf,
+    /// The seed of all chance.
+    pub seed: u64,
+    /// How the runs follow each other.
+    pub order: Order,
+    /// How tasks download.
+    pub download: Download,
+    /// How the dashboard looks and behaves.
+    pub dashboard: Dashboard,
+    /// Where an origin that runs alone listens.
+    pub origin: OriginListen,
+}
+
+/// How tasks download, and when they give up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// The deadline of a task with all its attempts.
+    pub timeout: Duration,
+    /// The longest wait for the next byte.
+    pub stall: Duration,
+    /// The longest wait for a connection, TLS included.
+    pub connect: Duration,
+    /// More attempts after the first.
+    pub retries: u32,
+    /// What the n-th retry's random wait grows from: up to `backoff × 2^(n-1)`.
+    pub backoff: Duration,
+    /// The longest wait before a retry.
+    pub backoff_cap: Duration,
+    /// The longest Retry-After that is honoured.
+    pub retry_after_cap: Duration,
+    /// The largest body, in bytes.
+    pub max_bytes: u64,
+    /// Redirects followed before a task fails.
+    pub redirects: u32,
+}
+
+/// How the dashboard looks and behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dashboard {
+    /// What starts the race.
+    pub start: Start,
+    /// The colours.
+    pub theme: ThemeName,
+    /// The characters that bars and lanes are drawn with.
+    pub glyphs: GlyphChoice,
+    /// The most frames in a second.
+    pub frames: FrameRate,
+    /// Whether the mouse selects and scrolls; otherwise it stays with the terminal.
+    pub mouse: bool,
+}
+
+/// What starts the race.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The opening of the dashboard.
+    AtOnce,
+    /// A key.
+    OnKey,
+}
+
+/// A set of colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ThemeName {
+    /// For dark backgrounds.
+    Dark,
+    /// For light backgrounds.
+    Light,
+    /// Few colours, far apart.
+    HighContrast,
+    /// No colours.
+    Monochrome,
+}
+
+/// A set of characters to draw with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GlyphChoice {
+    /// Unicode where the locale is UTF-8.
+    Auto,
+    /// Blocks and lines.
+    Unicode,
+    /// ASCII alone.
+    Ascii,
+}
+
+/// The most frames in a second: 1 to 60.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameRate(u8);
+
+impl FrameRate {
+    /// The shortest time between two frames.
+    pub fn interval(self) -> Duration {
+        Duration::from_secs(1) / u32::from(self.0)
+    }
+}
+
+impl TryFrom<u64> for FrameRate {
+    type Error = u64;
+
+    fn try_from(number: u64) -> Result<FrameRate, u64> {
+        u8::try_from(number).ok().filter(|number| (1..=60).contains(number)).map(FrameRate).ok_or(number)
+    }
+}
+
+impl fmt::Display for FrameRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where an origin that runs alone listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginListen {
+    /// The address; port 0 is any free one.
+    pub bind: SocketAddr,
+    /// Hosts that requests may name, beside the bound address and localhost; in lower case.
+    pub hosts: Vec<String>,
+}
+
+/// The edition of the keys that a file speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Edition {
+    /// The first.
+    #[value(name = "threadrace-config-1")]
+    First,
+}
+
+/// What an origin serves, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ContentName {
+    /// JPEG pictures.
+    Pictures,
+    /// JSON posts.
+    Posts,
+    /// CSV files.
+    Csv,
+    /// Bytes without a meaning.
+    Bytes,
+    /// Pictures among answers that go wrong.
+    Faults,
+}
+
+/// How an origin's latency is spread, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LatencyName {
+    /// Not at all.
+    Fixed,
+    /// Evenly.
+    Uniform,
+    /// Exponentially.
+    Exponential,
+}

@@ -1,0 +1,320 @@
+//! URLs that somebody gave to race: checked before anything starts, and shown without their passwords.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::io::{self, Read};
+
+use reqwest::Url;
+
+use super::error::line_of;
+use super::shown;
+
+/// The most URLs in one race.
+pub const MOST_URLS: usize = 1_000_000;
+/// The most bytes of a list of URLs: 256 MiB.
+pub const LONGEST_LIST: u64 = 256 << 20;
+
+/// URLs that can't be raced.
+#[derive(Debug, thiserror::Error)]
+pub enum UrlsError {
+    /// One of them is wrong.
+    #[error("{place}: {url}: {why}")]
+    Wrong {
+        /// Where it stands: `--url`, or the list and the line.
+        place: String,
+        /// The URL, safe to show.
+        url: String,
+        /// What is wrong with it.
+        why: UrlError,
+    },
+    /// The list has none.
+    #[error("{list}: there is no URL in it; write one a line")]
+    Empty {
+        /// The list.
+        list: String,
+    },
+    /// There are too many.
+    #[error("more than {MOST_URLS} URLs; race fewer at a time")]
+    TooMany,
+    /// The list is too long.
+    #[error("{list}: longer than 256 MiB; race fewer URLs at a time")]
+    TooLong {
+        /// The list.
+        list: String,
+    },
+    /// The list isn't text.
+    #[error("{list}:{line}: this line isn't UTF-8; save the list as UTF-8, one URL a line")]
+    NotUtf8 {
+        /// The list.
+        list: String,
+        /// The first line that isn't UTF-8, from 1.
+        line: usize,
+    },
+    /// The list can't be read.
+    #[error(
+        "{list}: the list of URLs can't be read ({cause}); check the path, or pipe the list into --urls -"
+    )]
+    Unreadable {
+        /// The list.
+        list: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+/// Why a text is not a URL that can be raced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It isn't one; the parser's words.
+    #[error("this is no URL ({0}); write it in full, such as https://example.org/file")]
+    NoUrl(String),
+    /// It is one for another protocol; the scheme.
+    #[error("{0} is not supported; only http and https are")]
+    Scheme(String),
+    /// It names no server.
+    #[error("it names no host")]
+    NoHost,
+}
+
+/// Reads one URL.
+///
+/// # Errors
+///
+/// It is none, or not for HTTP(S).
+pub fn parse(text: &str) -> Result<Url, UrlError> {
+    let url = Url::parse(text).map_err(|error| UrlError::NoUrl(error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(UrlError::Scheme(shown(url.scheme()).into_owned()));
+    }
+    if !url.has_host() {
+        return Err(UrlError::NoHost);
+    }
+    Ok(url)
+}
+
+/// `url` as it may be shown: with `***` for the password, and nothing that a terminal would obey.
+pub fn without_password(url: &str) -> Cow<'_, str> {
+    match Url::parse(url) {
+        Ok(mut parsed) if matches!(parsed.scheme(), "http" | "https") => {
+            if parsed.password().is_none() || parsed.set_password(Some("***")).is_err() {
+                return shown(url);
+            }
+            Cow::Owned(shown(parsed.as_str()).into_owned())
+        }
+        // What is no URL of ours may hold a password all the same: hide all that could be one.
+        _ => match url.rsplit_once('@') {
+            Some((before, after)) => {
+                let scheme = before.find("//").map_or("", |slashes| &before[..slashes + 2]);
+                Cow::Owned(shown(&format!("{scheme}***@{after}")).into_owned())
+            }
+            None => shown(url),
+        },
+    }
+}
+
+/// URLs to race: at least one, each of them checked.
+#[derive(Debug)]
+pub(super) struct UrlList(Vec<Url>);
+
+impl UrlList {
+    /// The URLs of `--url`, then those of the list of `--urls`: its name to show, and its bytes.
+    pub(super) fn read(flags: &[String], list: Option<(&str, &mut dyn Read)>) -> Result<UrlList, UrlsError> {
+        let mut urls = Vec::new();
+        for text in flags {
+            urls.push(checked(text, || "--url".to_owned())?);
+        }
+        if let Some((name, reader)) = list {
+            let list = shown(name).into_owned();
+            let bytes = bytes_of(reader, &list, LONGEST_LIST)?;
+            add_lines(&mut urls, &bytes, &list)?;
+        }
+        if urls.len() > MOST_URLS {
+            return Err(UrlsError::TooMany);
+        }
+        Ok(UrlList(urls))
+    }
+
+    /// Keeps the first `most`.
+    pub(super) fn keep(&mut self, most: usize) {
+        self.0.truncate(most);
+    }
+
+    /// How many, and from where, in a few words.
+    pub(super) fn about(&self) -> String {
+        let count = match self.0.len() {
+            1 => "1 download".to_owned(),
+            count => format!("{count} downloads"),
+        };
+        let hosts: HashSet<&str> = self.0.iter().filter_map(Url::host_str).collect();
+        let first = self.0.first().and_then(Url::host_str).unwrap_or_default();
+        match hosts.len() {
+            0 | 1 => format!("{count} from {first}"),
+            2 => format!("{count} from {first} and another host"),
+            hosts => format!("{count} from {first} and {} other hosts", hosts - 1),
+        }
+    }
+
+    /// The URLs as text, passwords and all.
+    pub(super) fn into_texts(self) -> Vec<String> {
+        self.0.into_iter().map(String::from).collect()
+    }
+}
+
+fn checked(text: &str, place: impl FnOnce() -> String) -> Result<Url, UrlsError> {
+    parse(text).map_err(|why| UrlsError::Wrong { place: place(), url: excerpt(text), why })
+}
+
+fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let text = without_password(text);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
+fn bytes_of(reader: &mut dyn Read, list: &str, most: u64) -> Result<Vec<u8>, UrlsError> {
+    let list = list.to_owned();
+    let mut bytes = Vec::new();
+    match reader.take(most + 1).read_to_end(&mut bytes) {
+        Err(cause) => Err(UrlsError::Unreadable { list, cause }),
+        Ok(_) if bytes.len() as u64 > most => Err(UrlsError::TooLong { list }),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+fn add_lines(urls: &mut Vec<Url>, bytes: &[u8], list: &str) -> Result<(), UrlsError> {
+    let text = str::from_utf8(bytes).map_err(|error| UrlsError::NotUtf8 {
+        list: list.to_owned(),
+        line: line_of(bytes, error.valid_up_to()),
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let before = urls.len();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if urls.len() == MOST_URLS {
+            return Err(UrlsError::TooMany);
+        }
+        urls.push(checked(line, || format!("{list}:{}", index + 1))?);
+    }
+    if urls.len() == before {
+        return Err(UrlsError::Empty { list: list.to_owned() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<String>, String> {
+        UrlList::read(&[], Some(("urls.txt", &mut &*bytes)))
+            .map(UrlList::into_texts)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_list_is_one_url_a_line() {
+        let list = b"\xef\xbb\xbf# pictures\r\nhttp://a.example/1\r\n\r\n  https://b.example/2  \n#x\nhttp://[::1]:80/3";
+        assert_eq!(
+            read(list),
+            Ok(["http://a.example/1", "https://b.example/2", "http://[::1]/3"].map(String::from).into())
+        );
+    }
+
+    #[test]
+    fn a_wrong_line_is_named() {
+        for (line, told) in [
+            (
+                "example.org/x",
+                "urls.txt:3: example.org/x: this is no URL (relative URL without a base); write",
+            ),
+            (
+                "ftp://example.org/x",
+                "urls.txt:3: ftp://example.org/x: ftp is not supported; only http and https",
+            ),
+            ("file:///etc/passwd", "urls.txt:3: file:///etc/passwd: file is not supported"),
+            ("http://", "urls.txt:3: http://: this is no URL (empty host)"),
+            ("mailto:a@example.org", "urls.txt:3: ***@example.org: mailto is not supported"),
+            (
+                "http://u:secret@host:99999/",
+                "urls.txt:3: http://***@host:99999/: this is no URL (invalid port",
+            ),
+            (
+                "http://u:secret@\u{202e} \u{1b}[2J",
+                "urls.txt:3: http://***@\\u{202e} \\u{1b}[2J: this is no URL",
+            ),
+        ] {
+            let list = format!("# one\nhttp://a.example/\n{line}\n");
+            let error = read(list.as_bytes()).err().unwrap_or_default();
+            assert!(error.starts_with(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn lists_without_urls_or_without_text_are_refused() {
+        assert_eq!(read(b"\n# none\n"), Err("urls.txt: there is no URL in it; write one a line".to_owned()));
+        assert!(read(b"").is_err());
+        assert!(
+            read(b"http://a.example/\n\xff")
+                .is_err_and(|told| told.starts_with("urls.txt:2: this line isn't UTF-8"))
+        );
+    }
+
+    #[test]
+    fn there_is_a_most() {
+        let list = "http://a\n".repeat(MOST_URLS + 1);
+        assert!(read(list.as_bytes()).is_err_and(|told| told.starts_with("more than 1000000 URLs")));
+        let told = bytes_of(&mut io::repeat(b'\n'), "endless", 100).map_err(|error| error.to_string());
+        assert!(told.is_err_and(|told| told.starts_with("endless: longer than 256 MiB")));
+        assert_eq!(bytes_of(&mut &b"12345"[..], "short", 5).map(|bytes| bytes.len()).ok(), Some(5));
+    }
+
+    #[test]
+    fn what_they_are_is_told_in_a_few_words() -> Result<(), UrlsError> {
+        let about = |urls: &[&str]| {
+            let urls: Vec<String> = urls.iter().map(|&url| url.to_owned()).collect();
+            UrlList::read(&urls, None).map(|list| list.about())
+        };
+        assert_eq!(about(&["http://u:p@example.org/1"])?, "1 download from example.org");
+        assert_eq!(about(&["http://a.org/1", "http://A.org/2"])?, "2 downloads from a.org");
+        assert_eq!(about(&["http://a.org", "http://b.org"])?, "2 downloads from a.org and another host");
+        let urls = ["http://a.org", "http://b.org", "http://c.org"];
+        assert_eq!(about(&urls)?, "3 downloads from a.org and 2 other hosts");
+        Ok(())
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        assert_eq!(without_password("https://me:secret@example.org/a?b"), "https://me:***@example.org/a?b");
+        assert_eq!(without_password("https://me@example.org/a"), "https://me@example.org/a");
+        assert_eq!(without_password("https:me:secret@example.org"), "https://me:***@example.org/");
+        assert_eq!(without_password("https://me:secret@ex ample.org"), "https://***@ex ample.org");
+        assert_eq!(without_password("me:secret@example.org"), "***@example.org");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_upset_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn no_password_gets_through(
+            before in "(https?:/{0,3}|ftp://|x:/{1,3}|)", user in "[a-g@%]{1,4}", host in "\\PC{0,12}",
+            end in "[/?#]?\\PC{0,5}",
+        ) {
+            prop_assume!(!host.contains("s3cret") && !end.contains("s3cret"));
+            let url = format!("{before}{user}:s3cret@{host}");
+            let told = without_password(&url);
+            prop_assert!(!told.contains("s3cret"), "{}", told);
+            let told = read(format!("{url}{end}").as_bytes());
+            prop_assert!(told.err().is_none_or(|told| !told.contains("s3cret")));
+        }
+    }
+}
