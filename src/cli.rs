@@ -1,1 +1,302 @@
-//! cli
+//! The command line: one definition, from which parsing, help, completions and the man page are made.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+pub use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::config::{ConfigFlag, Flags, OriginFlags, variables_help};
+
+/// What the program was asked to do.
+#[derive(Debug, Clone, PartialEq, Parser)]
+#[command(name = "threadrace", version, about = ABOUT, long_about = ABOUT)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = CLOSING, after_long_help = long_closing())]
+pub struct Cli {
+    /// What to do instead of racing.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The race.
+    #[command(flatten)]
+    pub race: RaceArgs,
+}
+
+/// What can be done instead of racing.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum Command {
+    /// Run the origin alone, for other tools to download from
+    Origin(OriginFlags),
+    /// List the scenarios
+    Scenarios(ConfigFlag),
+    /// Print the settings in force and where each came from
+    Config(Box<RaceArgs>),
+    /// Print completions for a shell
+    Completions {
+        /// Shell to complete for
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// A race, and the front that shows it.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct RaceArgs {
+    /// The settings.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// Print lines instead of opening the dashboard
+    #[arg(long, help_heading = "Report")]
+    pub plain: bool,
+    /// Format of the report
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Report")]
+    pub format: ReportFormat,
+    /// Write the report to FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
+    pub report: Option<PathBuf>,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Columns, for people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// For spreadsheets.
+    Csv,
+    /// For documents.
+    Markdown,
+}
+
+const ABOUT: &str =
+    "Race the same tasks sequentially, in threads, in a pool and async, and watch every worker live";
+
+const CLOSING: &str = "\
+Examples:
+  threadrace                               race 20 pictures, all four executors
+  threadrace -e sequential,pool:2,pool:10  see what more workers bring
+  threadrace --urls list.txt -o downloads  race downloads of your own
+
+Exit codes:
+  0      all tasks are done
+  1      a task failed or was cancelled
+  2      the usage, the config or the input is wrong
+  3      the output folder or the disk refused
+  4      threadrace itself failed
+  128+n  signal n ended it";
+
+fn long_closing() -> String {
+    format!(
+        "{CLOSING}\n\nEnvironment (a flag beats its variable, and a variable beats the config file):\n{}",
+        variables_help()
+    )
+}
+
+/// Writes the completions for `shell`.
+///
+/// # Errors
+///
+/// `out` could not be written.
+pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "threadrace", &mut script);
+    out.write_all(&script)
+}
+
+/// Writes the man page, as roff. It has the commands in it, for they have no pages of their own.
+///
+/// # Errors
+///
+/// `out` could not be written.
+pub fn man(out: &mut dyn Write) -> io::Result<()> {
+    let mut definition = Cli::command();
+    definition.build();
+    let mut commands = Roff::new();
+    commands.control("SH", ["COMMANDS"]);
+    for command in definition.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        let usage = command.render_usage().to_string();
+        commands.control("TP", []);
+        commands.text([bold(usage.trim_start_matches("Usage: "))]);
+        commands.text([roman(command.get_about().map(ToString::to_string).unwrap_or_default())]);
+    }
+    let page = Man::new(Cli::command());
+    page.render_title(out)?;
+    page.render_name_section(out)?;
+    page.render_synopsis_section(out)?;
+    page.render_description_section(out)?;
+    page.render_options_section(out)?;
+    commands.to_writer(out)?;
+    // The examples and tables are laid out already: nf and fi keep their lines as they are.
+    Roff::new().control("nf", []).to_writer(out)?;
+    page.render_extra_section(out)?;
+    Roff::new().control("fi", []).to_writer(out)?;
+    page.render_version_section(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use clap::error::ErrorKind;
+
+    use super::*;
+    use crate::config::{GlyphChoice, RESERVED, ThemeName, URLS_SCENARIO, setting_flags};
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("threadrace").chain(line.split_whitespace()))
+    }
+
+    fn told(line: &str) -> String {
+        parse(line).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_reaches_its_setting() -> Result<(), clap::Error> {
+        let line = "csv-5 -e pool:3,async -w 7 -n 9 --async-threads 2 --together --seed 4 -o out --timeout 1.5 \
+                    --retries 0 --max-bytes 10 --theme high-contrast --glyphs ascii --no-autostart \
+                    --config my.toml --plain --format json --report r.json";
+        let race = parse(line)?.race;
+        let flags = race.flags;
+        assert_eq!(flags.scenario.as_deref(), Some("csv-5"));
+        let executors = flags.executors.map(|list| list.choices().iter().map(ToString::to_string).collect());
+        assert_eq!(executors, Some(vec!["pool:3".to_owned(), "async".to_owned()]));
+        assert_eq!((flags.workers, flags.tasks, flags.async_threads), (Some(7), Some(9), Some(2)));
+        assert_eq!((flags.together, flags.seed, flags.no_autostart), (true, Some(4), true));
+        assert_eq!((flags.timeout, flags.retries), (Some(Duration::from_millis(1500)), Some(0)));
+        assert_eq!((flags.output, flags.max_bytes), (Some("out".into()), Some(10)));
+        assert_eq!((flags.theme, flags.glyphs), (Some(ThemeName::HighContrast), Some(GlyphChoice::Ascii)));
+        assert_eq!(flags.config.path, Some("my.toml".into()));
+        assert_eq!((race.plain, race.format, race.report), (true, ReportFormat::Json, Some("r.json".into())));
+        let flags = parse("--url http://a --url http://b --urls -")?.race.flags;
+        assert_eq!((flags.urls.len(), flags.url_list), (2, Some("-".into())));
+        Ok(())
+    }
+
+    #[test]
+    fn commands_take_their_own_flags() -> Result<(), clap::Error> {
+        let Some(Command::Origin(origin)) =
+            parse("origin csv-5 --bind [::1]:80 --host A --host b --seed 3")?.command
+        else {
+            panic!("not the origin");
+        };
+        let flags = Flags::from(origin);
+        assert_eq!(flags.scenario.as_deref(), Some("csv-5"));
+        assert_eq!(flags.bind.map(|bind| bind.to_string()).as_deref(), Some("[::1]:80"));
+        assert_eq!((flags.hosts, flags.seed), (Some(vec!["a".to_owned(), "b".to_owned()]), Some(3)));
+        let Some(Command::Config(race)) = parse("config csv-5 -w 3 --plain")?.command else {
+            panic!("not the config");
+        };
+        assert_eq!(race.flags.workers, Some(3));
+        assert!(
+            matches!(parse("scenarios --config x")?.command, Some(Command::Scenarios(flag)) if flag.path.is_some())
+        );
+        assert!(matches!(
+            parse("completions fish")?.command,
+            Some(Command::Completions { shell: Shell::Fish })
+        ));
+        assert!(matches!(parse("man")?.command, Some(Command::Man)));
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_values_are_told_with_what_is_allowed() {
+        for (line, allowed) in [
+            ("-w 0", "must be a whole number, 1 to 10000"),
+            ("-w -3", "must be a whole number, 1 to 10000"),
+            ("-n 1000000000000", "must be a whole number, 1 to 1000000"),
+            ("--timeout nan", "must be seconds, 0.001 to 86400"),
+            ("--timeout -1.5", "must be seconds, 0.001 to 86400"),
+            ("--seed 9007199254740992", "must be a whole number, 0 to 9007199254740991"),
+            ("-e sequential:3", "sequential takes no number of workers: it always has one"),
+            ("-e ,", "there is no executor ''"),
+            ("--theme pink", "[possible values: dark, light, high-contrast, monochrome]"),
+            ("--glyphs ebcdic", "[possible values: auto, unicode, ascii]"),
+            ("--format pdf", "[possible values: table, json, csv, markdown]"),
+            ("origin --bind localhost", "must be an IP address and a port"),
+            ("origin --host a:80", "'a:80' is no host name"),
+        ] {
+            let told = told(line);
+            assert!(told.contains(allowed), "{line}: {told}");
+            assert_eq!(parse(line).map_err(|error| error.exit_code()), Err(2), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_scenario_and_urls_exclude_each_other() {
+        for line in ["csv-5 --url http://a", "csv-5 --urls list", "config csv-5 --url http://a"] {
+            assert_eq!(parse(line).map_err(|error| error.kind()), Err(ErrorKind::ArgumentConflict), "{line}");
+        }
+        assert!(parse("--url http://a origin").is_err());
+    }
+
+    #[test]
+    fn no_scenario_can_take_a_commands_name() {
+        let mut command = Cli::command();
+        command.build();
+        let names: BTreeSet<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let reserved: BTreeSet<&str> = RESERVED.into_iter().filter(|name| *name != URLS_SCENARIO).collect();
+        assert_eq!(names, reserved);
+    }
+
+    #[test]
+    fn the_table_of_settings_and_the_command_line_agree() {
+        let command = Cli::command();
+        let arguments =
+            command.get_arguments().chain(command.get_subcommands().flat_map(|it| it.get_arguments()));
+        let flags: BTreeSet<String> =
+            arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
+        let no_settings = ["--url", "--urls", "--config", "--plain", "--format", "--report"];
+        let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
+        assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        for help in [Cli::command().render_help(), Cli::command().render_long_help()] {
+            let help = help.to_string();
+            for part in [
+                "Examples:",
+                "Exit codes:",
+                "128+n",
+                "Race:",
+                "Downloads:",
+                "Dashboard:",
+                "Report:",
+                "Settings:",
+            ] {
+                assert!(help.contains(part), "{part}\n{help}");
+            }
+        }
+        assert!(CLOSING.lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn completions_and_the_man_page_are_there() -> io::Result<()> {
+        for shell in Shell::value_variants() {
+            let mut script = Vec::new();
+            completions(*shell, &mut script)?;
+            let script = String::from_utf8_lossy(&script);
+            for word in ["async-threads", "scenarios", "max-bytes"] {
+                assert!(script.contains(word), "{shell}: {word}");
+            }
+        }
+        let mut page = Vec::new();
+        man(&mut page)?;
+        let page = String::from_utf8_lossy(&page);
+        for word in [".TH", "workers", "THREADRACE_WORKERS", "128+n", "threadrace origin"] {
+            assert!(page.contains(word), "{word}");
+        }
+        Ok(())
+    }
+}
