@@ -5,15 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 pub use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::config::{ConfigFlag, Flags, OriginFlags, variables_help};
 use crate::report::Format;
 
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Parser)]
-#[command(name = "threadrace", version, args_conflicts_with_subcommands = true)]
+#[command(name = "threadrace", version, about = ABOUT, long_about = ABOUT)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = CLOSING, after_long_help = long_closing())]
-/// Race the same tasks sequentially, in threads, in a pool and async, and watch every worker live
 pub struct Cli {
     /// What to do instead of racing.
     #[command(subcommand)]
@@ -26,7 +28,7 @@ pub struct Cli {
 /// What can be done instead of racing.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Command {
-    /// Run the origin alone, for other machines or tools to download from
+    /// Run the origin alone, for other tools to download from
     Origin(OriginFlags),
     /// List the scenarios
     Scenarios(ConfigFlag),
@@ -60,7 +62,7 @@ pub struct RaceArgs {
 
 const CLOSING: &str = "\
 Examples:
-  threadrace                               race 20 pictures under all four executors
+  threadrace                               race 20 pictures, all four executors
   threadrace -e sequential,pool:2,pool:10  see what more workers bring
   threadrace --urls list.txt -o downloads  race downloads of your own
 
@@ -90,13 +92,34 @@ pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&script)
 }
 
-/// Writes the man page, as roff.
+/// Writes the man page, as roff. It has the commands in it, for they have no pages of their own.
 ///
 /// # Errors
 ///
 /// `out` could not be written.
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
-    clap_mangen::Man::new(Cli::command()).render(out)
+    let mut definition = Cli::command();
+    definition.build();
+    let mut commands = Roff::new();
+    commands.control("SH", ["COMMANDS"]);
+    for command in definition.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        let usage = command.render_usage().to_string();
+        commands.control("TP", []);
+        commands.text([bold(usage.trim_start_matches("Usage: "))]);
+        commands.text([roman(command.get_about().map(ToString::to_string).unwrap_or_default())]);
+    }
+    let page = Man::new(Cli::command());
+    page.render_title(out)?;
+    page.render_name_section(out)?;
+    page.render_synopsis_section(out)?;
+    page.render_description_section(out)?;
+    page.render_options_section(out)?;
+    commands.to_writer(out)?;
+    // The examples and tables are laid out already: nf and fi keep their lines as they are.
+    Roff::new().control("nf", []).to_writer(out)?;
+    page.render_extra_section(out)?;
+    Roff::new().control("fi", []).to_writer(out)?;
+    page.render_version_section(out)
 }
 
 #[cfg(test)]
@@ -107,7 +130,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
-    use crate::config::{GlyphChoice, RESERVED, ThemeName, URLS_SCENARIO};
+    use crate::config::{GlyphChoice, RESERVED, ThemeName, URLS_SCENARIO, setting_flags};
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(std::iter::once("threadrace").chain(line.split_whitespace()))
@@ -198,7 +221,7 @@ mod tests {
         for line in ["csv-5 --url http://a", "csv-5 --urls list", "config csv-5 --url http://a"] {
             assert_eq!(parse(line).map_err(|error| error.kind()), Err(ErrorKind::ArgumentConflict), "{line}");
         }
-        assert!(parse("-w 3 origin").is_err());
+        assert!(parse("--url http://a origin").is_err());
     }
 
     #[test]
@@ -212,21 +235,14 @@ mod tests {
 
     #[test]
     fn the_table_of_settings_and_the_command_line_agree() {
-        let help = Cli::command().render_long_help().to_string();
         let command = Cli::command();
-        let mut flags: BTreeSet<String> = command
-            .get_arguments()
-            .chain(command.get_subcommands().flat_map(clap::Command::get_arguments))
-            .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
-            .collect();
-        flags.insert("SCENARIO".to_owned());
-        for line in variables_help().lines() {
-            let Some((variable, stands_for)) = line.trim().split_once(' ') else { panic!("{line}") };
-            assert!(help.contains(variable));
-            let stands_for = stands_for.trim();
-            let is_key = stands_for.contains('.');
-            assert!(is_key || flags.contains(stands_for), "{line}");
-        }
+        let arguments =
+            command.get_arguments().chain(command.get_subcommands().flat_map(|it| it.get_arguments()));
+        let flags: BTreeSet<String> =
+            arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
+        let no_settings = ["--url", "--urls", "--config", "--plain", "--format", "--report"];
+        let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
+        assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());
     }
 
     #[test]
@@ -255,14 +271,14 @@ mod tests {
             let mut script = Vec::new();
             completions(*shell, &mut script)?;
             let script = String::from_utf8_lossy(&script);
-            for word in ["async-threads", "scenarios", "high-contrast"] {
+            for word in ["async-threads", "scenarios", "max-bytes"] {
                 assert!(script.contains(word), "{shell}: {word}");
             }
         }
         let mut page = Vec::new();
         man(&mut page)?;
         let page = String::from_utf8_lossy(&page);
-        for word in [".TH", "workers", "THREADRACE_WORKERS", "128+n"] {
+        for word in [".TH", "workers", "THREADRACE_WORKERS", "128+n", "threadrace origin"] {
             assert!(page.contains(word), "{word}");
         }
         Ok(())

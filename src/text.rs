@@ -32,7 +32,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a character acts on the text around it instead of being seen.
-fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'

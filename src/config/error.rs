@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::shown;
 use super::urls::UrlsError;
+use crate::text::shown;
 
 /// Settings that can't be used. Every message is safe to show: foreign text in it is escaped.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::error::{ConfigError, hint, line_of};
 use super::keys::{NAMES, Section, nearest};
 use super::rules::{RESERVED, Rule, ScenarioName, quoted};
-use super::{EDITION, EDITION_FAMILY, shown};
+use super::{EDITION, EDITION_FAMILY};
+use crate::text::shown;
 
 /// The most bytes that a config file may have.
 const LONGEST: u64 = 1 << 20;
@@ -177,8 +178,8 @@ impl<'t> ConfigFile<'t> {
 
     /// An error at `span`, a range of bytes of the file.
     pub(super) fn error(&self, span: Range<usize>, message: String) -> ConfigError {
-        let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
-        let end = self.text.floor_char_boundary(span.end.clamp(start, self.text.len()));
+        let start = boundary(self.text, span.start);
+        let end = boundary(self.text, span.end).max(start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
         let line = self.text[line_start..line_end].trim_end_matches('\r');
@@ -243,6 +244,11 @@ impl<'t> ConfigFile<'t> {
             self.error(value.span(), message)
         })
     }
+}
+
+/// The end of the last character that is wholly within the first `index` bytes.
+fn boundary(text: &str, index: usize) -> usize {
+    (0..=index.min(text.len())).rev().find(|&index| text.is_char_boundary(index)).unwrap_or(0)
 }
 
 fn with_article(noun: &str) -> String {

@@ -195,6 +195,12 @@ keys! {
     FAILURES: f64 = ScenarioOrigin "failures", or 0.0 => Decimal::within(0.0, 1.0);
 }
 
+/// The flags of all settings.
+#[cfg(test)]
+pub(crate) fn flags() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().filter_map(|name| name.flag)
+}
+
 /// The known name nearest to a mistyped one, when one is near enough to be meant.
 pub(crate) fn nearest<'a>(mistyped: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 80;

@@ -9,8 +9,8 @@ use super::error::path_shown;
 use super::keys::Section;
 use super::rules::quoted;
 use super::settings::Settings;
-use super::shown;
 use crate::scenario::Scenario;
+use crate::text::shown;
 
 /// Where a setting's value came from; a later one beats those before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,12 +106,12 @@ impl Effective {
             let head = format!("{name}  {:>digits$} {noun}  ", scenario.tasks);
             let note = match whose {
                 Whose::BuiltIn | Whose::Urls => "",
-                Whose::Changed => " (changed by your config file)",
-                Whose::Users => " (from your config file)",
+                Whose::Changed => " (changed by you)",
+                Whose::Users => " (yours)",
             };
             let executors = format!("{}{note}", executors(scenario));
             wrap(&mut out, &head, &executors, head.width());
-            wrap(&mut out, "    ", &shown(&scenario.about), 4);
+            wrap(&mut out, "  ", &shown(&scenario.about), 2);
         }
         out
     }

@@ -12,13 +12,12 @@ mod keys;
 mod listing;
 mod load;
 mod rules;
+mod scenarios;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod urls;
 mod variables;
-
-use std::borrow::Cow;
 
 pub use error::ConfigError;
 pub use flags::{ConfigFlag, Flags, OriginFlags};
@@ -28,9 +27,9 @@ pub use settings::{Dashboard, Download, FrameRate, GlyphChoice, OriginListen, Se
 pub use urls::{UrlError, UrlsError, parse as parse_url, without_password};
 pub use variables::help as variables_help;
 
-#[cfg(test)]
-pub(crate) use rules::RESERVED;
 use settings::{ContentName, Edition, LatencyName};
+#[cfg(test)]
+pub(crate) use {keys::flags as setting_flags, rules::RESERVED};
 
 /// The name of the scenario that URLs make.
 pub const URLS_SCENARIO: &str = "urls";
@@ -39,21 +38,3 @@ pub const URLS_SCENARIO: &str = "urls";
 const EDITION: &str = "threadrace-config-1";
 /// What every edition's name starts with.
 const EDITION_FAMILY: &str = "threadrace-config-";
-
-/// Whether a terminal would obey the character instead of showing it.
-fn is_unsafe(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
-/// `text` with every character that a terminal would obey written as an escape.
-fn shown(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        if is_unsafe(char) { out.extend(char.escape_default()) } else { out.push(char) }
-    }
-    Cow::Owned(out)
-}

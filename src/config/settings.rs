@@ -88,7 +88,7 @@ pub enum ThemeName {
     Light,
     /// Few colours, far apart.
     HighContrast,
-    /// None.
+    /// No colours.
     Monochrome,
 }
 

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use super::error::{ConfigError, hint};
 use super::keys::{CONFIG_VARIABLE, NAMES, nearest};
-use super::shown;
+use crate::text::shown;
 
 const PREFIX: &str = "THREADRACE_";
 
@@ -37,18 +37,16 @@ fn known() -> impl Iterator<Item = &'static str> {
     NAMES.iter().filter_map(|name| name.variable).chain([CONFIG_VARIABLE])
 }
 
-/// Every variable and what it stands for, a line each.
+/// Every variable and the key of the config file that it stands for, a line each.
 pub fn help() -> String {
     let width = known().map(str::len).max().unwrap_or(0);
-    let mut lines: Vec<String> = NAMES
-        .iter()
-        .filter_map(|name| {
-            let key = name.full("NAME");
-            Some(format!("  {:width$}  {}", name.variable?, name.flag.unwrap_or(&key)))
-        })
-        .collect();
-    lines.push(format!("  {CONFIG_VARIABLE:width$}  --config"));
-    lines.join("\n")
+    let mut out = format!("  {CONFIG_VARIABLE:width$}  the config file's path");
+    for name in NAMES {
+        if let Some(variable) = name.variable {
+            out.push_str(&format!("\n  {variable:width$}  {}", name.full("NAME")));
+        }
+    }
+    out
 }
 
 #[cfg(test)]
