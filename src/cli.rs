@@ -60,6 +60,9 @@ pub struct RaceArgs {
     pub report: Option<PathBuf>,
 }
 
+const ABOUT: &str =
+    "Race the same tasks sequentially, in threads, in a pool and async, and watch every worker live";
+
 const CLOSING: &str = "\
 Examples:
   threadrace                               race 20 pictures, all four executors

@@ -543,6 +543,8 @@ impl App {
         let longest = state.runs().iter().filter_map(|run| run.elapsed(scene.now)).max().unwrap_or_default();
         let cells = u32::from(self.size.0.saturating_sub(16).max(1));
         let cursor = self.ui.timeline.cursor;
+        let run = state.runs().get(self.ui.run_of(state).index());
+        let half_of_run = run.and_then(|run| run.elapsed(scene.now)).unwrap_or(longest) / 2;
         let timeline = &mut self.ui.timeline;
         let moved = |window: Window| Window {
             from: window.from.min(longest.saturating_sub(window.long)),
@@ -571,7 +573,7 @@ impl App {
                 timeline.window = Some(moved(Window { from, ..window }));
             }
             Action::CursorLeft | Action::CursorRight => {
-                let at = cursor.unwrap_or(window.from + window.long / 2);
+                let at = cursor.unwrap_or(window.from + half_of_run.min(window.long / 2));
                 let by = window.long / cells;
                 let at = match action {
                     Action::CursorLeft => at.saturating_sub(by),

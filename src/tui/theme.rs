@@ -189,7 +189,7 @@ impl Theme {
             bad: on_ground(palette.bad),
             warn: on_ground(palette.warn),
             track: Style::new().fg(to(palette.track)).bg(to(palette.ground)),
-            cursor: Style::new().fg(to(palette.on_accent)).bg(to(palette.warn)),
+            cursor: Style::new().fg(to(palette.warn)).add_modifier(Modifier::BOLD),
             phases: palette.phases.map(to),
             ground: to(palette.lane),
             runs: palette.runs.map(to),

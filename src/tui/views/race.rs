@@ -211,7 +211,7 @@ pub(super) fn gauges(
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
     let most = most.fold(1.0, f64::max);
-    let words_width = if area.width >= 100 { 39 } else { 20 };
+    let words_width = if area.width >= 100 { 41 } else { 20 };
     let mut y = area.y + 1;
     for run in &summary.runs {
         if y >= area.bottom() {
@@ -419,6 +419,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState)
         for row in y..y + pitch.painted {
             lane(canvas, &time, row, state, (start, until), theme);
         }
+        task_numbers(canvas, &time, y, state, (start, until), theme);
         y += pitch.painted + pitch.gap;
     }
     let colour = theme.run(run.plan().executor);

@@ -9,7 +9,7 @@ use crate::event::{At, LaneId};
 use crate::model::{RaceState, RunState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
-use crate::tui::widgets::{Axis, Window, axis, density, lane};
+use crate::tui::widgets::{Axis, Window, axis, density, lane, task_numbers};
 
 use super::Scene;
 use super::race::phase_names;
@@ -50,7 +50,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     let area = canvas.area();
     let time = Axis::new(window(scene, race), cells(area));
     let words_rows = match scene.ui.timeline.cursor {
-        Some(_) if area.height >= 14 => (area.height / 4).clamp(4, 9),
+        Some(_) if area.height >= 14 => {
+            let lanes = race.runs().get(scene.ui.run_of(race).index()).map_or(1, |run| run.lanes().len());
+            let rows = lanes.div_ceil(usize::from(words_columns(area)));
+            u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(1).clamp(2, area.height / 4)
+        }
         _ => 0,
     };
     let (mut body, words_area) = cut_bottom(area, words_rows);
@@ -73,7 +77,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if let Some(cursor) = scene.ui.timeline.cursor {
         if let Some(x) = time.column(cursor) {
             for y in body.top()..y.min(body.bottom()) {
-                canvas.style(Rect { x, y, width: 1, height: 1 }, theme.cursor);
+                canvas.glyph(x, y, '│', theme.cursor);
             }
         }
         cursor_words(canvas, words_area, cursor, scene, race);
@@ -169,11 +173,12 @@ fn draw_block(
         let Some(state) = run.lanes().get(index).filter(|_| y < body.bottom()) else { break };
         lane_name(canvas, body.x, y, gutter, LaneId::of(index), state, theme);
         lane(canvas, time, y, state, (start, until), theme);
+        task_numbers(canvas, time, y, state, (start, until), theme);
         y += 1;
     }
     if y < body.bottom() {
         let most = run.in_progress().peak();
-        canvas.text_right(body.x + gutter - 1, y, gutter - 1, &format!("in progress ≤{most}"), theme.dim);
+        canvas.text_right(body.x + gutter - 1, y, gutter - 1, &format!("{most} at once"), theme.dim);
         let strip = Rect { y, height: 1, ..cells(body) };
         density(canvas, time, strip, run.in_progress(), (start, until), most, colour);
         y += 1;
@@ -214,6 +219,11 @@ fn lane_name(
     }
 }
 
+/// How many lanes are told of beside each other.
+fn words_columns(area: Rect) -> u16 {
+    (area.width / 55).clamp(1, 4)
+}
+
 /// Says what each lane of the selected run was doing at the cursor.
 fn cursor_words(canvas: &mut Canvas<'_>, area: Rect, cursor: Duration, scene: &Scene<'_>, race: &RaceState) {
     let theme = scene.theme;
@@ -234,13 +244,7 @@ fn cursor_words(canvas: &mut Canvas<'_>, area: Rect, cursor: Duration, scene: &S
         canvas.text(area.x + 2, area.y + 1, area.width.saturating_sub(3), &words, theme.dim);
         return;
     }
-    let columns: u16 = if area.width >= 150 {
-        3
-    } else if area.width >= 100 {
-        2
-    } else {
-        1
-    };
+    let columns = words_columns(area);
     let width = area.width / columns;
     let rows = usize::from(area.height - 1);
     let shown = rows * usize::from(columns);

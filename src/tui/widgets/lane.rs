@@ -24,19 +24,24 @@ pub fn lane(
     for x in axis.columns() {
         let (from, to) = axis.cell(x, start);
         if from >= now {
-            canvas.glyph(x, y, ' ', theme.idle());
-            continue;
+            break;
         }
         match lane.mix(from, to, now).most() {
             Some(phase) => canvas.glyph(x, y, theme.phase_glyph(phase), theme.phase(phase)),
             None => canvas.glyph(x, y, '·', theme.idle()),
         }
     }
-    numbers(canvas, axis, y, lane, (start, now), theme);
 }
 
 /// Writes each task's number at the start of its stretch, where there is room for it.
-fn numbers(canvas: &mut Canvas<'_>, axis: &Axis, y: u16, lane: &Lane, (start, now): (At, At), theme: &Theme) {
+pub fn task_numbers(
+    canvas: &mut Canvas<'_>,
+    axis: &Axis,
+    y: u16,
+    lane: &Lane,
+    (start, now): (At, At),
+    theme: &Theme,
+) {
     let window = axis.window();
     let (from, to) = (start.plus(window.from), start.plus(window.to()).min(now));
     let spans = lane.spans_between(from, to);
