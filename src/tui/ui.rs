@@ -134,7 +134,7 @@ impl Column {
             Column::Waited => "waited",
             Column::Received => "received",
             Column::Attempts => "tries",
-            Column::Error => "error",
+            Column::Error => "error, or when",
         }
     }
 }

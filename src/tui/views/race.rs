@@ -10,7 +10,9 @@ use crate::report::{Summary, so_far};
 use crate::stats;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{Axis, Gauge, Weight, Window, axis, bar, density, gauge, lane, unknown_bar};
+use crate::tui::widgets::{
+    Axis, Gauge, Weight, Window, axis, bar, density, gauge, lane, task_numbers, unknown_bar,
+};
 
 use super::Scene;
 use super::chrome::status_name;

@@ -1,30 +1,112 @@
 //! The page *Results*: the figures of every run, the gauges, and what each word means.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
 use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
 use crate::report::{DEFINITIONS, RunSummary, Summary};
+use crate::stats::Latencies;
 use crate::tui::canvas::{Canvas, cut_top, wrap};
 
 use super::Scene;
 use super::race::gauges;
 
-/// The columns: a head, a width, and whether narrow screens go without it.
-const COLUMNS: [(&str, u16, bool); 12] = [
-    ("wall", 10, false),
-    ("speedup", 8, false),
-    ("efficiency", 11, true),
-    ("mean", 8, false),
-    ("p50", 8, true),
-    ("p95", 8, false),
-    ("max", 8, true),
-    ("throughput", 11, true),
-    ("bytes", 9, true),
-    ("peak", 5, false),
-    ("retries", 8, true),
-    ("failed", 7, false),
-];
+/// A figure of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Figure {
+    Wall,
+    Speedup,
+    Efficiency,
+    Peak,
+    Throughput,
+    Bytes,
+    Retries,
+    NotDone,
+    Mean,
+    P50,
+    P95,
+    Max,
+}
+
+impl Figure {
+    /// Of the run as a whole.
+    const RUN: [Figure; 8] = [
+        Figure::Wall,
+        Figure::Speedup,
+        Figure::Efficiency,
+        Figure::Peak,
+        Figure::Throughput,
+        Figure::Bytes,
+        Figure::Retries,
+        Figure::NotDone,
+    ];
+    /// Of its tasks' latency.
+    const LATENCY: [Figure; 4] = [Figure::Mean, Figure::P50, Figure::P95, Figure::Max];
+
+    /// The column's head and width.
+    fn head(self) -> (&'static str, u16) {
+        match self {
+            Figure::Wall => ("wall", 9),
+            Figure::Speedup => ("speedup", 9),
+            Figure::Efficiency => ("efficient", 10),
+            Figure::Peak => ("peak", 5),
+            Figure::Throughput => ("throughput", 11),
+            Figure::Bytes => ("bytes", 9),
+            Figure::Retries => ("retries", 8),
+            Figure::NotDone => ("failed", 7),
+            Figure::Mean | Figure::P50 | Figure::P95 | Figure::Max => (self.latency_head(), 8),
+        }
+    }
+
+    fn latency_head(self) -> &'static str {
+        match self {
+            Figure::Mean => "mean",
+            Figure::P50 => "p50",
+            Figure::P95 => "p95",
+            _ => "max",
+        }
+    }
+
+    fn words(self, run: &RunSummary) -> String {
+        let none = || "–".to_owned();
+        let latency = |pick: fn(&Latencies) -> Duration| {
+            run.latency.as_ref().map_or_else(none, |latency| words::seconds(pick(latency)))
+        };
+        match self {
+            Figure::Wall => run.wall.map_or_else(none, words::seconds),
+            Figure::Speedup => {
+                run.speedup.map_or_else(none, |speedup| words::times(speedup, Glyphs::Unicode))
+            }
+            Figure::Efficiency => run.efficiency.map_or_else(none, words::percent),
+            Figure::Peak => words::count(u64::from(run.peak_concurrency)),
+            Figure::Throughput => run.bytes_per_second.map_or_else(none, words::rate),
+            Figure::Bytes => words::bytes(run.bytes),
+            Figure::Retries => words::count(u64::from(run.counts.retries)),
+            Figure::NotDone => words::count(u64::from(run.counts.not_done())),
+            Figure::Mean => latency(|latency| latency.mean),
+            Figure::P50 => latency(|latency| latency.p50),
+            Figure::P95 => latency(|latency| latency.p95),
+            Figure::Max => latency(|latency| latency.max),
+        }
+    }
+}
+
+/// Columns for the names of a table's rows.
+const NAMES: u16 = 14;
+
+/// Columns for the number of workers.
+const WORKERS: u16 = 6;
+
+/// What the first column of a table says above its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Runs, with their workers.
+    Runs,
+    /// The latency of the same runs.
+    Latency,
+}
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let (theme, area) = (scene.theme, canvas.area());
@@ -32,73 +114,82 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
     };
-    let (table, rest) =
-        cut_top(area, u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(2));
-    figures(canvas, table, scene, summary);
-    let words = if race.is_over() {
-        wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)))
+    let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
+    let whole = [Figure::RUN.as_slice(), &Figure::LATENCY].concat();
+    let columns = NAMES + WORKERS + whole.iter().map(|figure| figure.head().1).sum::<u16>();
+    let (table, mut rest) = cut_top(area, rows);
+    if columns < area.width {
+        figures(canvas, table, scene, summary, Rows::Runs, &whole);
     } else {
-        vec!["The race goes on; the gauges follow when it is over.".to_owned()]
-    };
-    let gauge_rows = u16::try_from(summary.runs.len() + 1 + words.len()).unwrap_or(u16::MAX);
-    let (end, rest) = cut_top(rest, gauge_rows);
+        figures(canvas, table, scene, summary, Rows::Runs, &Figure::RUN);
+        let (table, below) = cut_top(rest, rows);
+        figures(canvas, table, scene, summary, Rows::Latency, &Figure::LATENCY);
+        rest = below;
+    }
+    if rest.height > rows + 8 {
+        rest = cut_top(rest, 1).1;
+    }
     if race.is_over() {
-        gauges(canvas, end, scene, summary, &words);
+        let verdict = wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
+        let (end, below) = cut_top(rest, rows + u16::try_from(verdict.len()).unwrap_or(2));
+        gauges(canvas, end, scene, summary, &verdict);
+        rest = below;
     } else {
-        canvas.text(end.x + 2, end.y + 1, end.width, &words[0], theme.dim);
+        let (row, below) = cut_top(rest, 2);
+        let words = "the race goes on; the gauges follow when it is over";
+        canvas.text(row.x + 2, row.y, row.width, words, theme.dim);
+        rest = below;
+    }
+    if rest.height > 10 + rows {
+        rest = cut_top(rest, 1).1;
     }
     if rest.height >= 3 {
         definitions(canvas, rest, scene);
     }
 }
 
-fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
+fn figures(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    summary: &Summary,
+    rows: Rows,
+    figures: &[Figure],
+) {
     let theme = scene.theme;
-    let full: u16 = 24 + COLUMNS.iter().map(|column| column.1).sum::<u16>();
-    let shown: Vec<_> =
-        COLUMNS.iter().enumerate().filter(|(_, column)| area.width >= full || !column.2).collect();
-    canvas.text(area.x + 2, area.y, 12, "executor", theme.dim);
-    canvas.text_right(area.x + 23, area.y, 8, "workers", theme.dim);
-    let mut x = area.x + 24;
-    for &(_, &(head, width, _)) in &shown {
+    let mut left = area.x + NAMES;
+    match rows {
+        Rows::Runs => {
+            canvas.text(area.x + 2, area.y, NAMES, "executor", theme.dim);
+            left += WORKERS;
+            canvas.text_right(left, area.y, 8, "workers", theme.dim);
+        }
+        Rows::Latency => {
+            canvas.text(area.x + 2, area.y, NAMES, "latency", theme.dim);
+        }
+    }
+    let mut x = left;
+    for figure in figures {
+        let (head, width) = figure.head();
         canvas.text_right(x + width, area.y, width, head, theme.dim);
         x += width;
     }
     for (run, y) in summary.runs.iter().zip(area.y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, 13, &run.label, theme.run(run.executor));
-        canvas.text_right(area.x + 23, y, 8, &run.workers.to_string(), theme.base);
-        let mut x = area.x + 24;
-        for &(index, &(_, width, _)) in &shown {
-            let words = figure(index, run);
-            let style = match index {
-                0 | 1 => theme.strong,
-                11 if run.counts.not_done() > 0 => theme.bad,
+        canvas.text(area.x + 2, y, NAMES - 2, &run.label, theme.run(run.executor));
+        if rows == Rows::Runs {
+            canvas.text_right(left, y, 8, &run.workers.to_string(), theme.base);
+        }
+        let mut x = left;
+        for &figure in figures {
+            let width = figure.head().1;
+            let style = match figure {
+                Figure::Wall | Figure::Speedup => theme.strong,
+                Figure::NotDone if run.counts.not_done() > 0 => theme.bad,
                 _ => theme.base,
             };
-            canvas.text_right(x + width, y, width, &words, style);
+            canvas.text_right(x + width, y, width, &figure.words(run), style);
             x += width;
         }
-    }
-}
-
-fn figure(column: usize, run: &RunSummary) -> String {
-    let none = || "–".to_owned();
-    let latency = |pick: fn(&crate::stats::Latencies) -> std::time::Duration| {
-        run.latency.as_ref().map_or_else(none, |latency| words::seconds(pick(latency)))
-    };
-    match column {
-        0 => run.wall.map_or_else(none, words::seconds),
-        1 => run.speedup.map_or_else(none, |speedup| words::times(speedup, Glyphs::Unicode)),
-        2 => run.efficiency.map_or_else(none, words::percent),
-        3 => latency(|latency| latency.mean),
-        4 => latency(|latency| latency.p50),
-        5 => latency(|latency| latency.p95),
-        6 => latency(|latency| latency.max),
-        7 => run.bytes_per_second.map_or_else(none, words::rate),
-        8 => words::bytes(run.bytes),
-        9 => words::count(u64::from(run.peak_concurrency)),
-        10 => words::count(u64::from(run.counts.retries)),
-        _ => words::count(u64::from(run.counts.not_done())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The page *Tasks*: the selected run's tasks as a table that can be sorted and filtered.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -8,6 +10,7 @@ use crate::model::{RaceState, RunState, TaskState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
 use crate::tui::ui::{Column, Direction, received, waited};
+use crate::tui::widgets::{Axis, Window};
 
 use super::Scene;
 
@@ -44,7 +47,7 @@ fn layout(area: Rect) -> Vec<(Column, u16, u16)> {
     }
     let taken: u16 = columns.iter().map(|&column| fixed(column) + u16::from(fixed(column) > 0)).sum();
     let free = area.width.saturating_sub(taken + 3);
-    let name = (free / 2).clamp(8, 36).min(free);
+    let name = (free / 2).clamp(8, 24).min(free);
     let mut x = area.x + 1;
     let mut placed = Vec::with_capacity(columns.len());
     for column in columns {
@@ -125,6 +128,10 @@ fn draw_row(
     let theme = scene.theme;
     let Some(state) = run.tasks().get(task.index()) else { return };
     for &(column, x, width) in columns {
+        if column == Column::Error && state.error_message().is_none() {
+            life(canvas, Rect { x, width, ..row }, scene, run, task);
+            continue;
+        }
         let (words, style) = cell(column, scene, race, state, task);
         let style: Style = style.unwrap_or(theme.base);
         if is_number(column) {
@@ -132,6 +139,38 @@ fn draw_row(
         } else {
             canvas.text(x, row.y, width, &words, style);
         }
+    }
+}
+
+/// A task's phases on the run's own axis, from when it was queued.
+fn life(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState, task: TaskId) {
+    let theme = scene.theme;
+    let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else { return };
+    let Some(state) = run.tasks().get(task.index()) else { return };
+    let window = if run.wall().is_some() { Window::until } else { Window::round };
+    let time = Axis::new(window(until.since(start)), area);
+    let queued = state.queued.map(|from| (from, state.started.or(state.finished).unwrap_or(until)));
+    if let Some((from, to)) = queued {
+        paint(canvas, &time, area.y, (from.since(start), to.since(start)), '·', theme.dim);
+    }
+    for span in run.spans_of(task, until) {
+        let stretch = (span.from.since(start), span.to.since(start));
+        paint(canvas, &time, area.y, stretch, theme.phase_glyph(span.phase), theme.phase(span.phase));
+    }
+}
+
+fn paint(
+    canvas: &mut Canvas<'_>,
+    time: &Axis,
+    y: u16,
+    (from, to): (Duration, Duration),
+    glyph: char,
+    style: Style,
+) {
+    let Some(first) = time.column(from) else { return };
+    let last = time.column(to).unwrap_or(time.columns().end.saturating_sub(1));
+    for x in first..=last {
+        canvas.glyph(x, y, glyph, style);
     }
 }
 
@@ -143,7 +182,7 @@ fn cell(
     task: TaskId,
 ) -> (String, Option<Style>) {
     let (theme, now) = (scene.theme, scene.now);
-    let time = |time: Option<std::time::Duration>| time.map_or("–".to_owned(), words::seconds);
+    let time = |time: Option<Duration>| time.map_or("–".to_owned(), words::seconds);
     match column {
         Column::Number => ((task.0 + 1).to_string(), Some(theme.dim)),
         Column::Name => {
