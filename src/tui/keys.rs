@@ -115,6 +115,13 @@ pub const BINDINGS: &[Binding] = &[
     Binding { keys: "r", does: "race (again)", hint: "race", codes: &[(key('r'), Action::Race)] },
     Binding { keys: "c", does: "cancel the race", hint: "cancel", codes: &[(key('c'), Action::Cancel)] },
     Binding {
+        keys: "?",
+        does: "this help",
+        hint: "help",
+        codes: &[(key('?'), Action::Help), (KeyCode::F(1), Action::Help)],
+    },
+    Binding { keys: "q Ctrl-C", does: "quit", hint: "quit", codes: &[(key('q'), Action::Quit)] },
+    Binding {
         keys: "e",
         does: "choose the executors of the next race",
         hint: "executors",
@@ -133,13 +140,6 @@ pub const BINDINGS: &[Binding] = &[
         codes: &[(key('s'), Action::Scenarios)],
     },
     Binding { keys: "t", does: "the next theme", hint: "theme", codes: &[(key('t'), Action::Theme)] },
-    Binding {
-        keys: "?",
-        does: "this help",
-        hint: "help",
-        codes: &[(key('?'), Action::Help), (KeyCode::F(1), Action::Help)],
-    },
-    Binding { keys: "q Ctrl-C", does: "quit", hint: "quit", codes: &[(key('q'), Action::Quit)] },
     Binding {
         keys: "↑ ↓ k j",
         does: "select a run, a task or an entry",

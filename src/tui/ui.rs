@@ -134,7 +134,7 @@ impl Column {
             Column::Waited => "waited",
             Column::Received => "received",
             Column::Attempts => "tries",
-            Column::Error => "error, or when",
+            Column::Error => "when, or the error",
         }
     }
 }

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use crate::event::{LaneId, Order, Phase, TaskId};
 use crate::model::{RaceState, RunState, RunStatus, Stage};
 use crate::report::words::{self, Glyphs};
-use crate::report::{Summary, so_far};
+use crate::report::{Reason, Summary, so_far};
 use crate::stats;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
 use crate::tui::theme::Theme;
@@ -20,8 +20,13 @@ use super::chrome::status_name;
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let (table, mut rest) = cut_top(canvas.area(), u16::try_from(race.runs().len()).unwrap_or(u16::MAX) + 1);
     runs(canvas, table, scene, race);
-    if let Some(summary) = scene.summary.filter(|_| race.is_over()) {
-        let verdict = wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
+    // A tall screen shows the gauges as soon as there is something to compare with.
+    let early = rest.height >= 40 && race.baseline().is_some_and(RunState::is_comparable);
+    if let Some(summary) = scene.summary.filter(|_| race.is_over() || early) {
+        let verdict = match race.is_over() {
+            true => wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4))),
+            false => Vec::new(),
+        };
         let rows = gauge_rows(race) + u16::try_from(verdict.len()).unwrap_or(2);
         if rest.height >= rows + 4 {
             let (middle, end) = cut_bottom(rest, rows);
@@ -61,20 +66,28 @@ const NUMBER: u16 = 11;
 impl Columns {
     fn of(area: Rect) -> Columns {
         let roomy = area.width >= 100;
-        let name = (area.x + 2, if area.width >= 60 { 12 } else { 10 });
-        let mut x = name.0 + name.1 + 1;
-        let workers = (area.width >= 60).then(|| {
-            x += if roomy { 9 } else { 4 };
-            x - 2
-        });
-        let state = (x, 10);
-        x += state.1 + 1;
+        let name = (area.x + 2, 11);
+        let workers = (area.width >= 60).then(|| name.0 + name.1 + 8);
+        let state = (workers.unwrap_or(name.0 + name.1) + 2, 10);
         let speedup = area.right().saturating_sub(1);
         let elapsed = speedup.saturating_sub(if roomy { 16 } else { 9 });
-        let rate = (area.width >= 72).then_some(elapsed.saturating_sub(NUMBER));
-        let done = rate.unwrap_or(elapsed).saturating_sub(if rate.is_some() { NUMBER } else { 9 });
-        let bar_right = done.saturating_sub(if roomy { 14 } else { 8 });
-        Columns { name, workers, state, bar: (x, bar_right.saturating_sub(x)), done, rate, elapsed, speedup }
+        let rate = (area.width >= 72).then_some(elapsed.saturating_sub(9));
+        let done = match rate {
+            Some(rate) => rate.saturating_sub(11),
+            None => elapsed.saturating_sub(9),
+        };
+        let bar = state.0 + state.1;
+        let bar_right = done.saturating_sub(if roomy { 14 } else { 9 });
+        Columns {
+            name,
+            workers,
+            state,
+            bar: (bar, bar_right.saturating_sub(bar)),
+            done,
+            rate,
+            elapsed,
+            speedup,
+        }
     }
 }
 
@@ -85,8 +98,7 @@ fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState
     let dim = theme.dim;
     canvas.text(columns.name.0, y, columns.name.1, "executor", dim);
     if let Some(right) = columns.workers {
-        let head = if area.width >= 100 { "workers" } else { "n" };
-        canvas.text_right(right, y, 8, head, dim);
+        canvas.text_right(right, y, 8, "workers", dim);
     }
     canvas.text(columns.state.0, y, columns.state.1, "state", dim);
     canvas.text_right(columns.done, y, NUMBER, race.plan().noun.as_str(), dim);
@@ -192,7 +204,7 @@ fn speedup_words(race: &RaceState, run: &RunState, roomy: bool, theme: &Theme) -
     let is_baseline = baseline.is_some_and(|baseline| baseline.plan() == run.plan());
     match baseline.filter(|_| under_way && !is_baseline).and_then(|baseline| so_far(baseline, run)) {
         Some(speedup) if roomy => (format!("so far {}", words::times(speedup, Glyphs::Unicode)), theme.dim),
-        Some(speedup) => (format!("~{}", words::times(speedup, Glyphs::Unicode)), theme.dim),
+        Some(speedup) => (format!("{}…", words::times(speedup, Glyphs::Unicode)), theme.dim),
         None => ("–".to_owned(), theme.dim),
     }
 }
@@ -213,7 +225,7 @@ pub(super) fn gauges(
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
     let most = most.fold(1.0, f64::max);
-    let words_width = if area.width >= 100 { 41 } else { 20 };
+    let words_width = if area.width >= 100 { 41 } else { 23 };
     let mut y = area.y + 1;
     for run in &summary.runs {
         if y >= area.bottom() {
@@ -240,13 +252,12 @@ pub(super) fn gauges(
                 canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);
             }
             None => {
-                let reason = run
-                    .comparable
-                    .reason()
-                    .map_or("no sequential run to compare with".to_owned(), |reason| {
-                        format!("no speedup: {reason}")
-                    });
-                canvas.text(left, y, area.right().saturating_sub(left + 1), &reason, theme.warn);
+                let (words, style) = match run.comparable.reason() {
+                    Some(reason @ (Reason::NotStarted | Reason::UnderWay)) => (reason.to_string(), theme.dim),
+                    Some(reason) => (format!("no speedup: {reason}"), theme.warn),
+                    None => ("no sequential run to compare with".to_owned(), theme.dim),
+                };
+                canvas.text(left, y, area.right().saturating_sub(left + 1), &words, style);
             }
         }
         y += 1;
@@ -266,7 +277,7 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
         tasks(canvas, cut_top(area, 1).1, scene, race, run);
         return;
     }
-    let left_width = (area.width * 2 / 5).clamp(34, 64);
+    let left_width = if area.width < 76 { 32 } else { (area.width * 2 / 5).clamp(40, 64) };
     let (left, right) = cut_left(area, left_width);
     let right = cut_left(right, 1).1;
     let title = format!("{}: {}", run.plan().label, race.plan().noun);
@@ -276,7 +287,7 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let lanes_word = if run.lanes().len() == 1 { "lane" } else { "lanes" };
     let title = format!("{} {lanes_word}", words::count(run.lanes().len() as u64));
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
-    legend(canvas, Rect { height: 1, ..right }, run, scene);
+    legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, run, scene);
     lanes(canvas, cut_top(right, 1).1, scene, run);
 }
 
@@ -290,13 +301,13 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, row: Rect, run: &RunState, scene: 
     phase_names(canvas, row, &seen, scene.theme);
 }
 
-/// Paints each phase's glyph and name, against the right edge of a row.
+/// Paints each phase's glyph and name, against the right edge of a row, as many as there is room for.
 pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, phases: &[Phase], theme: &Theme) {
     let mut right = row.right().saturating_sub(1);
     for &phase in phases.iter().rev() {
         let name = phase.name();
         let width = u16::try_from(name.len()).unwrap_or(0) + 5;
-        if right < row.x + width + 12 {
+        if right < row.x + width {
             break;
         }
         right -= width;
@@ -364,7 +375,7 @@ fn task_row(
     let (y, right) = (row.y, row.right().saturating_sub(1));
     canvas.text_right(row.x + 1 + digits, y, digits, &(task.0 + 1).to_string(), theme.dim);
     let x = row.x + digits + 2;
-    let name_width = (row.width / 3).clamp(6, 22);
+    let name_width = (row.width * 3 / 8).clamp(6, 22);
     let resting = matches!(state.stage, Stage::Planned | Stage::Queued);
     canvas.text(x, y, name_width, name, if resting { theme.dim } else { theme.base });
     let x = x + name_width + 1;
@@ -439,7 +450,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState)
         let peak = run.in_progress().peak();
         let title = format!("tasks in progress, at most {}", words::count(u64::from(peak)));
         canvas.text(cells.x, y + 2, cells.width, &title, theme.dim);
-        let strip = Rect { y: y + 3, height: (left - 1).min(6), ..cells };
+        let strip = Rect { y: y + 3, height: (left - 1).min(8), ..cells };
         density(
             canvas,
             &time,
@@ -464,7 +475,8 @@ impl LanePitch {
         match rows / lanes {
             0 | 1 => LanePitch { painted: 1, gap: 0 },
             2 => LanePitch { painted: 1, gap: 1 },
-            _ => LanePitch { painted: 2, gap: 1 },
+            3 | 4 => LanePitch { painted: 2, gap: 1 },
+            _ => LanePitch { painted: 3, gap: 1 },
         }
     }
 }

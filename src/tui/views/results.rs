@@ -32,18 +32,17 @@ enum Figure {
 
 impl Figure {
     /// Of the run as a whole.
-    const RUN: [Figure; 8] = [
+    const RUN: [Figure; 7] = [
         Figure::Wall,
         Figure::Speedup,
         Figure::Efficiency,
         Figure::Peak,
         Figure::Throughput,
-        Figure::Bytes,
         Figure::Retries,
         Figure::NotDone,
     ];
-    /// Of its tasks' latency.
-    const LATENCY: [Figure; 4] = [Figure::Mean, Figure::P50, Figure::P95, Figure::Max];
+    /// Of its tasks: their latency, and the bytes that they brought.
+    const TASKS: [Figure; 5] = [Figure::Mean, Figure::P50, Figure::P95, Figure::Max, Figure::Bytes];
 
     /// The column's head and width.
     fn head(self) -> (&'static str, u16) {
@@ -115,7 +114,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         return;
     };
     let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
-    let whole = [Figure::RUN.as_slice(), &Figure::LATENCY].concat();
+    let whole = [Figure::RUN.as_slice(), &Figure::TASKS].concat();
     let columns = NAMES + WORKERS + whole.iter().map(|figure| figure.head().1).sum::<u16>();
     let (table, mut rest) = cut_top(area, rows);
     if columns < area.width {
@@ -123,7 +122,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     } else {
         figures(canvas, table, scene, summary, Rows::Runs, &Figure::RUN);
         let (table, below) = cut_top(rest, rows);
-        figures(canvas, table, scene, summary, Rows::Latency, &Figure::LATENCY);
+        figures(canvas, table, scene, summary, Rows::Latency, &Figure::TASKS);
         rest = below;
     }
     if rest.height > rows + 8 {

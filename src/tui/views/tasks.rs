@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::event::TaskId;
-use crate::model::{RaceState, RunState, TaskState};
+use crate::model::{RaceState, RunState, Span, TaskState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
 use crate::tui::ui::{Column, Direction, received, waited};
@@ -149,28 +149,16 @@ fn life(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState, 
     let Some(state) = run.tasks().get(task.index()) else { return };
     let window = if run.wall().is_some() { Window::until } else { Window::round };
     let time = Axis::new(window(until.since(start)), area);
-    let queued = state.queued.map(|from| (from, state.started.or(state.finished).unwrap_or(until)));
-    if let Some((from, to)) = queued {
-        paint(canvas, &time, area.y, (from.since(start), to.since(start)), '·', theme.dim);
-    }
-    for span in run.spans_of(task, until) {
-        let stretch = (span.from.since(start), span.to.since(start));
-        paint(canvas, &time, area.y, stretch, theme.phase_glyph(span.phase), theme.phase(span.phase));
-    }
-}
-
-fn paint(
-    canvas: &mut Canvas<'_>,
-    time: &Axis,
-    y: u16,
-    (from, to): (Duration, Duration),
-    glyph: char,
-    style: Style,
-) {
-    let Some(first) = time.column(from) else { return };
-    let last = time.column(to).unwrap_or(time.columns().end.saturating_sub(1));
-    for x in first..=last {
-        canvas.glyph(x, y, glyph, style);
+    let spans = run.spans_of(task, until);
+    let (queued, taken) = (state.queued.unwrap_or(start), state.started.or(state.finished).unwrap_or(until));
+    for x in time.columns() {
+        let (from, to) = time.cell(x, start);
+        let overlap = |span: &&Span| span.to.min(to).since(span.from.max(from));
+        match spans.iter().max_by_key(overlap).filter(|span| !overlap(span).is_zero()) {
+            Some(span) => canvas.glyph(x, area.y, theme.phase_glyph(span.phase), theme.phase(span.phase)),
+            None if to > queued && from < taken => canvas.glyph(x, area.y, '·', theme.dim),
+            None => {}
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use crate::event::{At, LaneId};
 use crate::model::{RaceState, RunState};
 use crate::report::words;
-use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
+use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::widgets::{Axis, Window, axis, density, lane, task_numbers};
 
 use super::Scene;
@@ -65,21 +65,28 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     }
     if body.height >= 6 {
         let (rest, row) = cut_bottom(body, 1);
-        phase_names(canvas, row, &phases_seen(race, scene.now), theme);
-        canvas.text(row.x + 1, row.y, 40, "seconds from each run’s own start", theme.dim);
+        let legend = if row.width >= 100 {
+            let after = canvas.text(row.x + 1, row.y, 40, "seconds from each run’s own start", theme.dim);
+            cut_left(row, after - row.x + 2).1
+        } else {
+            row
+        };
+        phase_names(canvas, legend, &phases_seen(race, scene.now), theme);
         body = rest;
     }
     let mut y = body.y;
+    let cursor_column = scene.ui.timeline.cursor.and_then(|cursor| time.column(cursor));
     for block in blocks(scene, race, body.height) {
         let Some(run) = race.runs().get(block.run) else { continue };
+        let head = y;
         y = draw_block(canvas, body, y, &time, scene, race, run, &block);
-    }
-    if let Some(cursor) = scene.ui.timeline.cursor {
-        if let Some(x) = time.column(cursor) {
-            for y in body.top()..y.min(body.bottom()) {
+        if let Some(x) = cursor_column {
+            for y in head + 1..y {
                 canvas.glyph(x, y, '│', theme.cursor);
             }
         }
+    }
+    if let Some(cursor) = scene.ui.timeline.cursor {
         cursor_words(canvas, words_area, cursor, scene, race);
     }
 }
@@ -99,7 +106,7 @@ fn phases_seen(race: &RaceState, now: At) -> Vec<crate::event::Phase> {
 fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
     let selected = scene.ui.run_of(race).index();
     let lanes: Vec<usize> = race.runs().iter().map(|run| run.lanes().len()).collect();
-    let frame = race.runs().len() * 2;
+    let frame: usize = race.runs().iter().map(|run| 1 + usize::from(has_strip(run))).sum();
     let room = usize::from(rows).saturating_sub(frame);
     let mut given = vec![0_usize; lanes.len()];
     let mut left = room;
@@ -134,6 +141,11 @@ fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
         Block { run, first_lane, lanes: given, hidden }
     };
     lanes.into_iter().zip(given).enumerate().map(block).collect()
+}
+
+/// Whether the strip of concurrency says more than the lanes: one lane is its own strip.
+fn has_strip(run: &RunState) -> bool {
+    run.plan().workers > 1
 }
 
 #[expect(
@@ -176,7 +188,7 @@ fn draw_block(
         task_numbers(canvas, time, y, state, (start, until), theme);
         y += 1;
     }
-    if y < body.bottom() {
+    if y < body.bottom() && has_strip(run) {
         let most = run.in_progress().peak();
         canvas.text_right(body.x + gutter - 1, y, gutter - 1, &format!("{most} at once"), theme.dim);
         let strip = Rect { y, height: 1, ..cells(body) };

@@ -18,20 +18,18 @@ pub enum Weight {
 /// empty once there is something; its track stays visible, so that an empty bar is seen to be one.
 pub fn bar(canvas: &mut Canvas<'_>, area: Rect, fraction: f64, weight: Weight, filled: Style, track: Style) {
     let fraction = fraction.clamp(0.0, 1.0);
-    let halves = f64::from(area.width) * 2.0;
-    let mut full = (fraction * halves).floor() as u32;
-    if fraction > 0.0 && full == 0 {
-        full = 1;
-    }
-    let (whole, half) = match weight {
-        Weight::Line => ('━', '╸'),
-        Weight::Block => ('▆', '▖'),
+    let (whole, half, steps) = match weight {
+        Weight::Line => ('━', '╸', 2),
+        Weight::Block => ('▆', '▆', 1),
     };
+    let all = u32::from(area.width) * steps;
+    let least = u32::from(fraction > 0.0).min(all);
+    let full = ((fraction * f64::from(all)).floor() as u32).max(least);
     for column in 0..area.width {
-        let (glyph, style) = match full.saturating_sub(u32::from(column) * 2) {
-            2.. => (whole, filled),
-            1 => (half, filled),
+        let (glyph, style) = match full.saturating_sub(u32::from(column) * steps) {
             0 => ('─', track),
+            left if left < steps => (half, filled),
+            _ => (whole, filled),
         };
         canvas.glyph(area.x + column, area.y, glyph, style);
     }
