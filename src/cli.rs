@@ -130,6 +130,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
+    use clap::ValueEnum;
     use clap::error::ErrorKind;
 
     use super::*;

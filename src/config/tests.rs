@@ -675,13 +675,13 @@ proptest! {
     fn no_file_upsets_the_layers(lines in proptest::collection::vec(line(), 0..4)) {
         let desk = Desk::with(&lines.join("\n")).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let told = desk.told(none());
-        prop_assert!(!told.chars().any(|char| char != '\n' && is_unsafe(char)), "{:?}", told);
+        prop_assert!(!told.chars().any(|char| char != '\n' && crate::text::is_unsafe(char)), "{:?}", told);
     }
 
     #[test]
     fn no_variable_upsets_the_layers(name in proptest::sample::select(NAMES), value in any::<String>()) {
         let desk = Desk::with("").map_err(|error| TestCaseError::fail(error.to_string()))?;
         let told = desk.set(name.variable.unwrap_or("THREADRACE_X"), &value.replace('\0', "")).told(none());
-        prop_assert!(!told.chars().any(|char| char != '\n' && is_unsafe(char)), "{:?}", told);
+        prop_assert!(!told.chars().any(|char| char != '\n' && crate::text::is_unsafe(char)), "{:?}", told);
     }
 }

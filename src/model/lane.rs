@@ -196,7 +196,7 @@ impl Lane {
         let Some(open) = self.open.take() else { return };
         let span = Span { task: open.task, phase: open.phase, from: open.from, to: at.max(open.from) };
         if span.to > span.from {
-            if self.spans.len() % STRIDE == 0 {
+            if self.spans.len().is_multiple_of(STRIDE) {
                 self.checkpoints.push(self.total);
             }
             self.total.grow(span.phase, span.from, span.to);

@@ -472,7 +472,7 @@ fn body_failure(error: &reqwest::Error, bytes: u64, length: Option<u64>) -> Fail
 
 /// The causes of a reqwest error without its own first line, which repeats the URL.
 fn words_of(error: &reqwest::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| with_causes(source))
+    error.source().map_or_else(|| error.to_string(), with_causes)
 }
 
 /// Seconds as a setting would say them.

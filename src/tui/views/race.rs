@@ -48,15 +48,16 @@ fn gauge_rows(race: &RaceState) -> u16 {
     u16::try_from(race.runs().len()).unwrap_or(u16::MAX).saturating_add(1)
 }
 
-/// Where the columns of the runs' table stand.
+/// Where the columns of the runs' table stand: left edge and width, or the right edge of a number. The
+/// narrower the screen, the fewer there are; the name and the speedup stay.
 struct Columns {
     name: (u16, u16),
     workers: Option<u16>,
-    state: (u16, u16),
+    state: Option<(u16, u16)>,
     bar: (u16, u16),
-    done: u16,
+    done: Option<u16>,
     rate: Option<u16>,
-    elapsed: u16,
+    elapsed: Option<u16>,
     speedup: u16,
 }
 
@@ -66,18 +67,18 @@ const NUMBER: u16 = 11;
 impl Columns {
     fn of(area: Rect) -> Columns {
         let roomy = area.width >= 100;
-        let name = (area.x + 2, 11);
+        let name = (area.x + 2, area.width.saturating_sub(11).min(11));
         let workers = (area.width >= 60).then(|| name.0 + name.1 + 8);
-        let state = (workers.unwrap_or(name.0 + name.1) + 2, 10);
+        let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, 10));
         let speedup = area.right().saturating_sub(1);
-        let elapsed = speedup.saturating_sub(if roomy { 16 } else { 9 });
-        let rate = (area.width >= 72).then_some(elapsed.saturating_sub(9));
-        let done = match rate {
+        let elapsed = (area.width >= 31).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
+        let rate = (area.width >= 72).then(|| elapsed.unwrap_or(speedup).saturating_sub(9));
+        let done = (area.width >= 40).then(|| match rate {
             Some(rate) => rate.saturating_sub(11),
-            None => elapsed.saturating_sub(9),
-        };
-        let bar = state.0 + state.1;
-        let bar_right = done.saturating_sub(if roomy { 14 } else { 9 });
+            None => elapsed.unwrap_or(speedup).saturating_sub(9),
+        });
+        let bar = state.map_or(name.0 + name.1, |(x, width)| x + width);
+        let bar_right = done.or(elapsed).unwrap_or(speedup).saturating_sub(if roomy { 14 } else { 9 });
         Columns {
             name,
             workers,
@@ -100,13 +101,19 @@ fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState
     if let Some(right) = columns.workers {
         canvas.text_right(right, y, 8, "workers", dim);
     }
-    canvas.text(columns.state.0, y, columns.state.1, "state", dim);
-    canvas.text_right(columns.done, y, NUMBER, race.plan().noun.as_str(), dim);
+    if let Some((x, width)) = columns.state {
+        canvas.text(x, y, width, "state", dim);
+    }
+    if let Some(right) = columns.done {
+        canvas.text_right(right, y, NUMBER, race.plan().noun.as_str(), dim);
+    }
     if let Some(right) = columns.rate {
         canvas.text_right(right, y, NUMBER, "bytes/s", dim);
     }
-    canvas.text_right(columns.elapsed, y, NUMBER, "elapsed", dim);
-    canvas.text_right(columns.speedup, y, NUMBER, "speedup", dim);
+    if let Some(right) = columns.elapsed {
+        canvas.text_right(right, y, NUMBER, "elapsed", dim);
+    }
+    canvas.text_right(columns.speedup, y, 7, "speedup", dim);
     let selected = scene.ui.run_of(race).index();
     for (index, run) in race.runs().iter().enumerate() {
         let row =
@@ -153,18 +160,22 @@ fn run_row(
         status if run.is_comparable() => (status_name(status).to_owned(), theme.good),
         status => (status_name(status).to_owned(), theme.bad),
     };
-    canvas.text(columns.state.0, y, columns.state.1, &state, style);
+    if let Some((x, width)) = columns.state {
+        canvas.text(x, y, width, &state, style);
+    }
     run_bar(canvas, Rect { x: columns.bar.0, width: columns.bar.1, ..row }, run, theme);
     let tasks = run.tasks().len();
-    if !waiting {
+    if let Some(right) = columns.done.filter(|_| !waiting) {
         let done = format!("{}/{}", words::count(u64::from(counts.done)), words::count(tasks as u64));
-        canvas.text_right(columns.done, y, 15, &done, theme.base);
+        canvas.text_right(right, y, 15, &done, theme.base);
     }
     let Some(elapsed) = run.elapsed(now) else { return };
     if let (Some(right), Some(rate)) = (columns.rate, stats::rate(run.bytes(), elapsed)) {
         canvas.text_right(right, y, NUMBER, &words::rate(rate), theme.base);
     }
-    canvas.text_right(columns.elapsed, y, NUMBER, &words::seconds(elapsed), theme.strong);
+    if let Some(right) = columns.elapsed {
+        canvas.text_right(right, y, NUMBER, &words::seconds(elapsed), theme.strong);
+    }
     let (speedup, style) = speedup_words(race, run, row.width >= 100, theme);
     canvas.text_right(columns.speedup, y, 15, &speedup, style);
 }
