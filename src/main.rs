@@ -10,11 +10,11 @@ use color_eyre::eyre::Report;
 use threadrace::cli::{self, Cli, Command, RaceArgs};
 use threadrace::config::{self, Effective, Flags, Settings, Sources};
 use threadrace::model::RaceState;
+use threadrace::plain;
 use threadrace::race::RaceError;
 use threadrace::report::{self, Format};
 use threadrace::text::shown;
-use threadrace::tui::{self, DashboardError, Look, Why};
-use threadrace::{plain, tui::terminal};
+use threadrace::tui::{self, DashboardError, Look, Reader, Why, terminal};
 
 /// What a shell is told; the command line's help lists the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,25 +113,36 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let format = args.format;
     let variable = |name: &str| std::env::var(name).ok();
     let dumb = variable("TERM").is_some_and(|term| term == "dumb");
-    let (race, exit, error) = if args.plain || dumb || !io::stdout().is_terminal() {
+    let front = if args.plain || dumb || !io::stdout().is_terminal() {
         in_lines(&settings)?
     } else {
         in_dashboard(settings, &variable)?
     };
-    if let Some(race) = &race {
-        print(|out| report::write(format, race, end_of(race), out))?;
+    if let Some(race) = &front.race {
+        if front.reader == Reader::There {
+            print(|out| report::write(format, race, race.last_moment(), out))?;
+        }
         if let Some(path) = &args.report {
             save(path, format, race)?;
         }
     }
-    match error {
+    match front.error {
         Some(error) => Err(error.into()),
-        None => Ok(exit),
+        None => Ok(front.exit),
     }
 }
 
-/// What a front leaves behind: the race as far as it came, what the shell is told, and what went wrong.
-type Front = (Option<RaceState>, Exit, Option<RaceError>);
+/// What a front leaves behind.
+struct Front {
+    /// The race, as far as it came.
+    race: Option<RaceState>,
+    /// What the shell is told.
+    exit: Exit,
+    /// What went wrong with the race itself.
+    error: Option<RaceError>,
+    /// Whether standard output takes a report.
+    reader: Reader,
+}
 
 fn in_lines(settings: &Settings) -> Result<Front, Failure> {
     let raced = plain::run(settings, &mut io::stderr())?;
@@ -140,7 +151,8 @@ fn in_lines(settings: &Settings) -> Result<Front, Failure> {
         (None, Some(race)) => outcome(race),
         (None, None) => Exit::NotAllDone,
     };
-    Ok((raced.race, exit, raced.error))
+    let error = raced.error.filter(|_| raced.signal.is_none());
+    Ok(Front { race: raced.race, exit, error, reader: Reader::There })
 }
 
 fn in_dashboard(settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -> Result<Front, Failure> {
@@ -150,14 +162,13 @@ fn in_dashboard(settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -
         error @ DashboardError::Terminal(_) => Failure::new(Exit::Internal, error),
     })?;
     let exit = match (left.why, &left.race) {
-        (Why::Signal(signal), _) => return Ok((left.race, Exit::Signal(signal.exit_code() & 127), None)),
-        (Why::Vanished, _) => {
-            return Ok((None, Exit::Signal(terminal::Signal::Hangup.exit_code() & 127), None));
-        }
+        (Why::Signal(signal), _) => Exit::Signal(signal.number()),
+        (Why::Vanished, _) => Exit::Signal(terminal::Signal::Hangup.number()),
         (Why::Quit, Some(race)) => outcome(race),
         (Why::Quit, None) => Exit::AllDone,
     };
-    Ok((left.race, exit, left.refused))
+    let error = left.refused.filter(|_| left.why == Why::Quit);
+    Ok(Front { race: left.race, exit, error, reader: left.reader })
 }
 
 fn outcome(race: &RaceState) -> Exit {
@@ -170,14 +181,9 @@ fn outcome(race: &RaceState) -> Exit {
     }
 }
 
-/// The moment up to which a race is reported: its end, or where it was left.
-fn end_of(race: &RaceState) -> threadrace::event::At {
-    race.last_moment()
-}
-
 fn save(path: &Path, format: Format, race: &RaceState) -> Result<(), Failure> {
     let format = Format::of_path(path).unwrap_or(format);
-    report::save(format, race, end_of(race), path).map_err(|error| Failure::new(Exit::Output, error))
+    report::save(format, race, race.last_moment(), path).map_err(|error| Failure::new(Exit::Output, error))
 }
 
 /// Writes to standard output. A reader that went away is no failure: it has what it wanted.

@@ -20,7 +20,7 @@ use super::theme::Theme;
 use super::ui::{Column, Direction, Overlay, RunChoice, Typing, Ui, View};
 use super::views::{self, Activity, Scene};
 use super::widgets::Window;
-use super::{DashboardError, Left, Look, Why, ascii, offers};
+use super::{DashboardError, Left, Look, Reader, Why, ascii, offers, terminal};
 
 /// How long the loop sleeps when nothing moves. Keys and signals wake it.
 const IDLE: Duration = Duration::from_secs(60);
@@ -119,8 +119,11 @@ impl App {
             self.hear()?;
         };
         self.leave_race();
-        terminal.leave();
-        Ok(Left { why, race: self.state, refused: self.refused.map(|(_, error)| error) })
+        let reader = match terminal.leave() {
+            terminal::Left::Restored => Reader::There,
+            terminal::Left::Stalled | terminal::Left::Gone => Reader::Gone,
+        };
+        Ok(Left { why, reader, race: self.state, refused: self.refused.map(|(_, error)| error) })
     }
 
     /// Cancels the race and takes in what it still says, for the report.

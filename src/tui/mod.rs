@@ -50,10 +50,21 @@ pub enum DashboardError {
 pub struct Left {
     /// Why.
     pub why: Why,
+    /// Whether the terminal takes output.
+    pub reader: Reader,
     /// The last race, as far as it came.
     pub race: Option<RaceState>,
     /// Why the last race could not start or its folder could not be tidied, if it could not.
     pub refused: Option<RaceError>,
+}
+
+/// Whether somebody can still read what the program writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The terminal is as it was and takes output.
+    There,
+    /// The terminal is gone or takes no output; writing to it could wait for ever.
+    Gone,
 }
 
 /// Why the dashboard was left.

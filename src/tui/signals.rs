@@ -36,7 +36,12 @@ impl Signal {
     /// The code with which a program ends that this signal ended: 128 and the signal's number, as shells
     /// count.
     pub fn exit_code(self) -> u8 {
-        128 + match self {
+        128 + self.number()
+    }
+
+    /// The signal's number.
+    pub fn number(self) -> u8 {
+        match self {
             Signal::Hangup => 1,
             Signal::Interrupt => 2,
             Signal::Quit => 3,

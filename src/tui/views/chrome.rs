@@ -9,6 +9,7 @@ use crate::report::words;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top, wrap};
 use crate::tui::keys::BINDINGS;
+use crate::tui::theme::level_glyph;
 use crate::tui::ui::{Overlay, Typing, View};
 use crate::tui::widgets::{Weight, bar};
 
@@ -127,6 +128,10 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
         return;
     }
     let mut x = row.x + 1;
+    if scene.next_differs {
+        let words = format!("next race: {} workers, r starts it", scene.next.scenario.workers);
+        x = canvas.text(x, row.y, row.right().saturating_sub(x), &words, theme.warn) + 2;
+    }
     let hints: Vec<(&str, &str)> = match (&scene.ui.overlay, scene.ui.view) {
         (Overlay::Help { .. } | Overlay::Story { .. }, _) => vec![("↑ ↓", "scroll"), ("Esc", "close")],
         (Overlay::Scenarios { .. }, _) => vec![("↑ ↓", "select"), ("Enter", "race it"), ("Esc", "close")],
@@ -153,14 +158,22 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
         x = canvas.text(x, row.y, width, keys, theme.strong) + 1;
         x = canvas.text(x, row.y, width, hint, theme.dim) + 2;
     }
-    if scene.next_differs {
-        let next = &scene.next.scenario;
-        let words = format!("next race: {} workers, r starts it ", next.workers);
-        let room = row.right().saturating_sub(x);
-        if usize::from(room) > text::width(&words) {
-            canvas.text_right(row.right(), row.y, room, &words, theme.warn);
-        }
+}
+
+/// All that a screen for a few characters can say: how far the race is, in words or as a level.
+pub(super) fn tiny(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) {
+    let runs = scene.race.map_or(&[][..], RaceState::runs);
+    let over: usize = runs.iter().map(|run| run.counts().over() as usize).sum();
+    let tasks: usize = runs.iter().map(|run| run.tasks().len()).sum();
+    let share = if tasks == 0 { 0.0 } else { over as f64 / tasks as f64 };
+    if area.width < 4 {
+        let level = if tasks == 0 { '·' } else { level_glyph(share.max(0.01)) };
+        canvas.glyph(area.x, area.y, level, scene.theme.strong);
+        return;
     }
+    let words = format!("{over} of {tasks} tasks");
+    let words = if text::width(&words) <= usize::from(area.width) { words } else { words::percent(share) };
+    canvas.text(area.x, area.y, area.width, &words, scene.theme.strong);
 }
 
 /// The page before the first race, and when a race could not start.

@@ -63,6 +63,10 @@ pub fn draw(buffer: &mut Buffer, scene: &Scene<'_>) {
     let area = buffer.area;
     let mut canvas = Canvas::new(buffer, area);
     canvas.clear(area, scene.theme.base);
+    if area.width < 20 || area.height < 2 {
+        chrome::tiny(&mut canvas, area, scene);
+        return;
+    }
     let body = chrome::draw(&mut canvas, area, scene);
     let mut page = canvas.part(body);
     match (scene.race, scene.ui.view) {

@@ -72,7 +72,7 @@ impl Columns {
         let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, 10));
         let speedup = area.right().saturating_sub(1);
         let elapsed = (area.width >= 31).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
-        let rate = (area.width >= 72).then(|| elapsed.unwrap_or(speedup).saturating_sub(9));
+        let rate = (area.width >= 72).then(|| elapsed.unwrap_or(speedup).saturating_sub(11));
         let done = (area.width >= 40).then(|| match rate {
             Some(rate) => rate.saturating_sub(11),
             None => elapsed.unwrap_or(speedup).saturating_sub(9),
@@ -236,7 +236,7 @@ pub(super) fn gauges(
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
     let most = most.fold(1.0, f64::max);
-    let words_width = if area.width >= 100 { 41 } else { 23 };
+    let words_width = if area.width >= 100 { 38 } else { 23 };
     let mut y = area.y + 1;
     for run in &summary.runs {
         if y >= area.bottom() {
@@ -255,7 +255,7 @@ pub(super) fn gauges(
                 let x = canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
                 let of = match run.efficiency {
                     Some(efficiency) if area.width >= 100 => {
-                        format!("of {ideal:.0}.00× ideal, {} efficient", words::percent(efficiency))
+                        format!("of {ideal:.0}× ideal, {} efficient", words::percent(efficiency))
                     }
                     Some(efficiency) => format!("of {ideal:.0}×, {}", words::percent(efficiency)),
                     None => format!("of {ideal:.0}×"),
@@ -406,7 +406,9 @@ fn task_row(
         }
         (_, None) if state.bytes > 0 && state.length.is_none() => {
             unknown_bar(canvas, bar_area, theme.dim);
-            let words = format!(" {} of ? ", words::bytes(state.bytes));
+            let bytes = words::bytes(state.bytes);
+            let whole = format!("{bytes} of ? ");
+            let words = if whole.len() <= usize::from(bar_area.width) { whole } else { bytes };
             canvas.text(bar_area.x, y, bar_area.width, &words, theme.base);
         }
         (_, None) => bar(canvas, bar_area, 0.0, Weight::Line, theme.base, theme.track),

@@ -110,7 +110,7 @@ pub fn axis(canvas: &mut Canvas<'_>, axis: &Axis, y: u16, line: Style, words: St
 
 /// The time between two ticks: 1, 2 or 5 times a power of ten, and wide enough for its label.
 fn tick_step(long: Duration, columns: u16) -> Duration {
-    let most = u32::from(columns / 10).max(1);
+    let most = u32::from(columns / 8).max(1);
     let mut step = Duration::from_micros(1);
     for factor in [2.0, 2.5, 2.0].into_iter().cycle() {
         if step * most >= long {

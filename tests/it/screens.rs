@@ -1,0 +1,266 @@
+//! What each screen shows, cell by cell, drawn from simulated races.
+
+use std::path::PathBuf;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use threadrace::config::{self, Flags, Settings, Sources, ThemeName};
+use threadrace::event::{At, ExecutorKind, TaskId};
+use threadrace::model::RaceState;
+use threadrace::race::Preparing;
+use threadrace::report::Summary;
+use threadrace::tui::{
+    Activity, Depth, Overlay, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw, make_ascii,
+};
+
+use crate::simulate::{Fate, Race};
+
+const RUNS: [(ExecutorKind, usize); 4] = [
+    (ExecutorKind::Sequential, 1),
+    (ExecutorKind::Threads, 20),
+    (ExecutorKind::Pool, 5),
+    (ExecutorKind::Async, 5),
+];
+
+fn settings() -> Settings {
+    let sources = Sources {
+        flags: Flags::default(),
+        variables: Vec::new(),
+        folder: PathBuf::from("/nowhere"),
+        home: None,
+        stdin: &mut std::io::empty(),
+    };
+    config::load(sources).expect("the built-in settings are sound").settings
+}
+
+/// A screen to be: what is shown of which race, and how.
+struct Shot {
+    race: Option<RaceState>,
+    now: At,
+    activity: Activity<'static>,
+    ui: Ui,
+    theme: ThemeName,
+}
+
+impl Shot {
+    fn of(race: RaceState, view: View) -> Shot {
+        let now = race.last_moment();
+        let activity = if race.is_over() { Activity::Idle } else { Activity::Racing };
+        Shot { race: Some(race), now, activity, ui: Ui { view, ..Ui::default() }, theme: ThemeName::Dark }
+    }
+
+    fn arrange(&mut self) {
+        if let Some(race) = &self.race {
+            let run = &race.runs()[self.ui.run_of(race).index()];
+            self.ui.table.arrange(race, run, self.now);
+        }
+    }
+
+    fn frame(&mut self, columns: u16, rows: u16) -> Buffer {
+        self.arrange();
+        let settings = settings();
+        let summary = self.race.as_ref().map(|race| Summary::of(race, self.now));
+        let theme = Theme::new(self.theme, Depth::True);
+        let scene = Scene {
+            race: self.race.as_ref(),
+            summary: summary.as_ref(),
+            activity: self.activity,
+            now: self.now,
+            next: &settings,
+            next_differs: false,
+            ui: &self.ui,
+            theme: &theme,
+        };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+        draw(&mut buffer, &scene);
+        buffer
+    }
+
+    fn text(&mut self, columns: u16, rows: u16) -> String {
+        text(&self.frame(columns, rows))
+    }
+}
+
+fn text(frame: &Buffer) -> String {
+    let rows = frame.content.chunks(usize::from(frame.area.width));
+    let line = |row: &[ratatui::buffer::Cell]| {
+        row.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned()
+    };
+    rows.map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Each cell's style as a letter, and what the letters stand for.
+fn styles(frame: &Buffer) -> String {
+    let mut seen: Vec<Style> = Vec::new();
+    let mut grid = String::new();
+    for row in frame.content.chunks(usize::from(frame.area.width)) {
+        for cell in row {
+            let style = cell.style();
+            let index = seen.iter().position(|other| *other == style).unwrap_or_else(|| {
+                seen.push(style);
+                seen.len() - 1
+            });
+            grid.push(char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 52]));
+        }
+        grid.push('\n');
+    }
+    for (index, style) in seen.iter().enumerate() {
+        let letter = char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 52]);
+        let modifiers = if style.add_modifier == Modifier::empty() {
+            String::new()
+        } else {
+            format!(" {:?}", style.add_modifier)
+        };
+        grid.push_str(&format!("{letter}: {:?} on {:?}{modifiers}\n", style.fg, style.bg));
+    }
+    grid
+}
+
+fn race() -> Race {
+    Race::new(7).tasks(20).runs(&RUNS)
+}
+
+#[test]
+fn views_of_a_race_that_is_over() {
+    for view in View::ALL {
+        for (columns, rows) in [(80, 24), (120, 36), (200, 60)] {
+            let name = format!("over_{}_{columns}x{rows}", view.name().to_lowercase());
+            insta::assert_snapshot!(name, Shot::of(race().state(), view).text(columns, rows));
+        }
+    }
+}
+
+#[test]
+fn views_of_a_race_under_way() {
+    let whole = race().state();
+    let pool = whole.runs()[2].started().expect("the pool ran");
+    let moment = At(pool.0 + 700_000_000);
+    for view in View::ALL {
+        let name = format!("running_{}", view.name().to_lowercase());
+        let mut shot = Shot::of(race().state_at(moment), view);
+        shot.now = moment;
+        insta::assert_snapshot!(name, shot.text(100, 30));
+    }
+}
+
+#[test]
+fn themes_differ_in_style_alone() {
+    let themes = [ThemeName::Dark, ThemeName::Light, ThemeName::HighContrast, ThemeName::Monochrome];
+    let mut texts = Vec::new();
+    for theme in themes {
+        let mut shot = Shot::of(race().state(), View::Race);
+        shot.theme = theme;
+        let frame = shot.frame(80, 24);
+        texts.push(text(&frame));
+        insta::assert_snapshot!(format!("theme_{theme:?}"), styles(&frame));
+        if theme == ThemeName::Monochrome {
+            let coloured = |cell: &ratatui::buffer::Cell| {
+                cell.fg != ratatui::style::Color::Reset || cell.bg != ratatui::style::Color::Reset
+            };
+            assert!(!frame.content.iter().any(coloured));
+        }
+    }
+    assert!(texts.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn ascii_is_ascii() {
+    for view in View::ALL {
+        let mut frame = Shot::of(race().state(), view).frame(100, 30);
+        make_ascii(&mut frame);
+        assert!(frame.content.iter().all(|cell| cell.symbol().is_ascii()));
+        insta::assert_snapshot!(format!("ascii_{}", view.name().to_lowercase()), text(&frame));
+    }
+}
+
+#[test]
+fn failures_are_named() {
+    let race = || {
+        let race = Race::new(3).tasks(12).runs(&[(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 3)]);
+        race.fate(1, Fate::Failed).fate(4, Fate::Panicked).fate(6, Fate::Retried)
+    };
+    insta::assert_snapshot!("failed_race", Shot::of(race().state(), View::Race).text(100, 30));
+    insta::assert_snapshot!("failed_tasks", Shot::of(race().state(), View::Tasks).text(100, 24));
+    let mut story = Shot::of(race().state(), View::Tasks);
+    story.ui.overlay = Overlay::Story { task: TaskId(6), scroll: 0 };
+    insta::assert_snapshot!("story_of_a_retry", story.text(100, 30));
+}
+
+#[test]
+fn overlays() {
+    let settings = settings();
+    for (name, overlay) in [
+        ("help", Overlay::Help { scroll: 0 }),
+        ("scenarios", Overlay::Scenarios { at: 1 }),
+        ("executors", Overlay::Executors { at: 2, chosen: settings.scenario.executors.clone() }),
+    ] {
+        let mut shot = Shot::of(race().state(), View::Race);
+        shot.ui.overlay = overlay;
+        insta::assert_snapshot!(format!("overlay_{name}"), shot.text(100, 32));
+    }
+}
+
+#[test]
+fn the_cursor_says_what_each_lane_was_doing() {
+    let mut shot = Shot::of(race().state(), View::Timeline);
+    shot.ui.run = RunChoice::Fixed(2);
+    let second = std::time::Duration::from_secs(1);
+    shot.ui.timeline = Timeline {
+        window: Some(Window { from: second / 4, long: second }),
+        cursor: Some(second / 2),
+        scroll: 0,
+    };
+    insta::assert_snapshot!("timeline_zoomed_with_cursor", shot.text(120, 36));
+}
+
+#[test]
+fn screens_without_a_race() {
+    let shot =
+        |activity| Shot { race: None, now: At::ZERO, activity, ui: Ui::default(), theme: ThemeName::Dark };
+    let screens = [
+        ("ready", Activity::Idle),
+        ("preparing", Activity::Preparing(Some(Preparing::Bodies { done: 7, of: 20 }))),
+        ("refused", Activity::Refused("/tmp/x/pool/a.jpg exists and was not written by threadrace: move it")),
+    ];
+    for (name, activity) in screens {
+        insta::assert_snapshot!(format!("no_race_{name}"), shot(activity).text(80, 24));
+    }
+}
+
+#[test]
+fn many_tasks_are_counted_and_never_dropped() {
+    let runs = [(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 500)];
+    let race = || Race::new(5).tasks(10_000).runs(&runs).state();
+    insta::assert_snapshot!("many_race", Shot::of(race(), View::Race).text(120, 30));
+    insta::assert_snapshot!("many_timeline", Shot::of(race(), View::Timeline).text(120, 30));
+}
+
+#[test]
+fn unknown_lengths_are_said_to_be_unknown() {
+    let race = Race::new(7).tasks(6).runs(&RUNS).unknown_lengths();
+    let whole = race.state();
+    let pool = whole.runs()[2].started().expect("the pool ran");
+    let moment = At(pool.0 + 450_000_000);
+    let mut shot = Shot::of(race.state_at(moment), View::Race);
+    shot.now = moment;
+    insta::assert_snapshot!("unknown_lengths", shot.text(100, 24));
+}
+
+#[test]
+fn every_size_draws_something() {
+    let mut shots: Vec<Shot> = View::ALL.into_iter().map(|view| Shot::of(race().state(), view)).collect();
+    for shot in &mut shots {
+        shot.ui.timeline.cursor = Some(std::time::Duration::from_millis(300));
+        for columns in (1..40).chain([59, 60, 71, 72, 99, 100]) {
+            for rows in [1, 2, 3, 4, 5, 6, 7, 10, 14, 20, 24] {
+                let frame = shot.frame(columns, rows);
+                let drawn = frame.content.iter().any(|cell| cell.symbol() != " ");
+                assert!(drawn, "{columns}x{rows}, {}", shot.ui.view.name());
+            }
+        }
+    }
+    insta::assert_snapshot!("tiny_40x10", shots[0].text(40, 10));
+    insta::assert_snapshot!("tiny_20x5", shots[0].text(20, 5));
+}
