@@ -80,12 +80,16 @@ fn number(
     let first = axis.column(begins.since(start).max(window.from));
     let last = axis.column(ends.since(start)).unwrap_or(axis.columns().end);
     let label = (task.0 + 1).to_string();
-    let Some(first) = first else { return };
-    if usize::from(last.saturating_sub(first)) < label.len() + 2 {
+    let Some(mut first) = first else { return };
+    // A cell whose larger part belongs to the task before keeps that task's look.
+    let (from, to) = axis.cell(first, start);
+    if begins.0 > from.0.midpoint(to.0) {
+        first += 1;
+    }
+    if usize::from(last.saturating_sub(first)) < label.len() + 1 {
         return;
     }
-    // One look for the whole number: that of the cell after its first, where the task before is gone.
-    let (from, to) = axis.cell(first + 1, start);
+    let (from, to) = axis.cell(first, start);
     let Some(phase) = lane.mix(from, to, now).most() else { return };
     for (column, glyph) in (first..).zip(label.chars()) {
         canvas.glyph(column, y, glyph, theme.label_on_lane(phase));
