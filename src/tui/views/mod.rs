@@ -1,6 +1,7 @@
 //! The pages of the dashboard: pure functions from what is known to what is painted.
 
 mod chrome;
+mod gauges;
 mod overlays;
 mod race;
 mod results;
@@ -9,6 +10,7 @@ mod tasks;
 mod timeline;
 
 use ratatui::buffer::Buffer;
+use ratatui::style::Style;
 
 use crate::config::Settings;
 use crate::event::At;
@@ -22,6 +24,9 @@ use super::ui::{Ui, View};
 
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
+
+/// A line of words, each with its look.
+type Line = Vec<(String, Style)>;
 
 /// Everything that a frame is painted from.
 pub struct Scene<'a> {

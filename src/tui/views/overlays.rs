@@ -1,17 +1,13 @@
 //! What lies over a page: the help, the scenarios, the executors, a task's story.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use crate::text;
 use crate::tui::canvas::{Canvas, wrap};
 use crate::tui::keys::BINDINGS;
 use crate::tui::ui::Overlay;
 
-use super::{Scene, story};
-
-/// A line of words, each with its look.
-pub(super) type Line = Vec<(String, Style)>;
+use super::{Line, Scene, story};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>) {
     match &scene.ui.overlay {

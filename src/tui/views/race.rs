@@ -3,19 +3,18 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::event::{LaneId, Order, Phase, TaskId};
+use crate::event::{LaneId, Phase, TaskId};
 use crate::model::{RaceState, RunState, RunStatus, Stage};
+use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
-use crate::report::{Reason, Summary, so_far};
 use crate::stats;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{
-    Axis, Gauge, Weight, Window, axis, bar, density, gauge, lane, task_numbers, unknown_bar,
-};
+use crate::tui::widgets::{Axis, LaneRow, Weight, Window, axis, bar, density, unknown_bar};
 
 use super::Scene;
 use super::chrome::status_name;
+use super::gauges::{gauge_rows, gauges};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let (table, mut rest) = cut_top(canvas.area(), u16::try_from(race.runs().len()).unwrap_or(u16::MAX) + 1);
@@ -41,11 +40,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if let Some(state) = race.runs().get(run.index()).filter(|_| rest.height >= 2) {
         selected(canvas, rest, scene, race, state);
     }
-}
-
-/// A rule and a row for each run.
-fn gauge_rows(race: &RaceState) -> u16 {
-    u16::try_from(race.runs().len()).unwrap_or(u16::MAX).saturating_add(1)
 }
 
 /// Where the columns of the runs' table stand: left edge and width, or the right edge of a number. The
@@ -220,65 +214,6 @@ fn speedup_words(race: &RaceState, run: &RunState, roomy: bool, theme: &Theme) -
     }
 }
 
-/// The gauges of all runs on one scale, and the sentence that says what happened.
-pub(super) fn gauges(
-    canvas: &mut Canvas<'_>,
-    area: Rect,
-    scene: &Scene<'_>,
-    summary: &Summary,
-    verdict: &[String],
-) {
-    let theme = scene.theme;
-    let title = match summary.order {
-        Order::OneByOne => "speedup: how many times as fast as sequential; ◆ marks the ideal",
-        Order::Together => "speedup, while all runs shared the network and the processors; ◆ marks the ideal",
-    };
-    canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
-    let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
-    let most = most.fold(1.0, f64::max);
-    let words_width = if area.width >= 100 { 38 } else { 23 };
-    let mut y = area.y + 1;
-    for run in &summary.runs {
-        if y >= area.bottom() {
-            return;
-        }
-        canvas.text(area.x + 2, y, 12, &run.label, theme.run(run.executor));
-        let left = area.x + 15;
-        let row = Rect { x: left, y, width: area.width.saturating_sub(16 + words_width), height: 1 };
-        let right = row.right() + 2;
-        let room = area.right().saturating_sub(right + 1);
-        match run.speedup {
-            Some(value) => {
-                let ideal = f64::from(run.workers);
-                let style = theme.run(run.executor);
-                gauge(canvas, row, Gauge { value, ideal, most }, style, theme.track, theme.strong);
-                let x = canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
-                let of = match run.efficiency {
-                    Some(efficiency) if area.width >= 100 => {
-                        format!("of {ideal:.0}× ideal, {} efficient", words::percent(efficiency))
-                    }
-                    Some(efficiency) => format!("of {ideal:.0}×, {}", words::percent(efficiency)),
-                    None => format!("of {ideal:.0}×"),
-                };
-                canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);
-            }
-            None => {
-                let (words, style) = match run.comparable.reason() {
-                    Some(reason @ (Reason::NotStarted | Reason::UnderWay)) => (reason.to_string(), theme.dim),
-                    Some(reason) => (format!("no speedup: {reason}"), theme.warn),
-                    None => ("no sequential run to compare with".to_owned(), theme.dim),
-                };
-                canvas.text(left, y, area.right().saturating_sub(left + 1), &words, style);
-            }
-        }
-        y += 1;
-    }
-    for line in verdict {
-        canvas.text(area.x + 2, y, area.width.saturating_sub(3), line, theme.strong);
-        y += 1;
-    }
-}
-
 /// The selected run: its tasks, and its lanes beside them.
 fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
     let theme = scene.theme;
@@ -442,10 +377,11 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState)
         let Some(state) = run.lanes().get(index) else { break };
         let number = (LaneId::of(index).0 + 1).to_string();
         canvas.text_right(rows.x + 1 + digits, y, digits, &number, theme.dim);
+        let painted = LaneRow { axis: &time, lane: state, start, until, theme };
         for row in y..y + pitch.painted {
-            lane(canvas, &time, row, state, (start, until), theme);
+            painted.paint(canvas, row);
         }
-        task_numbers(canvas, &time, y, state, (start, until), theme);
+        painted.paint_numbers(canvas, y);
         y += pitch.painted + pitch.gap;
     }
     let colour = theme.run(run.plan().executor);

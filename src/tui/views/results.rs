@@ -11,7 +11,7 @@ use crate::stats::Latencies;
 use crate::tui::canvas::{Canvas, cut_top, wrap};
 
 use super::Scene;
-use super::race::gauges;
+use super::gauges::gauges;
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,7 @@ use crate::report::words;
 use crate::text;
 use crate::tui::canvas::wrap;
 
-use super::Scene;
-use super::overlays::Line;
+use super::{Line, Scene};
 
 /// The story of a task of the run that is looked at, in lines of at most so many columns.
 pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line> {

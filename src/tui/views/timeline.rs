@@ -9,7 +9,7 @@ use crate::event::{At, LaneId};
 use crate::model::{RaceState, RunState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
-use crate::tui::widgets::{Axis, Window, axis, density, lane, task_numbers};
+use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
 use super::Scene;
 use super::race::phase_names;
@@ -184,8 +184,9 @@ fn draw_block(
     for index in block.first_lane..block.first_lane + block.lanes {
         let Some(state) = run.lanes().get(index).filter(|_| y < body.bottom()) else { break };
         lane_name(canvas, body.x, y, gutter, LaneId::of(index), state, theme);
-        lane(canvas, time, y, state, (start, until), theme);
-        task_numbers(canvas, time, y, state, (start, until), theme);
+        let painted = LaneRow { axis: time, lane: state, start, until, theme };
+        painted.paint(canvas, y);
+        painted.paint_numbers(canvas, y);
         y += 1;
     }
     if y < body.bottom() && has_strip(run) {

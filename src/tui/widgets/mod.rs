@@ -8,4 +8,4 @@ mod lane;
 pub use axis::{Axis, Window, axis};
 pub use bar::{Weight, bar, unknown_bar};
 pub use gauge::{Gauge, gauge};
-pub use lane::{density, lane, task_numbers};
+pub use lane::{LaneRow, density};

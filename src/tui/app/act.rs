@@ -1,320 +1,24 @@
-//! The dashboard's loop and what its keys do.
+//! What keys and the mouse do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
-use crate::config::{Settings, Start, ThemeName};
-use crate::event::{At, Event, Fact, RunId};
-use crate::model::{RaceState, RunStatus};
-use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
-use crate::report::Summary;
-use crate::report::words::Glyphs;
+use crate::config::ThemeName;
+use crate::race::RaceError;
 use crate::scenario::MAX_WORKERS;
+use crate::tui::keys::{Action, action};
+use crate::tui::terminal::Input;
+use crate::tui::theme::Theme;
+use crate::tui::ui::{Column, Direction, Overlay, RunChoice, Typing, View};
+use crate::tui::widgets::Window;
+use crate::tui::{Signal, Why, offers, views};
 
-use super::keys::{Action, action};
-use super::terminal::{Input, Options, Terminal};
-use super::theme::Theme;
-use super::ui::{Column, Direction, Overlay, RunChoice, Typing, Ui, View};
-use super::views::{self, Activity, Scene};
-use super::widgets::Window;
-use super::{DashboardError, Left, Look, Reader, Why, ascii, offers, terminal};
-
-/// How long the loop sleeps when nothing moves. Keys and signals wake it.
-const IDLE: Duration = Duration::from_secs(60);
-
-/// Sorting the table may take this share of the time.
-const SORTING_SHARE: u32 = 20;
-
-pub(super) struct App {
-    /// What the next race will be.
-    next: Settings,
-    /// What the race on screen was made from.
-    shown: Option<Settings>,
-    look: Look,
-    theme: Theme,
-    ui: Ui,
-    race: Option<Race>,
-    state: Option<RaceState>,
-    /// When the race on screen started, on this thread's clock; its events are counted from there.
-    zero: Option<Instant>,
-    /// The end of what happened, once it is over.
-    end: At,
-    summary: Option<Summary>,
-    preparing: Option<Preparing>,
-    cancelling: bool,
-    race_after: bool,
-    refused: Option<(String, RaceError)>,
-    libraries: Libraries,
-    arranged: Option<(Instant, Duration)>,
-    size: (u16, u16),
-    dirty: bool,
-}
+use super::App;
 
 impl App {
-    pub(super) fn new(settings: Settings, look: Look) -> App {
-        let theme = Theme::new(look.theme, look.depth);
-        App {
-            next: settings,
-            shown: None,
-            theme,
-            look,
-            ui: Ui::default(),
-            race: None,
-            state: None,
-            zero: None,
-            end: At::ZERO,
-            summary: None,
-            preparing: None,
-            cancelling: false,
-            race_after: false,
-            refused: None,
-            libraries: Libraries::default(),
-            arranged: None,
-            size: (80, 24),
-            dirty: true,
-        }
-    }
-
-    pub(super) fn run(mut self) -> Result<Left, DashboardError> {
-        let mut terminal = Terminal::enter(Options { mouse: self.next.dashboard.mouse })?;
-        let frame_time = self.next.dashboard.frames.interval();
-        self.size = terminal.size();
-        // The first frame comes before anything else, so that the screen answers at once.
-        self.show(&terminal);
-        if self.next.dashboard.start == Start::AtOnce {
-            self.start()?;
-        }
-        let why = loop {
-            let since = Instant::now();
-            if self.dirty {
-                self.show(&terminal);
-            }
-            let wait = if self.is_busy() { frame_time.saturating_sub(since.elapsed()) } else { IDLE };
-            let mut input = terminal.next(wait);
-            let mut why = None;
-            loop {
-                match self.take(&input)? {
-                    Some(reason) => why = Some(reason),
-                    None if input == Input::Resized || input == Input::Resumed => {
-                        self.size = terminal.size();
-                        self.dirty = true;
-                    }
-                    None => {}
-                }
-                if input == Input::Nothing || why.is_some() {
-                    break;
-                }
-                input = terminal.next(Duration::ZERO);
-            }
-            if let Some(why) = why {
-                break why;
-            }
-            // Keys may come faster than frames should; a race is drawn at its own pace.
-            if self.is_busy() {
-                std::thread::sleep(frame_time.saturating_sub(since.elapsed()));
-            }
-            self.hear()?;
-        };
-        self.leave_race();
-        let reader = match terminal.leave() {
-            terminal::Left::Restored => Reader::There,
-            terminal::Left::Stalled | terminal::Left::Gone => Reader::Gone,
-        };
-        Ok(Left { why, reader, race: self.state, refused: self.refused.map(|(_, error)| error) })
-    }
-
-    /// Cancels the race and takes in what it still says, for the report.
-    fn leave_race(&mut self) {
-        if let Some(race) = self.race.take() {
-            race.cancel();
-            let deadline = Instant::now() + Duration::from_secs(2);
-            while let Ok(notice) =
-                race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                match notice {
-                    Notice::Events(events) => self.apply(&events),
-                    Notice::Over { .. } | Notice::Refused(_) => break,
-                    Notice::Preparing(_) => {}
-                }
-            }
-        }
-    }
-
-    fn is_busy(&self) -> bool {
-        self.race.is_some()
-    }
-
-    fn start(&mut self) -> Result<(), RaceError> {
-        if self.race.is_some() {
-            self.race_after = true;
-            self.cancel();
-            return Ok(());
-        }
-        self.race_after = false;
-        self.cancelling = false;
-        self.refused = None;
-        self.preparing = None;
-        self.state = None;
-        self.summary = None;
-        self.zero = None;
-        self.ui.scroll = None;
-        self.ui.run = RunChoice::Follow;
-        self.ui.timeline = super::ui::Timeline::default();
-        self.ui.table.order.clear();
-        self.arranged = None;
-        self.shown = Some(self.next.clone());
-        self.race = Some(Race::start(self.next.clone(), &self.libraries)?);
-        self.dirty = true;
-        Ok(())
-    }
-
-    fn cancel(&mut self) {
-        if let Some(race) = &self.race {
-            race.cancel();
-            self.cancelling = true;
-            self.dirty = true;
-        }
-    }
-
-    /// Takes in what the race has said since the last time.
-    fn hear(&mut self) -> Result<(), RaceError> {
-        let Some(race) = &self.race else { return Ok(()) };
-        let notices: Vec<Notice> = race.notices().try_iter().collect();
-        for notice in notices {
-            match notice {
-                Notice::Preparing(step) => self.preparing = Some(step),
-                Notice::Events(events) => self.apply(&events),
-                Notice::Refused(error) => self.over(Some(error)),
-                Notice::Over { tidied } => self.over(tidied.err()),
-            }
-        }
-        // A race under way moves by itself: its clock is on screen.
-        self.dirty = true;
-        if self.race.is_none() && self.race_after {
-            self.start()?;
-        }
-        Ok(())
-    }
-
-    fn over(&mut self, error: Option<RaceError>) {
-        self.race = None;
-        self.cancelling = false;
-        self.refused = error
-            .filter(|error| !matches!(error, RaceError::Cancelled))
-            .map(|error| (error.to_string(), error));
-        self.summarise();
-        self.arranged = None;
-    }
-
-    fn apply(&mut self, events: &[Event]) {
-        let mut run_ended = false;
-        for event in events {
-            if let Fact::RaceStarted { plan } = &event.fact {
-                self.state = Some(RaceState::new(plan.clone()));
-                self.zero = Instant::now().checked_sub(Duration::from_nanos(event.at.0));
-            }
-            run_ended |= matches!(event.fact, Fact::RunFinished { .. } | Fact::RaceFinished);
-            self.end = self.end.max(event.at);
-            if matches!(event.fact, Fact::RaceStarted { .. }) {
-                self.end = event.at;
-            }
-            if let Some(state) = &mut self.state {
-                state.apply(event);
-            }
-        }
-        if run_ended {
-            self.summarise();
-        }
-    }
-
-    fn summarise(&mut self) {
-        let now = self.now();
-        let ended = |state: &&RaceState| {
-            state.runs().iter().any(|run| matches!(run.status(), RunStatus::Ended { .. }))
-        };
-        self.summary = self.state.as_ref().filter(ended).map(|state| Summary::of(state, now));
-    }
-
-    /// The moment that is shown: that of the race's clock while it runs, its end afterwards.
-    fn now(&self) -> At {
-        match (&self.state, self.zero) {
-            (Some(state), Some(zero)) if !state.is_over() && self.race.is_some() => {
-                At::from_duration(zero.elapsed()).max(self.end)
-            }
-            _ => self.end,
-        }
-    }
-
-    fn next_differs(&self) -> bool {
-        self.shown.as_ref().is_some_and(|shown| shown.scenario != self.next.scenario)
-    }
-
-    fn scene(&self) -> Scene<'_> {
-        let activity = match (&self.race, &self.refused) {
-            (Some(_), _) if self.cancelling => Activity::Cancelling,
-            (Some(_), _) if self.state.is_none() => Activity::Preparing(self.preparing),
-            (Some(_), _) => Activity::Racing,
-            (None, Some((message, _))) => Activity::Refused(message),
-            (None, None) => Activity::Idle,
-        };
-        Scene {
-            race: self.state.as_ref(),
-            summary: self.summary.as_ref(),
-            activity,
-            now: self.now(),
-            next: &self.next,
-            next_differs: self.next_differs(),
-            ui: &self.ui,
-            theme: &self.theme,
-        }
-    }
-
-    fn show(&mut self, terminal: &Terminal) {
-        self.arrange();
-        let (columns, rows) = self.size;
-        let area = Rect::new(0, 0, columns, rows);
-        let mut frame = terminal.recycle().unwrap_or_else(|| Buffer::empty(area));
-        frame.resize(area);
-        frame.reset();
-        views::draw(&mut frame, &self.scene());
-        if self.look.glyphs == Glyphs::Ascii {
-            ascii::make_ascii(&mut frame);
-        }
-        terminal.show(frame);
-        self.dirty = false;
-    }
-
-    /// Sorts the table when it is on screen, and so seldom that it takes one part in twenty of the time.
-    fn arrange(&mut self) {
-        if self.ui.view != View::Tasks {
-            return;
-        }
-        let now = self.now();
-        let Some(state) = &self.state else { return };
-        let due = self
-            .arranged
-            .is_none_or(|(when, took)| self.race.is_some() && when.elapsed() >= took * SORTING_SHARE);
-        if due {
-            let begin = Instant::now();
-            let run = self.ui.run_of(state);
-            if let Some(run) = state.runs().get(run.index()) {
-                self.ui.table.arrange(state, run, now);
-            }
-            self.arranged = Some((Instant::now(), begin.elapsed()));
-        }
-    }
-
-    /// The part of the screen that the page has.
-    fn page(&self) -> Rect {
-        let (columns, rows) = self.size;
-        let chrome = if rows >= 6 { 3 } else { u16::from(rows >= 4) };
-        Rect::new(0, if rows >= 6 { 2 } else { chrome }, columns, rows.saturating_sub(chrome))
-    }
-
-    fn take(&mut self, input: &Input) -> Result<Option<Why>, RaceError> {
+    pub(super) fn take(&mut self, input: &Input) -> Result<Option<Why>, RaceError> {
         match input {
             Input::Key(key) => return self.key(key),
             Input::Mouse(mouse) => self.mouse(mouse),
@@ -338,7 +42,7 @@ impl App {
         let Some(action) = action(key) else { return Ok(None) };
         match action {
             Action::Quit => return Ok(Some(Why::Quit)),
-            Action::Interrupt => return Ok(Some(Why::Signal(super::Signal::Interrupt))),
+            Action::Interrupt => return Ok(Some(Why::Signal(Signal::Interrupt))),
             _ if self.ui.overlay != Overlay::None => self.in_overlay(action)?,
             Action::View(view) => self.ui.view = View::ALL[view.min(View::ALL.len() - 1)],
             Action::NextView => self.ui.view = self.ui.view.after(1),
@@ -370,7 +74,7 @@ impl App {
     fn type_filter(&mut self, key: &KeyEvent) -> bool {
         let table = &mut self.ui.table;
         match key.code {
-            KeyCode::Char(c) if !key.modifiers.contains(ratatui::crossterm::event::KeyModifiers::CONTROL) => {
+            KeyCode::Char(c) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
                 table.filter.push(c);
             }
             KeyCode::Backspace => {
@@ -645,7 +349,7 @@ impl App {
         match self.ui.view {
             View::Race | View::Results => {
                 if let Some(run) = row.checked_sub(1).filter(|&run| run < state.runs().len()) {
-                    self.ui.run = RunChoice::Fixed(RunId::of(run).index());
+                    self.ui.run = RunChoice::Fixed(run);
                 }
             }
             View::Timeline => {
