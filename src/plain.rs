@@ -53,7 +53,7 @@ pub fn run(settings: &Settings, progress: &mut dyn Write) -> Result<Raced, RaceE
             Err(RecvTimeoutError::Disconnected) => return Ok(raced),
         };
         match notice {
-            Notice::Preparing(_) => {}
+            Notice::Preparing(_) | Notice::Started(_) => {}
             Notice::Events(events) => {
                 let mut lines = Vec::new();
                 for event in &events {

@@ -16,6 +16,7 @@ use std::{io, panic, thread};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::event::{Event, Fact, Order};
 use crate::executor::Job;
@@ -29,6 +30,8 @@ pub use prepare::{Libraries, origin_alone};
 pub enum Notice {
     /// It gets ready; the clock has not started.
     Preparing(Preparing),
+    /// It starts: this clock tells its moments from now on.
+    Started(Clock),
     /// It happened, in about the order of time; never empty.
     Events(Vec<Event>),
     /// It could not start. Nothing else follows.
@@ -157,6 +160,7 @@ fn conduct(
     let progress: Vec<_> = jobs.iter().map(|job| job.progress.clone()).collect();
     let clock = prepared.clock.clone();
     let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
+    let _ = notices.send(Notice::Started(clock.clone()));
     let _ = notices.send(Notice::Events(vec![started]));
     let run_all = || run_in_order(&jobs, prepared.plan.order);
     let ran = collect::while_running(run_all, &arriving, &progress, &clock, notices);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::clock::Clock;
 use crate::config::{Settings, Start};
 use crate::event::{At, Event, Fact};
 use crate::model::{RaceState, RunStatus};
@@ -36,10 +37,8 @@ pub(super) struct App {
     ui: Ui,
     race: Option<Race>,
     state: Option<RaceState>,
-    /// When the race on screen started, on this thread's clock; its events are counted from there.
-    zero: Option<Instant>,
-    /// The end of what happened, once it is over.
-    end: At,
+    /// Tells the moments of the race on screen while it runs.
+    clock: Option<Clock>,
     summary: Option<Summary>,
     preparing: Option<Preparing>,
     cancelling: bool,
@@ -62,8 +61,7 @@ impl App {
             ui: Ui::default(),
             race: None,
             state: None,
-            zero: None,
-            end: At::ZERO,
+            clock: None,
             summary: None,
             preparing: None,
             cancelling: false,
@@ -135,7 +133,7 @@ impl App {
                 match notice {
                     Notice::Events(events) => self.apply(&events),
                     Notice::Over { .. } | Notice::Refused(_) => break,
-                    Notice::Preparing(_) => {}
+                    Notice::Preparing(_) | Notice::Started(_) => {}
                 }
             }
         }
@@ -157,7 +155,7 @@ impl App {
         self.preparing = None;
         self.state = None;
         self.summary = None;
-        self.zero = None;
+        self.clock = None;
         self.ui.scroll = None;
         self.ui.run = RunChoice::Follow;
         self.ui.timeline = Timeline::default();
@@ -184,6 +182,7 @@ impl App {
         for notice in notices {
             match notice {
                 Notice::Preparing(step) => self.preparing = Some(step),
+                Notice::Started(clock) => self.clock = Some(clock),
                 Notice::Events(events) => self.apply(&events),
                 Notice::Refused(error) => self.over(Some(error)),
                 Notice::Over { tidied } => self.over(tidied.err()),
@@ -212,13 +211,8 @@ impl App {
         for event in events {
             if let Fact::RaceStarted { plan } = &event.fact {
                 self.state = Some(RaceState::new(plan.clone()));
-                self.zero = Instant::now().checked_sub(Duration::from_nanos(event.at.0));
             }
             run_ended |= matches!(event.fact, Fact::RunFinished { .. } | Fact::RaceFinished);
-            self.end = self.end.max(event.at);
-            if matches!(event.fact, Fact::RaceStarted { .. }) {
-                self.end = event.at;
-            }
             if let Some(state) = &mut self.state {
                 state.apply(event);
             }
@@ -238,11 +232,12 @@ impl App {
 
     /// The moment that is shown: that of the race's clock while it runs, its end afterwards.
     fn now(&self) -> At {
-        match (&self.state, self.zero) {
-            (Some(state), Some(zero)) if !state.is_over() && self.race.is_some() => {
-                At::from_duration(zero.elapsed()).max(self.end)
+        match (&self.state, &self.clock) {
+            (Some(state), Some(clock)) if !state.is_over() && self.race.is_some() => {
+                clock.now().max(state.last_moment())
             }
-            _ => self.end,
+            (Some(state), _) => state.last_moment(),
+            (None, _) => At::ZERO,
         }
     }
 
