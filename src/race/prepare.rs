@@ -136,7 +136,7 @@ pub(super) fn prepare(
         .iter()
         .map(|target| TaskPlan {
             name: target.name.clone(),
-            url: without_password(target.url.as_str()).into_owned(),
+            url: shown_url(&target.url),
         })
         .collect();
     let plan = Arc::new(RacePlan {
@@ -247,6 +247,14 @@ fn of_urls(urls: &[String]) -> Result<Work, RaceError> {
     let targets = urls.into_iter().zip(names);
     let targets = targets.map(|(url, name)| Target { url, name, conduct: Conduct::Normal }).collect();
     Ok(Work { targets, server: Server::Foreign, source, noun: "downloads", origin: None })
+}
+
+/// A URL as it may be shown.
+fn shown_url(url: &Url) -> String {
+    match url.password() {
+        None => text::shown(url.as_str()).into_owned(),
+        Some(_) => without_password(url.as_str()).into_owned(),
+    }
 }
 
 fn parse(url: &str) -> Result<Url, RaceError> {

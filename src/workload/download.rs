@@ -190,14 +190,13 @@ impl DownloadSession {
         let Some(target) = self.download.shared.targets.get(context.task().index()) else {
             return Err(TaskError::new(ErrorKind::Worker, "the run has no such task"));
         };
-        let mut part =
-            PartFile::create(&self.download.folder, &target.name).map_err(|e| Failure::disk(&e).error)?;
+        let mut part = None;
         for number in 1.. {
             context.set_bytes(0);
             context.emit(|run, task| Fact::AttemptStarted { run, task, number });
             let failure = match self.attempt(context, target, number, &mut part).await {
                 Ok(result) => {
-                    part.finish().map_err(|error| Failure::disk(&error).error)?;
+                    part.map_or(Ok(()), PartFile::finish).map_err(|error| Failure::disk(&error).error)?;
                     return Ok(result);
                 }
                 Err(failure) => failure,
@@ -209,7 +208,7 @@ impl DownloadSession {
             let error = Box::new(failure.error);
             context.emit(|run, task| Fact::AttemptFailed { run, task, error });
             context.enter(Phase::BackingOff);
-            part.restart().map_err(|error| Failure::disk(&error).error)?;
+            part.as_mut().map_or(Ok(()), PartFile::restart).map_err(|error| Failure::disk(&error).error)?;
             tokio::time::sleep(wait).await;
         }
         Err(TaskError::new(ErrorKind::Deadline, "more attempts than can be counted"))
@@ -231,10 +230,11 @@ impl DownloadSession {
         context: &TaskContext,
         target: &Target,
         number: u32,
-        part: &mut PartFile,
+        part: &mut Option<PartFile>,
     ) -> Result<TaskResult, Failure> {
         let limits = &self.download.shared.limits;
-        let mut response = self.request(context, target, number).await?;
+        let (mut response, part) =
+            tokio::try_join!(self.request(context, target, number), self.file(target, part))?;
         let length = announced_length(&response);
         tell_head(context, target, &response, length);
         check_head(&response, length, limits)?;
@@ -280,6 +280,25 @@ impl DownloadSession {
             _ => Check::Nothing,
         };
         Ok(TaskResult { bytes, check })
+    }
+
+    /// The task's part file, made by its first attempt. The request goes out first: the file is made while
+    /// the server is at work.
+    async fn file<'a>(
+        &self,
+        target: &Target,
+        part: &'a mut Option<PartFile>,
+    ) -> Result<&'a mut PartFile, Failure> {
+        if part.is_none() {
+            tokio::task::yield_now().await;
+        }
+        match part {
+            Some(part) => Ok(part),
+            None => {
+                let made = PartFile::create(&self.download.folder, &target.name);
+                Ok(part.insert(made.map_err(|error| Failure::disk(&error))?))
+            }
+        }
     }
 
     /// Sends the request and waits for the head of the answer.

@@ -133,7 +133,8 @@ impl OutputFolder {
         for label in labels {
             let folder = self.root.join(label);
             fs::create_dir_all(&folder).map_err(io_error(&folder))?;
-            for name in names {
+            let empty = fs::read_dir(&folder).map_err(io_error(&folder))?.next().is_none();
+            for name in names.iter().filter(|_| !empty) {
                 ours.extend(self.in_the_way(label, &folder, name)?);
             }
             folders.push(RunFolder(folder));
