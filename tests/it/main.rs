@@ -1,9 +1,11 @@
 //! What can only be seen from outside: real sockets, real processes, real terminals.
 
 mod dashboard;
+mod executors;
 mod origin;
 mod pty;
 mod report;
+mod rig;
 mod screens;
 mod simulate;
 mod terminal;
