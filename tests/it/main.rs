@@ -7,5 +7,6 @@ mod pty;
 mod report;
 mod rig;
 mod screens;
+mod servers;
 mod simulate;
 mod terminal;
