@@ -9,4 +9,5 @@ mod rig;
 mod screens;
 mod servers;
 mod simulate;
+mod spans;
 mod terminal;
