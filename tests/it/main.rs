@@ -3,6 +3,7 @@
 mod cli;
 mod dashboard;
 mod executors;
+mod house;
 mod origin;
 mod pty;
 mod report;
