@@ -198,12 +198,15 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Exit, F
 /// Reports a failure: a fault of this program with all that color-eyre knows, anything else in the
 /// error's own words.
 fn tell(failure: &Failure) {
+    let mut text = String::new();
     if failure.exit == Exit::Internal {
-        eprintln!("threadrace: {:?}", failure.report);
-        return;
+        text = format!("threadrace: {:?}\n", failure.report);
+    } else {
+        for (index, line) in failure.report.to_string().lines().enumerate() {
+            let start = if index == 0 { "threadrace: " } else { "" };
+            text += &format!("{start}{}\n", shown(line));
+        }
     }
-    for (index, line) in failure.report.to_string().lines().enumerate() {
-        let start = if index == 0 { "threadrace: " } else { "" };
-        eprintln!("{start}{}", shown(line));
-    }
+    // Nobody may be reading standard error, and the exit code says the same.
+    let _ = io::stderr().write_all(text.as_bytes());
 }

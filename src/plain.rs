@@ -2,6 +2,7 @@
 //! alone.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -13,7 +14,7 @@ use signal_hook::flag;
 use crate::config::Settings;
 use crate::event::{Event, Fact, Outcome, RunEnd};
 use crate::model::RaceState;
-use crate::race::{Libraries, Notice, Race, RaceError};
+use crate::race::{Libraries, Notice, Race, RaceError, origin_alone};
 use crate::report::words;
 use crate::text::shown;
 
@@ -68,6 +69,7 @@ pub fn run(settings: &Settings, progress: &mut dyn Write) -> Result<Raced, RaceE
                 }
                 let _ = progress.write_all(&lines);
             }
+            Notice::Refused(RaceError::Cancelled) if raced.signal.is_some() => return Ok(raced),
             Notice::Refused(error) => {
                 raced.error = Some(error);
                 return Ok(raced);
@@ -100,13 +102,21 @@ fn watch_signals() -> io::Result<Arc<AtomicUsize>> {
 /// When the scenario has no origin, the address can't be listened on, or signals can't be watched.
 pub fn serve(settings: &Settings, out: &mut dyn Write) -> Result<u8, RaceError> {
     let signal = watch_signals().map_err(RaceError::Thread)?;
-    let (origin, tasks) = crate::race::origin_alone(settings)?;
+    let asked_to_end = || match u8::try_from(signal.load(Ordering::Relaxed)) {
+        Ok(number @ 1..) => ControlFlow::Break(number),
+        _ => ControlFlow::Continue(()),
+    };
+    let go_on = || asked_to_end().map_break(|_| ());
+    let (origin, tasks) = match (origin_alone(settings, &go_on), asked_to_end()) {
+        (Err(RaceError::Cancelled), ControlFlow::Break(number)) => return Ok(number),
+        (served, _) => served?,
+    };
     // Whoever started the origin may have seen enough and closed the pipe; it serves all the same.
     let _ = writeln!(out, "http://{}", origin.address());
     let _ = writeln!(out, "{tasks} in scenario {}; Ctrl-C ends it", shown(&settings.scenario.name));
     let _ = out.flush();
     loop {
-        if let Ok(number @ 1..) = u8::try_from(signal.load(Ordering::Relaxed)) {
+        if let ControlFlow::Break(number) = asked_to_end() {
             origin.stop();
             return Ok(number);
         }

@@ -87,10 +87,13 @@ pub fn file_name(foreign: &str) -> String {
     if name.starts_with(['.', '-']) {
         name.replace_range(0..1, "_");
     }
+    // What is cut off can bare an end that the whole name did not have.
+    let cut = shorten(&name, MAX_NAME_BYTES - 1);
+    let mut name = cut.trim_end_matches(['.', ' ']).to_owned();
     if name.to_lowercase().ends_with(".part") {
         name.push('_');
     }
-    shorten(&name, MAX_NAME_BYTES)
+    name
 }
 
 /// The name cut to `bytes`, with its extension kept when that is short.
@@ -182,6 +185,13 @@ mod tests {
         }
         let long = file_name(&format!("{}.jpeg", "ü".repeat(400)));
         assert!(long.len() <= MAX_NAME_BYTES && long.ends_with("ü.jpeg"), "{long}");
+        for bared in [".part", ".PART", ".", " "] {
+            for kept in 190..=200 {
+                let name = file_name(&format!("{}{bared}{}", "x".repeat(kept - bared.len()), "z".repeat(50)));
+                assert!(!name.to_lowercase().ends_with(".part") && !name.ends_with(['.', ' ']), "{name}");
+                assert!(name.len() <= MAX_NAME_BYTES, "{name}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The executor `async`: at most N tasks in flight on one event loop, driven by one thread or by a few.
 
 use std::io;
+use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,10 +32,13 @@ pub(super) fn execute(job: &Job) -> io::Result<()> {
             tokio::spawn(slot_loop(job.clone(), next.clone(), lane))
         });
         for slot in slots.collect::<Vec<_>>() {
-            slot.await.map_err(io::Error::other)?;
+            if let Err(error) = slot.await
+                && let Ok(panic) = error.try_into_panic()
+            {
+                panic::resume_unwind(panic);
+            }
         }
-        io::Result::Ok(())
-    })?;
+    });
     runtime.shutdown_background();
     Ok(())
 }
@@ -48,8 +52,8 @@ async fn slot_loop(job: Arc<Job>, next: Arc<AtomicUsize>, lane: LaneId) {
             return;
         }
         job.drive(&mut equipment, lane, TaskId::of(task)).await;
-        // The connection's own task puts it back for the slot's next task; without its turn, half of the
-        // tasks opened a connection of their own.
+        // The session's connection is free again only after its own task on the loop has had a turn; without
+        // one, the next download opens a second connection.
         tokio::task::yield_now().await;
     }
 }

@@ -47,6 +47,8 @@ pub struct Job {
 impl Job {
     /// Does all tasks and returns when each has come to its end. Everything else is said in events,
     /// from `RunStarted` to `RunFinished`.
+    ///
+    /// An executor that answers with an error has taken no task up; its tasks then fail with that error.
     pub fn execute(&self) {
         self.emitter.emit(Fact::RunStarted { run: self.run });
         let ended = match self.executor {
@@ -58,7 +60,13 @@ impl Job {
         let end = match ended {
             Ok(()) if self.cancel.is_cancelled() => RunEnd::Cancelled,
             Ok(()) => RunEnd::Completed,
-            Err(error) => RunEnd::Failed { message: error.to_string() },
+            Err(error) => {
+                let error = no_worker(&error);
+                for task in self.task_ids() {
+                    self.task_ended_unstarted(task, Outcome::Failed(error.clone()));
+                }
+                RunEnd::Failed { message: error.message }
+            }
         };
         self.emitter.emit(Fact::RunFinished { run: self.run, end });
     }
@@ -98,27 +106,22 @@ impl Job {
         context.emit(|run, task| Fact::TaskStarted { run, task, lane });
         let mut check = Check::Nothing;
         let mut bytes = None;
-        let outcome = match equipment.session(self) {
-            Err(error) => Outcome::Failed(error),
-            Ok(session) => {
-                let body = async { AssertUnwindSafe(session.perform(&context)).catch_unwind().await };
-                let done = tokio::select! {
-                    biased;
-                    done = body => Some(done),
-                    () = self.cancel.cancelled() => None,
-                };
-                match done {
-                    None => Outcome::Cancelled,
-                    Some(Ok(Ok(result))) => {
-                        (check, bytes) = (result.check, Some(result.bytes));
-                        Outcome::Done
-                    }
-                    Some(Ok(Err(error))) => Outcome::Failed(error),
-                    Some(Err(panic)) => {
-                        *equipment = Equipment::None;
-                        Outcome::Panicked { message: panic_message(panic.as_ref()).to_owned() }
-                    }
-                }
+        let body = AssertUnwindSafe(async { equipment.session(self)?.perform(&context).await });
+        let done = tokio::select! {
+            biased;
+            done = body.catch_unwind() => Some(done),
+            () = self.cancel.cancelled() => None,
+        };
+        let outcome = match done {
+            None => Outcome::Cancelled,
+            Some(Ok(Ok(result))) => {
+                (check, bytes) = (result.check, Some(result.bytes));
+                Outcome::Done
+            }
+            Some(Ok(Err(error))) => Outcome::Failed(error),
+            Some(Err(panic)) => {
+                *equipment = Equipment::None;
+                Outcome::Panicked { message: panic_message(panic.as_ref()).to_owned() }
             }
         };
         let bytes = bytes.unwrap_or_else(|| context.bytes());
@@ -184,10 +187,10 @@ impl Drop for ThreadWorker {
 }
 
 /// The error of a task for which no worker could be had.
-fn no_worker(error: &io::Error) -> Outcome {
+fn no_worker(error: &io::Error) -> TaskError {
     let words =
         format!("no thread could be had: {error}; use fewer workers, or raise `ulimit -u` and `ulimit -n`");
-    Outcome::Failed(TaskError::new(ErrorKind::Worker, words))
+    TaskError::new(ErrorKind::Worker, words)
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

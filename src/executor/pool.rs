@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::io;
+use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use threadpool::ThreadPool;
 
-use crate::event::{LaneId, TaskId};
+use crate::event::{LaneId, Outcome, TaskId};
 
 use super::{Job, ThreadWorker, no_worker};
 
@@ -26,7 +27,9 @@ struct Workers {
 
 pub(super) fn execute(job: &Job) -> io::Result<()> {
     let size = job.workers.get();
-    let pool = ThreadPool::with_name("pool".to_owned(), size);
+    // The crate panics when a thread can't be had, and tells no reason.
+    let pool = panic::catch_unwind(|| ThreadPool::with_name("pool".to_owned(), size))
+        .map_err(|_| io::Error::other(format!("a pool of {size} threads is more than the system gives")))?;
     let workers = Arc::new(Workers {
         opened: AtomicUsize::new(0),
         by_lane: (0..size).map(|_| Mutex::new(None)).collect(),
@@ -45,13 +48,13 @@ fn work(job: &Job, workers: &Workers, task: TaskId) {
     LANE.set(Some(lane));
     let Some(slot) = workers.by_lane.get(lane) else {
         let error = io::Error::other("the pool has more threads than it was given");
-        return job.task_ended_unstarted(task, no_worker(&error));
+        return job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error)));
     };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
         match ThreadWorker::open(job, LaneId::of(lane)) {
             Ok(worker) => *slot = Some(worker),
-            Err(error) => return job.task_ended_unstarted(task, no_worker(&error)),
+            Err(error) => return job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error))),
         }
     }
     if let Some(worker) = slot.as_mut() {

@@ -19,7 +19,7 @@ pub(super) fn execute(job: &Job) -> io::Result<()> {
             let name = format!("task-{:0digits$}", task.0 + 1);
             let spawned = thread::Builder::new().name(name).spawn_scoped(scope, move || work(job, task));
             if let Err(error) = spawned {
-                job.task_ended_unstarted(task, no_worker(&error));
+                job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error)));
             }
         }
     });
@@ -29,6 +29,6 @@ pub(super) fn execute(job: &Job) -> io::Result<()> {
 fn work(job: &Job, task: TaskId) {
     match ThreadWorker::open(job, LaneId(task.0)) {
         Ok(mut worker) => worker.perform(job, task),
-        Err(error) => job.task_ended_unstarted(task, no_worker(&error)),
+        Err(error) => job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error))),
     }
 }

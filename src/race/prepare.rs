@@ -127,6 +127,10 @@ pub(super) fn prepare(
     }
     tell(Preparing::Output);
     let runs = run_plans(scenario, work.targets.len());
+    // Names are claimed only for runs that will start: what is claimed counts as ours from then on.
+    if cancel.is_cancelled() {
+        return Err(RaceError::Cancelled);
+    }
     let mut output = OutputFolder::open(&settings.output)?;
     let names: Vec<&str> = work.targets.iter().map(|target| target.name.as_str()).collect();
     let labels: Vec<&str> = runs.iter().map(|run| run.label.as_str()).collect();
@@ -153,9 +157,6 @@ pub(super) fn prepare(
     });
     let limits = limits(&settings.download);
     let downloads = Downloads::new(work.targets, limits, work.server, tls, resolved, settings.seed);
-    if cancel.is_cancelled() {
-        return Err(RaceError::Cancelled);
-    }
     let async_threads = NonZeroUsize::new(scenario.async_threads).unwrap_or(NonZeroUsize::MIN);
     Ok(Prepared { plan, clock, downloads, output, folders, async_threads, _origin: work.origin })
 }
@@ -192,13 +193,18 @@ impl Prepared {
 /// it serves, in words.
 ///
 /// # Errors
-/// When the scenario has no origin, or the address can't be listened on.
-pub fn origin_alone(settings: &Settings) -> Result<(Origin, String), RaceError> {
+/// When the scenario has no origin, the address can't be listened on, or `go_on` breaks while the bodies
+/// are made, after each of which it is asked.
+pub fn origin_alone(
+    settings: &Settings,
+    go_on: &dyn Fn() -> ControlFlow<()>,
+) -> Result<(Origin, String), RaceError> {
+    raise_open_files();
     let Source::Origin { content, shape } = &settings.scenario.source else {
         return Err(RaceError::NoOrigin(settings.scenario.name.clone()));
     };
     let tasks = settings.scenario.tasks;
-    let made = Library::make(content, settings.seed, tasks, &mut |_, _| ControlFlow::Continue(()));
+    let made = Library::make(content, settings.seed, tasks, &mut |_, _| go_on());
     let library = made.ok_or(RaceError::Cancelled)?;
     let options = Options {
         bind: settings.origin.bind,
@@ -334,7 +340,8 @@ fn machine() -> Machine {
 }
 
 /// Asks for as many open files as the operating system lets this process have: a thread with its own
-/// runtime and connection needs about six, and the usual soft limit of 1024 ends at 170 of them.
+/// runtime and connection needs about six, and the usual soft limit of 1024 ends at 170 of them; an
+/// origin needs one for each connection.
 fn raise_open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url, Version};
 
 use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError};
@@ -391,6 +391,10 @@ fn check_head(response: &Response, length: Option<u64>, limits: &Limits) -> Resu
     if !whole {
         let reason = status.canonical_reason().unwrap_or("no standard meaning");
         let words = format!("the server answered {} ({reason})", status.as_u16());
+        if status.is_redirection() && response.headers().contains_key(LOCATION) {
+            let words = format!("{words} and leads to no HTTP address, which is not followed");
+            return Err(Failure::last(ErrorKind::Redirect, words));
+        }
         let may_pass = matches!(status.as_u16(), 408 | 429) || status.is_server_error();
         if !may_pass {
             return Err(Failure::last(ErrorKind::Status, words));
@@ -427,8 +431,9 @@ fn is_whole(headers: &HeaderMap) -> bool {
 /// How long a `Retry-After` asks to wait: seconds or a date (RFC 9110, section 10.2.3).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More seconds than can be counted are still no leave to come back at once.
+        return Some(value.parse().map_or(Duration::MAX, Duration::from_secs));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
@@ -542,5 +547,7 @@ mod tests {
                 "{value}"
             );
         }
+        let for_ever = headers(RETRY_AFTER, "99999999999999999999999");
+        assert_eq!(retry_after(&for_ever, now), Some(Duration::MAX));
     }
 }

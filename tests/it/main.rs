@@ -1,9 +1,15 @@
 //! What can only be seen from outside: real sockets, real processes, real terminals.
 
+mod cli;
 mod dashboard;
+mod executors;
+mod house;
 mod origin;
 mod pty;
 mod report;
+mod rig;
 mod screens;
+mod servers;
 mod simulate;
+mod spans;
 mod terminal;

@@ -1,0 +1,687 @@
+//! The program itself, as a shell and other programs meet it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use image::ImageFormat;
+use portable_pty::CommandBuilder;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::pty::Pty;
+use crate::rig::{Fallible, MS, NEVER, RawServer, files_in, hold, reply};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_threadrace");
+
+/// Small and quick scenarios; `threadrace` in its folder finds them by itself.
+const CONFIG: &str = r#"
+format = "threadrace-config-1"
+scenario = "small"
+[download]
+retries = 1
+backoff_seconds = 0.01
+connect_seconds = 5.0
+[scenarios.small]
+content = "pictures"
+tasks = 20
+width = 64
+height = 40
+workers = 5
+[scenarios.small.origin]
+latency_seconds = 0.005
+[scenarios.wrong]
+content = "faults"
+tasks = 8
+width = 64
+height = 40
+executors = ["pool"]
+[scenarios.endless]
+content = "posts"
+tasks = 6
+executors = ["sequential", "pool"]
+workers = 3
+[scenarios.endless.origin]
+latency_seconds = 3600.0
+[scenarios.huge]
+content = "pictures"
+tasks = 64
+width = 1200
+height = 1200
+"#;
+
+/// A folder to run the program in.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> io::Result<Place> {
+        let dir = tempfile::tempdir()?;
+        fs::write(dir.path().join("config.toml"), CONFIG)?;
+        Ok(Place(dir))
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.0.path().join(below)
+    }
+
+    /// The program in this folder; nothing of this process's environment reaches it.
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).current_dir(self.0.path()).env_clear().env("HOME", self.0.path());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> io::Result<Output> {
+        self.program(arguments).output()
+    }
+
+    /// Runs the program with `input` on its standard input.
+    fn run_with(&self, arguments: &[&str], input: &str) -> io::Result<Output> {
+        let mut child = self
+            .program(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes())?;
+        }
+        child.wait_with_output()
+    }
+
+    /// Everything below a folder, by its path in it.
+    fn tree(&self, below: &str) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
+        let (root, mut found) = (self.path(below), BTreeMap::new());
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(&root).map_err(io::Error::other)?.to_owned();
+                    found.insert(name, fs::read(&path)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Fails unless the program ended with `code`.
+#[track_caller]
+fn assert_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}", err(output));
+}
+
+/// Fails unless the program ended with `code` and told why in one line that begins with its name.
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, words: &str) {
+    assert_code(output, code);
+    let told = err(output);
+    assert!(told.contains(words), "{told}");
+    assert!(!told.contains("panicked") && !told.contains("Location:"), "{told}");
+    assert_eq!(out(output), "");
+}
+
+/// A program under way, killed when it is dropped.
+struct Going(Child);
+
+impl Going {
+    fn pid(&self) -> Fallible<Pid> {
+        Ok(i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).ok_or("no pid")?)
+    }
+
+    fn signal(&self, signal: Signal) -> Fallible {
+        Ok(kill_process(self.pid()?, signal)?)
+    }
+
+    fn end(mut self, within: Duration) -> Fallible<(ExitStatus, String)> {
+        let begun = Instant::now();
+        let mut stdout = self.0.stdout.take();
+        let reader = thread::spawn(move || {
+            let mut text = String::new();
+            stdout.as_mut().map_or(Ok(0), |stdout| stdout.read_to_string(&mut text)).map(|_| text)
+        });
+        while begun.elapsed() < within {
+            if let Some(status) = self.0.try_wait()? {
+                let text = reader.join().map_err(|_| "the reader panicked")??;
+                return Ok((status, text));
+            }
+            thread::sleep(MS(5));
+        }
+        Err(format!("it did not end within {within:?}").into())
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn report_faults(report: &Value) -> Fallible<Vec<String>> {
+    let schema: Value = serde_json::from_str(include_str!("../../assets/report.schema.json"))?;
+    let schema = jsonschema::validator_for(&schema).map_err(|error| error.to_string())?;
+    Ok(schema.iter_errors(report).map(|error| format!("{}: {error}", error.instance_path())).collect())
+}
+
+/// How the tasks of a run ended, in their order.
+fn outcomes(run: &Value) -> Vec<&str> {
+    let tasks = run["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    tasks.iter().map(|task| task["outcome"].as_str().unwrap_or("none")).collect()
+}
+
+#[test]
+fn twenty_pictures_are_raced_and_reported_as_json() -> Fallible {
+    let place = Place::new()?;
+    let output = place.run(&["--format", "json", "--report", "report.csv"])?;
+    assert_code(&output, 0);
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    let runs = report["runs"].as_array().ok_or("no runs")?;
+    assert_eq!(runs.len(), 4);
+    for run in runs {
+        let tasks = run["tasks"].as_array().ok_or("no tasks")?;
+        assert_eq!(tasks.len(), 20);
+        for task in tasks {
+            let path = task["path"].as_str().ok_or("no path")?;
+            let picture = image::load_from_memory_with_format(&fs::read(path)?, ImageFormat::Jpeg)?;
+            assert_eq!((picture.width(), picture.height()), (64, 40), "{path}");
+        }
+        let folder = place.path("threadrace-output").join(run["label"].as_str().ok_or("no label")?);
+        assert_eq!(files_in(&folder)?.len(), 20);
+    }
+    let csv = fs::read_to_string(place.path("report.csv"))?;
+    assert_eq!(csv.lines().count(), 81, "a row for each task of each run, and the head");
+    let told = err(&output);
+    assert!(told.contains("sequential: 20 tasks, 1 at once") && told.contains("pool 20/20"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn tasks_that_fail_make_exit_code_1_and_a_report() -> Fallible {
+    let place = Place::new()?;
+    let output = place.run(&["wrong", "--format", "json"])?;
+    assert_code(&output, 1);
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    let outcomes = outcomes(&report["runs"][0]);
+    let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+    assert_eq!((count("done"), count("failed"), count("panicked")), (4, 3, 1), "{outcomes:?}");
+    assert!(err(&output).contains("FAILED: ") && err(&output).contains("PANICKED: "), "{}", err(&output));
+    Ok(())
+}
+
+#[test]
+fn a_wrong_usage_is_exit_code_2() -> Fallible {
+    let place = Place::new()?;
+    let empty = place.path("empty.txt");
+    fs::write(&empty, "# nothing\n\n")?;
+    for (arguments, words) in [
+        (&["no-such-scenario"][..], "there is no scenario 'no-such-scenario'"),
+        (&["--workers", "0"], "--workers"),
+        (&["--frobnicate"], "--frobnicate"),
+        (&["--url", "not a url"], "this is no URL"),
+        (&["--url", "file:///etc/passwd"], "only http and https are"),
+        (&["--url", "http://"], "this is no URL"),
+        (&["--urls", "empty.txt"], "there is no URL in it"),
+        (&["--urls", "missing.txt"], "missing.txt"),
+        (&["--config", "missing.toml"], "missing.toml"),
+        (&["small", "--url", "http://127.0.0.1/"], "--url"),
+        (&["-e", "pool:0"], "pool:0"),
+        (&["origin", "--bind", "nowhere"], "nowhere"),
+    ] {
+        let output = place.run(arguments)?;
+        assert_refused(&output, 2, words);
+    }
+    let output = place.run_with(&["--urls", "-"], "http://ok/\n\u{1b}[31mgarbage\u{202e}\n")?;
+    assert_refused(&output, 2, "standard input:2");
+    assert!(!err(&output).contains(['\u{1b}', '\u{202e}']), "{:?}", err(&output));
+    assert!(!place.path("threadrace-output").exists(), "nothing was begun");
+    Ok(())
+}
+
+/// Waits until the race's first task is under way, which the program says on standard error.
+fn wait_for_a_race(going: &mut Going) -> Fallible {
+    let stderr = going.0.stderr.take().ok_or("no standard error")?;
+    let mut lines = BufReader::new(stderr).lines();
+    for line in lines.by_ref() {
+        if line?.contains(" at once") {
+            // Somebody has to go on reading.
+            thread::spawn(move || lines.for_each(drop));
+            return Ok(());
+        }
+    }
+    Err("it ended before it began".into())
+}
+
+#[test]
+fn a_signal_cancels_the_race_and_the_report_is_printed() -> Fallible {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
+        let place = Place::new()?;
+        let mut command = place.program(&["endless", "--format", "json"]);
+        let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+        wait_for_a_race(&mut going)?;
+        going.signal(signal)?;
+        let (status, text) = going.end(NEVER)?;
+        assert_eq!(status.code(), Some(code), "{signal:?}: {text}");
+        let report: Value = serde_json::from_str(&text)?;
+        assert_eq!(report_faults(&report)?, Vec::<String>::new());
+        for run in report["runs"].as_array().ok_or("no runs")? {
+            assert_eq!(run["status"], "cancelled");
+            assert_eq!(outcomes(run), ["cancelled"; 6]);
+        }
+        let files = place.tree("threadrace-output")?;
+        assert!(files.keys().all(|file| file.ends_with(".threadrace-manifest.json")), "{:?}", files.keys());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once() -> Fallible {
+    let place = Place::new()?;
+    let mut going = Going(place.program(&["endless"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    wait_for_a_race(&mut going)?;
+    going.signal(Signal::INT)?;
+    going.signal(Signal::INT)?;
+    assert_eq!(going.end(NEVER)?.0.code(), Some(130));
+    Ok(())
+}
+
+#[test]
+fn a_list_of_urls_from_standard_input_is_downloaded() -> Fallible {
+    let server = RawServer::start(|asked, stream| reply(stream, "200 OK", "", asked.path.as_bytes()))?;
+    let hostile = [
+        "/a/same.bin",
+        "/b/same.bin",
+        "/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "/..%5c..%5cboot.ini",
+        "/nul%00byte",
+        "/%e2%80%ae%67%70%6a.exe",
+        "/%1b%5b31mred",
+        "/-rf",
+        "/.hidden",
+        "/file.part",
+        "/file",
+        "/",
+        "/FILE",
+        "/%ff%fe",
+    ];
+    let long = format!("/{}", "x".repeat(400));
+    let sly = format!("/{}.part{}", "y".repeat(195), "z".repeat(50));
+    let victim = format!("/{}", "y".repeat(195));
+    let paths: Vec<&str> =
+        hostile.iter().copied().chain([long.as_str(), sly.as_str(), victim.as_str()]).collect();
+    let list: Vec<String> = paths.iter().map(|path| server.url(path)).collect();
+    let place = Place::new()?;
+    let arguments = ["--urls", "-", "-e", "sequential,threads,pool:9", "-o", "deep/out", "--format", "json"];
+    let output = place.run_with(&arguments, &format!("# a comment\n\n{}\n", list.join("\r\n")))?;
+    assert_code(&output, 0);
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    for run in ["sequential", "threads", "pool"] {
+        let files = files_in(&place.path("deep/out").join(run))?;
+        assert_eq!(files.len(), paths.len(), "{:?}", files.keys());
+        for name in files.keys() {
+            assert!(name.len() <= 210 && !name.starts_with(['.', '-']), "{name:?}");
+            assert!(
+                !name.contains(|c: char| threadrace::text::is_unsafe(c) || "/\\:".contains(c)),
+                "{name:?}"
+            );
+        }
+        let mut bodies: Vec<_> = files.values().map(|body| String::from_utf8_lossy(body)).collect();
+        bodies.sort_unstable();
+        let mut expected = paths.clone();
+        expected.sort_unstable();
+        assert_eq!(bodies, expected, "each body is in a file of its own");
+    }
+    let beside: Vec<_> = place.tree(".")?.into_keys().filter(|path| !path.starts_with("deep/out")).collect();
+    assert_eq!(beside, [Path::new("config.toml")], "nothing is written anywhere else");
+    Ok(())
+}
+
+#[test]
+fn a_foreign_file_is_refused_and_left_alone() -> Fallible {
+    for name in ["picture-01.jpg", "picture-07.jpg.part"] {
+        let place = Place::new()?;
+        assert_code(&place.run(&["-e", "pool,sequential"])?, 0);
+        let before = place.tree("threadrace-output/pool")?;
+        let foreign = place.path("threadrace-output/threads").join(name);
+        fs::create_dir_all(place.path("threadrace-output/threads"))?;
+        fs::write(&foreign, "theirs")?;
+        let output = place.run(&["-e", "pool,threads"])?;
+        assert_refused(&output, 3, name);
+        assert!(err(&output).contains("-o DIR"), "{}", err(&output));
+        assert_eq!(fs::read(&foreign)?, b"theirs");
+        assert_eq!(place.tree("threadrace-output/pool")?, before, "nothing was deleted");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_race_replaces_its_own_files_and_nothing_else() -> Fallible {
+    let place = Place::new()?;
+    assert_code(&place.run(&["-e", "pool"])?, 0);
+    let first = place.tree("threadrace-output/pool")?;
+    fs::write(place.path("threadrace-output/pool/notes.txt"), "mine")?;
+    assert_code(&place.run(&["-e", "pool", "--seed", "7"])?, 0);
+    let mut second = place.tree("threadrace-output/pool")?;
+    assert_eq!(second.remove(Path::new("notes.txt")), Some(b"mine".to_vec()));
+    assert!(first.keys().eq(second.keys()), "{:?}", second.keys());
+    assert!(first.iter().all(|(name, body)| second.get(name) != Some(body)), "another seed, other pictures");
+    fs::write(place.path("threadrace-output/pool/picture-03.jpg"), "edited")?;
+    assert_refused(&place.run(&["-e", "pool"])?, 3, "picture-03.jpg");
+    Ok(())
+}
+
+#[test]
+fn a_race_after_a_killed_one_clears_its_parts() -> Fallible {
+    let server = RawServer::start(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")?;
+        hold(stream)
+    })?;
+    let place = Place::new()?;
+    let url = server.url("/a.bin");
+    let arguments = ["--url", url.as_str(), "-e", "pool", "-o", "out"];
+    let going = Going(place.program(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+    let (begun, part) = (Instant::now(), place.path("out/pool/a.bin.part"));
+    while !part.exists() {
+        assert!(begun.elapsed() < NEVER, "no part file came");
+        thread::sleep(MS(2));
+    }
+    going.signal(Signal::KILL)?;
+    going.end(NEVER)?;
+    assert!(part.exists() && !place.path("out/pool/a.bin").exists());
+    let server = RawServer::start(|_, stream| reply(stream, "200 OK", "", b"whole"))?;
+    let url = server.url("/a.bin");
+    assert_code(&place.run(&["--url", &url, "-e", "pool", "-o", "out"])?, 0);
+    assert_eq!(files_in(&place.path("out/pool"))?, [("a.bin".to_owned(), b"whole".to_vec())].into());
+    Ok(())
+}
+
+#[test]
+fn an_output_folder_that_is_none_is_exit_code_3() -> Fallible {
+    let place = Place::new()?;
+    fs::write(place.path("file"), "a file")?;
+    for folder in ["file", "file/below", "/dev/null/x", "/proc/threadrace"] {
+        let output = place.run(&["-o", folder])?;
+        assert_refused(&output, 3, folder);
+        assert!(err(&output).contains("-o DIR"), "{}", err(&output));
+    }
+    assert_eq!(fs::read(place.path("file"))?, b"a file");
+    Ok(())
+}
+
+#[test]
+fn two_races_in_one_folder_are_one_too_many() -> Fallible {
+    let place = Place::new()?;
+    let mut first = Going(place.program(&["endless"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    wait_for_a_race(&mut first)?;
+    assert_refused(&place.run(&["small"])?, 3, "in use by another threadrace");
+    assert_code(&place.run(&["small", "-o", "elsewhere"])?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_exit_code_3() -> Fallible {
+    let place = Place::new()?;
+    let output = place.run(&["-e", "pool", "--report", "no/such/folder.json"])?;
+    assert_code(&output, 3);
+    assert!(err(&output).contains("no/such/folder.json"), "{}", err(&output));
+    assert!(out(&output).contains("pool"), "the report is on standard output all the same");
+    if cfg!(target_os = "linux") {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
+        let output = place.program(&["scenarios"]).stdout(full).output()?;
+        assert_code(&output, 3);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_asked_for_is_printed() -> Fallible {
+    let place = Place::new()?;
+    for (arguments, words) in [
+        (&["config"][..], &["scenario = \"small\"", "config.toml"][..]),
+        (&["config", "csv-5", "-w", "3"], &["csv-5", "workers = 3", "--workers"]),
+        (&["scenarios"], &["images-20", "small", "endless"]),
+        (&["completions", "bash"], &["complete", "threadrace", "--workers"]),
+        (&["completions", "zsh"], &["#compdef threadrace"]),
+        (&["man"], &[".TH", "threadrace", "COMMANDS"]),
+        (&["--help"], &["Exit codes", "128+n"]),
+        (&["-h"], &["--executors"]),
+        (&["--version"], &["threadrace ", env!("CARGO_PKG_VERSION")]),
+    ] {
+        let output = place.run(arguments)?;
+        assert_code(&output, 0);
+        let printed = out(&output);
+        assert!(words.iter().all(|word| printed.contains(word)), "{arguments:?}: {printed}");
+        assert_eq!(err(&output), "", "{arguments:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_origin_alone_tells_its_address_and_serves_until_a_signal() -> Fallible {
+    let place = Place::new()?;
+    let mut going = Going(place.program(&["origin"]).stdout(Stdio::piped()).spawn()?);
+    let mut lines = BufReader::new(going.0.stdout.take().ok_or("no output")?).lines();
+    let first = lines.next().ok_or("it said nothing")??;
+    let address = first.strip_prefix("http://").ok_or("no address")?;
+    let second = lines.next().ok_or("it said one line")??;
+    assert!(second.contains("20 pictures") && second.contains("small"), "{second}");
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut index = String::new();
+    stream.read_to_string(&mut index)?;
+    assert!(index.starts_with("HTTP/1.1 200 ") && index.contains("/pictures/01.jpg"), "{index}");
+    going.signal(Signal::TERM)?;
+    assert_eq!(going.end(NEVER)?.0.code(), Some(143));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let output = place.run(&["origin", "--bind", &taken.local_addr()?.to_string()])?;
+    assert_code(&output, 4);
+    assert!(err(&output).contains("port 0 for any free port"), "{}", err(&output));
+    Ok(())
+}
+
+#[test]
+fn nobody_reading_is_no_failure() -> Fallible {
+    let place = Place::new()?;
+    let closed = || io::pipe().map(|(_, writer)| Stdio::from(writer));
+    for arguments in [&["scenarios"][..], &["man"], &["completions", "bash"], &["-e", "pool"]] {
+        let output = place.program(arguments).stdout(closed()?).output()?;
+        assert_code(&output, 0);
+        assert!(!err(&output).contains("panicked"), "{}", err(&output));
+    }
+    // The report's file is written, and errors keep their codes where nobody hears of them.
+    let output = place.program(&["-e", "pool", "--report", "r.json"]).stdout(closed()?).output()?;
+    assert_code(&output, 0);
+    assert!(fs::metadata(place.path("r.json"))?.len() > 0);
+    let output = place.program(&["-e", "pool"]).stderr(closed()?).output()?;
+    assert_code(&output, 0);
+    let output = place.program(&["no-such-scenario"]).stderr(closed()?).output()?;
+    assert_code(&output, 2);
+    Ok(())
+}
+
+#[test]
+fn closed_standard_streams_are_no_failure() -> Fallible {
+    let place = Place::new()?;
+    for closing in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!(r#"exec "$0" -e pool {closing}"#), PROGRAM]);
+        let output = command.current_dir(place.0.path()).env_clear().output()?;
+        assert_code(&output, 0);
+    }
+    let output = Command::new("/bin/sh")
+        .args(["-c", r#"exec "$0" --urls - <&-"#, PROGRAM])
+        .current_dir(place.0.path())
+        .env_clear()
+        .output()?;
+    assert_refused(&output, 2, "standard input");
+    Ok(())
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines() -> Fallible {
+    let place = Place::new()?;
+    let mut command = CommandBuilder::new(PROGRAM);
+    command.args(["-e", "pool"]);
+    command.cwd(place.0.path());
+    command.env_clear();
+    command.env("TERM", "dumb");
+    let pty = Pty::spawn(command, (100, 60));
+    assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+    pty.wait_for_text("pool 20/20");
+    assert!(!pty.has_written("\u{1b}"));
+    Ok(())
+}
+
+#[test]
+fn a_server_of_another_make_is_downloaded_byte_for_byte() -> Fallible {
+    let place = Place::new()?;
+    let share = place.path("share");
+    fs::create_dir(&share)?;
+    let bodies = [("a.bin", 0_usize), ("b.bin", 1), ("größe.bin", 70_000), ("c.bin", 2_000_000)];
+    for (name, size) in bodies {
+        let body: Vec<u8> = (0..size).map(|at| (at * at % 251) as u8).collect();
+        fs::write(share.join(name), body)?;
+    }
+    let mut python = Command::new("python3");
+    python.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]).arg(&share);
+    let Ok(child) = python.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
+        println!("skipped: there is no python3");
+        return Ok(());
+    };
+    let mut server = Going(child);
+    let mut said = String::new();
+    BufReader::new(server.0.stdout.take().ok_or("no output")?).read_line(&mut said)?;
+    let Some(port) = said.split_whitespace().skip_while(|word| *word != "port").nth(1) else {
+        println!("skipped: python3 has no http.server");
+        return Ok(());
+    };
+    let list: Vec<String> = ["a.bin", "b.bin", "gr%C3%B6%C3%9Fe.bin", "c.bin"]
+        .map(|name| format!("http://127.0.0.1:{port}/{name}"))
+        .into();
+    let output = place.run_with(&["--urls", "-", "-e", "all", "-w", "3", "-o", "out"], &list.join("\n"))?;
+    assert_code(&output, 0);
+    let expected = files_in(&share)?;
+    for run in ["sequential", "threads", "pool", "async"] {
+        assert_eq!(files_in(&place.path("out").join(run))?, expected, "{run}");
+    }
+    Ok(())
+}
+
+/// What only Linux tells or limits.
+#[cfg(target_os = "linux")]
+mod on_linux {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    use super::*;
+
+    /// Waits until the program catches `signal`, which Linux tells.
+    fn wait_until_caught(pid: Pid, signal: Signal) -> Fallible {
+        let begun = Instant::now();
+        while begun.elapsed() < NEVER {
+            let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()))?;
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+            if u64::from_str_radix(caught.trim(), 16)? >> (signal.as_raw() - 1) & 1 == 1 {
+                return Ok(());
+            }
+            thread::sleep(MS(2));
+        }
+        Err("it never catches signals".into())
+    }
+
+    #[test]
+    fn a_signal_ends_the_preparation_too() -> Fallible {
+        for (arguments, signal, code) in
+            [(&["huge"][..], Signal::INT, 130), (&["origin", "huge"], Signal::TERM, 143)]
+        {
+            let place = Place::new()?;
+            let mut command = place.program(arguments);
+            let going = Going(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?);
+            wait_until_caught(going.pid()?, Signal::QUIT)?;
+            going.signal(signal)?;
+            let (status, text) = going.end(NEVER)?;
+            assert_eq!((status.code(), text.as_str()), (Some(code), ""), "{arguments:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn threads_that_cannot_be_had_cost_their_tasks() -> Fallible {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: only root can become somebody who may have few threads");
+            return Ok(());
+        }
+        // A user whom nobody else is, so that all of its threads are this test's.
+        let somebody = 100_000 + std::process::id();
+        let place = Place::new()?;
+        fs::set_permissions(place.0.path(), fs::Permissions::from_mode(0o777))?;
+        let program = place.path("threadrace");
+        fs::copy(PROGRAM, &program)?;
+        for executors in ["threads", "pool:60", "sequential", "async"] {
+            let report = format!("{}.json", executors.replace(':', "-"));
+            let mut command = Command::new("prlimit");
+            command.arg("--nproc=12").arg(&program);
+            command.args(["-n", "60", "-e", executors, "--report", &report, "-o", &format!("out-{report}")]);
+            command
+                .current_dir(place.0.path())
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .uid(somebody)
+                .gid(somebody);
+            let output = match command.output() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    println!("skipped: there is no prlimit");
+                    return Ok(());
+                }
+                output => output?,
+            };
+            let text = fs::read_to_string(place.path(&report))
+                .map_err(|error| format!("{executors}: {error}: {}", err(&output)))?;
+            let report: Value = serde_json::from_str(&text)?;
+            assert_eq!(report_faults(&report)?, Vec::<String>::new(), "{executors}");
+            let run = &report["runs"][0];
+            let outcomes = outcomes(run);
+            assert!(
+                outcomes.iter().all(|outcome| ["done", "failed"].contains(outcome)),
+                "{executors}: {outcomes:?}"
+            );
+            let failed = outcomes.iter().filter(|outcome| **outcome == "failed").count();
+            assert_code(&output, i32::from(failed > 0));
+            match executors {
+                "threads" => assert!((1..60).contains(&failed), "{failed}"),
+                "pool:60" => assert_eq!((failed, &run["status"]), (60, &Value::from("failed"))),
+                _ => assert_eq!(failed, 0),
+            }
+            let tasks = run["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for task in tasks.iter().filter(|task| task["outcome"] == "failed") {
+                assert_eq!(task["error"]["kind"], "worker");
+                let message = task["error"]["message"].as_str().unwrap_or_default();
+                assert!(message.contains("use fewer workers"), "{message}");
+            }
+        }
+        Ok(())
+    }
+}
