@@ -520,6 +520,12 @@ pub enum Fact {
         /// How, and what is left of it.
         end: Box<TaskEnd>,
     },
+    /// This program did not run for a while, up to this moment: it was stopped, or the machine had no time
+    /// for it. The times of the runs under way mean nothing any more.
+    Interrupted {
+        /// How long, in nanoseconds.
+        nanos: u64,
+    },
     /// Every task has ended, or was given up: a run's wall time ends here.
     RunFinished {
         /// The run.

@@ -12,6 +12,8 @@ pub use lane::{Lane, Mix, OpenSpan, Span};
 pub use run::{Counts, RunState, RunStatus, SharedPlan, Stage, Story, TaskState};
 pub use steps::Steps;
 
+use std::time::Duration;
+
 use crate::event::{At, ErrorKind, Event, ExecutorKind, Fact, RunId};
 
 /// Where a race is.
@@ -86,7 +88,7 @@ impl RaceState {
 
     /// Whether every run did every task.
     pub fn did_everything(&self) -> bool {
-        self.runs.iter().all(RunState::is_comparable)
+        self.runs.iter().all(RunState::did_everything)
     }
 
     /// Whether a task failed because the output folder or the disk refused.
@@ -101,6 +103,10 @@ impl RaceState {
         let fits = match &event.fact {
             Fact::RaceStarted { plan } => {
                 *self = RaceState { last: event.at, ..RaceState::new(plan.clone()) };
+                true
+            }
+            Fact::Interrupted { nanos } => {
+                self.runs.iter_mut().for_each(|run| run.interrupt(Duration::from_nanos(*nanos)));
                 true
             }
             Fact::RaceFinished => {

@@ -199,6 +199,7 @@ pub struct RunState {
     bytes: u64,
     in_progress: Steps,
     finishes: Vec<At>,
+    interrupted: Duration,
 }
 
 impl RunState {
@@ -212,6 +213,7 @@ impl RunState {
             bytes: 0,
             in_progress: Steps::default(),
             finishes: Vec::new(),
+            interrupted: Duration::ZERO,
         }
     }
 
@@ -257,10 +259,21 @@ impl RunState {
         }
     }
 
-    /// Whether the run did all of its tasks: only then can its wall time be compared.
-    pub fn is_comparable(&self) -> bool {
+    /// Whether the run did all of its tasks.
+    pub fn did_everything(&self) -> bool {
         matches!(self.status, RunStatus::Ended { end: RunEnd::Completed, .. })
             && self.counts.done as usize == self.tasks.len()
+    }
+
+    /// Whether the run did all of its tasks without an interruption: only then can its wall time be
+    /// compared.
+    pub fn is_comparable(&self) -> bool {
+        self.did_everything() && self.interrupted.is_zero()
+    }
+
+    /// How long the program did not run while this run was under way.
+    pub fn interrupted(&self) -> Duration {
+        self.interrupted
     }
 
     /// The tasks in id order.
@@ -312,6 +325,12 @@ impl RunState {
     pub(super) fn start(&mut self, at: At) {
         if self.status == RunStatus::Waiting {
             self.status = RunStatus::Running { since: at };
+        }
+    }
+
+    pub(super) fn interrupt(&mut self, long: Duration) {
+        if matches!(self.status, RunStatus::Running { .. }) {
+            self.interrupted += long;
         }
     }
 
@@ -458,6 +477,7 @@ fn task_of(fact: &Fact) -> Option<TaskId> {
         | Fact::RunStarted { .. }
         | Fact::LaneOpened { .. }
         | Fact::RunFinished { .. }
+        | Fact::Interrupted { .. }
         | Fact::RaceFinished => None,
     }
 }

@@ -17,6 +17,10 @@ use super::{Notice, RaceError};
 /// waking it, which cost downloads 15 to 60 % of their wall time.
 const TICK: Duration = Duration::from_millis(50);
 
+/// A collector that sleeps so much longer than it wanted was not let run: somebody stopped the program, or
+/// the machine had no time for it.
+const INTERRUPTION: Duration = Duration::from_millis(400);
+
 /// Runs `work` on a thread of its own, and passes on what the workers say until it returns and
 /// everything was passed on.
 pub(super) fn while_running(
@@ -46,7 +50,15 @@ pub(super) fn while_running(
             if last {
                 break;
             }
+            let before = clock.now();
             thread::park_timeout(TICK);
+            let after = clock.now();
+            let away = after.since(before).saturating_sub(TICK);
+            if away >= INTERRUPTION {
+                let nanos = u64::try_from(away.as_nanos()).unwrap_or(u64::MAX);
+                let stopped = Event { at: after, fact: Fact::Interrupted { nanos } };
+                let _ = notices.send(Notice::Events(vec![stopped]));
+            }
         }
         runner.join().map_err(|_| RaceError::Internal("the runner panicked".to_owned()))?
     })

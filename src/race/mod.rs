@@ -175,6 +175,10 @@ fn run_in_order(jobs: &[Job], order: Order) -> Result<(), RaceError> {
     thread::scope(|scope| {
         let mut running = Vec::new();
         for job in jobs {
+            // A run that would only be cancelled never starts.
+            if order == Order::OneByOne && job.cancel.is_cancelled() {
+                break;
+            }
             let thread = thread::Builder::new().name(job.executor.name().to_owned());
             let thread = thread.spawn_scoped(scope, || job.execute()).map_err(RaceError::Thread)?;
             match order {

@@ -138,10 +138,7 @@ pub(super) fn prepare(
     let tasks = work
         .targets
         .iter()
-        .map(|target| TaskPlan {
-            name: target.name.clone(),
-            url: shown_url(&target.url),
-        })
+        .map(|target| TaskPlan { name: target.name.clone(), url: shown_url(&target.url) })
         .collect();
     let plan = Arc::new(RacePlan {
         scenario: scenario.name.clone(),

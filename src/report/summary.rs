@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::words::seconds;
 use crate::event::{At, ExecutorKind, Order, RunEnd};
 use crate::model::{Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
@@ -51,6 +52,11 @@ pub enum Reason {
         /// Why; foreign text.
         message: String,
     },
+    /// The program did not run for a while in its middle.
+    Interrupted {
+        /// How long.
+        long: Duration,
+    },
     /// It is over, and did not do every task.
     Incomplete {
         /// How its tasks ended.
@@ -65,6 +71,9 @@ impl fmt::Display for Reason {
         match self {
             Reason::NotStarted => f.write_str("not started"),
             Reason::UnderWay => f.write_str("still under way"),
+            Reason::Interrupted { long } => {
+                write!(f, "this program was stopped for {} in its middle", seconds(*long))
+            }
             Reason::Cancelled { done, tasks } => write!(f, "cancelled with {done} of {tasks} tasks done"),
             Reason::Broken { message } => write!(f, "the executor stopped: {}", shown(message)),
             Reason::Incomplete { counts, tasks } => {
@@ -109,6 +118,9 @@ impl Comparable {
             RunStatus::Ended { end: RunEnd::Cancelled, .. } => Reason::Cancelled { done: counts.done, tasks },
             RunStatus::Ended { end: RunEnd::Failed { message }, .. } => {
                 Reason::Broken { message: message.clone() }
+            }
+            RunStatus::Ended { end: RunEnd::Completed, .. } if run.did_everything() => {
+                Reason::Interrupted { long: run.interrupted() }
             }
             RunStatus::Ended { end: RunEnd::Completed, .. } => Reason::Incomplete { counts, tasks },
         })

@@ -18,6 +18,9 @@ const FASTER: f64 = 1.05;
 /// A speedup that is slower than this is called slower.
 const SLOWER: f64 = 0.95;
 
+/// Speedups that differ by less than this share are told as equal: one run of each can't tell them apart.
+const TIE: f64 = 0.03;
+
 /// An efficiency below this wants an explanation.
 const LIMITED: f64 = 0.6;
 
@@ -78,9 +81,40 @@ impl Summary {
             Some(efficiency) if efficiency < LIMITED => limit(baseline, best),
             _ => overlap(best),
         };
-        let [long, short] = [long, short].map(|first| joined(first, [hindrance.clone(), why.clone()]));
+        let equals = self.equals(baseline, best, speedup);
+        if !equals.is_empty() {
+            let first = format!("{equals} tied: {work} {times} times as fast as one worker, {became}.");
+            return joined(first, [hindrance, why]);
+        }
+        let fewer = self.with_other_workers(baseline, best);
+        let [long, short] =
+            [long, short].map(|first| joined(first, [hindrance.clone(), fewer.clone(), why.clone()]));
         let sentences = |text: &str| text.matches(". ").count();
         if sentences(&short) > sentences(&long) { short } else { long }
+    }
+
+    /// The runs whose speedup is within [`TIE`] of the best, `Threads and async`; empty when the best is
+    /// alone.
+    fn equals(&self, baseline: &RunSummary, best: &RunSummary, speedup: f64) -> String {
+        let equal = |run: &&RunSummary| {
+            let near = run.speedup.is_some_and(|other| other >= speedup * (1.0 - TIE));
+            std::ptr::eq(*run, best) || near && !std::ptr::eq(*run, baseline)
+        };
+        let labels: Vec<String> = self.runs.iter().filter(equal).map(|run| fit(&run.label, 16)).collect();
+        match &labels[..] {
+            [] | [_] => String::new(),
+            [first @ .., last] => capital(&format!("{} and {last}", first.join(", "))),
+        }
+    }
+
+    /// What a pool or async did with another number of workers, so that nobody takes workers for a model.
+    fn with_other_workers(&self, baseline: &RunSummary, best: &RunSummary) -> String {
+        let others =
+            self.runs.iter().filter(|run| !std::ptr::eq(*run, baseline) && run.workers != best.workers);
+        let other = others.filter_map(|run| Some((run, run.speedup?))).next();
+        other.map_or_else(String::new, |(run, speedup)| {
+            format!("{}: {} times.", capital(&who(run)), ratio(speedup))
+        })
     }
 
     fn without_baseline(&self, fastest: &RunSummary) -> String {
@@ -168,24 +202,21 @@ fn was(run: &RunSummary) -> &'static str {
     if run.executor == ExecutorKind::Threads && run.workers > 1 { "were" } else { "was" }
 }
 
-/// What the workers' time went by with, where most of it overlapped.
+/// What the workers' time mostly went by with, where that overlapped.
 fn overlap(run: &RunSummary) -> String {
     let all = run.phases.busy() as f64 + run.idle.as_nanos() as f64;
     let share = |phases: &[Phase]| {
         let nanos: u64 = phases.iter().map(|&phase| run.phases.of(phase)).sum();
         if all > 0.0 { nanos as f64 / all } else { 0.0 }
     };
-    let waits = [
-        (share(&[Phase::Connecting, Phase::Waiting]), "waiting for the network, and waiting overlaps"),
-        (
-            share(&[Phase::Connecting, Phase::Waiting, Phase::Receiving]),
-            "waiting for the network and receiving, and both overlapped",
-        ),
-        (share(&[Phase::Sleeping, Phase::BackingOff]), "sleeping, and sleep overlaps"),
-        (share(&[Phase::Computing]), "computing, on more than one processor"),
+    let waits: [(&[Phase], &str); 4] = [
+        (&[Phase::Connecting, Phase::Waiting], "waited for the server, and waits overlap"),
+        (&[Phase::Connecting, Phase::Waiting, Phase::Receiving], "waited and received, and both overlap"),
+        (&[Phase::Sleeping, Phase::BackingOff], "slept, and sleep overlaps"),
+        (&[Phase::Computing], "computed, on more than one processor"),
     ];
-    match waits.into_iter().find(|(share, _)| *share >= 0.5) {
-        Some((share, how)) => format!("{} of the workers' time went by {how}.", percent(share)),
+    match waits.into_iter().find(|(phases, _)| share(phases) >= 0.5) {
+        Some((_, how)) => format!("Workers mostly {how}."),
         None => String::new(),
     }
 }
