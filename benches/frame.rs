@@ -135,6 +135,8 @@ fn frame(bencher: Bencher<'_, '_>, shot: Shot) {
             now,
             next: &settings,
             next_differs: false,
+            notice: None,
+            notice: None,
             ui: &ui,
             theme: &theme,
         };

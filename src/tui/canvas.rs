@@ -43,6 +43,18 @@ impl<'a> Canvas<'a> {
         self.buffer.set_style(area.intersection(self.area), style);
     }
 
+    /// Marks a cell without hiding what it shows; an empty one gets `glyph`.
+    pub fn mark(&mut self, x: u16, y: u16, glyph: char, style: Style) {
+        if self.area.contains((x, y).into())
+            && let Some(cell) = self.buffer.cell_mut((x, y))
+        {
+            if matches!(cell.symbol(), " " | "·") {
+                cell.set_char(glyph);
+            }
+            cell.set_style(style);
+        }
+    }
+
     /// Empties a rectangle.
     pub fn clear(&mut self, area: Rect, style: Style) {
         let area = area.intersection(self.area);
@@ -106,16 +118,29 @@ pub fn cut_left(area: Rect, columns: u16) -> (Rect, Rect) {
     (Rect { width: columns, ..area }, Rect { x: area.x + columns, width: area.width - columns, ..area })
 }
 
-/// Text broken into lines of at most `columns` columns, at spaces where there are any.
+/// Text broken into lines of at most `columns` columns, at spaces where there are any, and never between
+/// a number and its unit.
 pub fn wrap(words: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
+    let mut glued: Vec<String> = Vec::new();
     for word in words.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if text::width(line) + 1 + text::width(word) <= columns => {
-                line.push(' ');
-                line.push_str(word);
+        let unit = word.trim_end_matches(['.', ',', ':', ';']);
+        let is_unit = matches!(unit, "s" | "ms" | "min" | "h" | "%" | "B" | "kB" | "MB" | "GB");
+        match glued.last_mut().filter(|before| is_unit && before.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) => {
+                number.push(' ');
+                number.push_str(word);
             }
-            _ => lines.push(word.to_owned()),
+            None => glued.push(word.to_owned()),
+        }
+    }
+    for word in glued {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 1 + text::width(&word) <= columns => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
         }
     }
     lines
@@ -139,5 +164,6 @@ mod tests {
     fn text_wraps_at_spaces() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("", 7), Vec::<String>::new());
+        assert_eq!(wrap("it took 9.11 s.", 13), ["it took", "9.11 s."]);
     }
 }

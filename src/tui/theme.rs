@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::config::ThemeName;
-use crate::event::{ExecutorKind, Phase};
+use crate::event::Phase;
 use crate::model::Stage;
 
 /// How many colours the terminal can show.
@@ -46,9 +46,24 @@ pub struct Theme {
     pub cursor: Style,
     phases: [Color; Phase::ALL.len()],
     ground: Color,
-    runs: [Color; 4],
+    /// Behind a phase's glyphs, by [`Phase::index`].
+    grounds: [Color; Phase::ALL.len()],
+    runs: [Color; RUN_COLOURS],
     coloured: bool,
 }
+
+/// How many runs are told apart by colour; more start again.
+const RUN_COLOURS: usize = 6;
+
+/// The runs' colours where there are only 16: grey, magenta, blue, yellow, green, cyan.
+const BASIC_RUNS: [Color; RUN_COLOURS] = [
+    Color::Indexed(7),
+    Color::Indexed(13),
+    Color::Indexed(12),
+    Color::Indexed(11),
+    Color::Indexed(10),
+    Color::Indexed(14),
+];
 
 const fn rgb(hex: u32) -> Color {
     Color::Rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
@@ -72,7 +87,7 @@ struct Palette {
     /// By [`Phase::index`]. The hues are those of Okabe and Ito ("Color Universal Design", 2008), which
     /// people with any of the common colour blindnesses can tell apart; glyphs tell them apart as well.
     phases: [Color; Phase::ALL.len()],
-    runs: [Color; 4],
+    runs: [Color; RUN_COLOURS],
 }
 
 const DARK: Palette = Palette {
@@ -87,12 +102,12 @@ const DARK: Palette = Palette {
     accent: rgb(0x56b4e9),
     on_accent: rgb(0x0b1117),
     good: rgb(0x2fc493),
-    bad: rgb(0xff7a4d),
+    bad: rgb(0xff5d5d),
     warn: rgb(0xf0c541),
     phases: [
         rgb(0x566473),
         rgb(0xe69f00),
-        rgb(0x4a90bd),
+        rgb(0x5aa5d6),
         rgb(0x1fbf8f),
         rgb(0xf0e442),
         rgb(0x4f7dff),
@@ -100,7 +115,7 @@ const DARK: Palette = Palette {
         rgb(0x8a94a6),
         rgb(0xe0602a),
     ],
-    runs: [rgb(0x9aa7b5), rgb(0xcc79a7), rgb(0x56b4e9), rgb(0xe69f00)],
+    runs: [rgb(0x9aa7b5), rgb(0xcc79a7), rgb(0x56b4e9), rgb(0xe6b800), rgb(0x3fbf9b), rgb(0x9b8cff)],
 };
 
 const LIGHT: Palette = Palette {
@@ -115,7 +130,7 @@ const LIGHT: Palette = Palette {
     accent: rgb(0x0067a3),
     on_accent: rgb(0xffffff),
     good: rgb(0x00785a),
-    bad: rgb(0xb84300),
+    bad: rgb(0xc2182b),
     warn: rgb(0x8a6100),
     phases: [
         rgb(0x9aa3ad),
@@ -128,7 +143,7 @@ const LIGHT: Palette = Palette {
         rgb(0x77818d),
         rgb(0xc64a12),
     ],
-    runs: [rgb(0x5c6773), rgb(0xa8528a), rgb(0x0072b2), rgb(0xb87400)],
+    runs: [rgb(0x5c6773), rgb(0xa8528a), rgb(0x0072b2), rgb(0x8f6f00), rgb(0x007a5e), rgb(0x5b48c9)],
 };
 
 const HIGH_CONTRAST: Palette = Palette {
@@ -143,7 +158,7 @@ const HIGH_CONTRAST: Palette = Palette {
     accent: rgb(0xffe600),
     on_accent: rgb(0x000000),
     good: rgb(0x3dff9e),
-    bad: rgb(0xff8a5c),
+    bad: rgb(0xff6b6b),
     warn: rgb(0xffe600),
     phases: [
         rgb(0x909090),
@@ -156,7 +171,7 @@ const HIGH_CONTRAST: Palette = Palette {
         rgb(0xc0c0c0),
         rgb(0xff7a3d),
     ],
-    runs: [rgb(0xffffff), rgb(0xff9ee0), rgb(0x5cc8ff), rgb(0xffb000)],
+    runs: [rgb(0xffffff), rgb(0xff9ee0), rgb(0x5cc8ff), rgb(0xffd84a), rgb(0x3dff9e), rgb(0xb9a8ff)],
 };
 
 impl Theme {
@@ -192,7 +207,8 @@ impl Theme {
             cursor: Style::new().fg(to(palette.warn)).add_modifier(Modifier::BOLD),
             phases: palette.phases.map(to),
             ground: to(palette.lane),
-            runs: palette.runs.map(to),
+            runs: if depth == Depth::Basic { BASIC_RUNS } else { palette.runs.map(to) },
+            grounds: palette.phases.map(|phase| to(halfway(palette.lane, phase))),
             coloured: true,
         }
     }
@@ -215,7 +231,8 @@ impl Theme {
             cursor: plain.add_modifier(Modifier::REVERSED),
             phases: [Color::Reset; Phase::ALL.len()],
             ground: Color::Reset,
-            runs: [Color::Reset; 4],
+            runs: [Color::Reset; RUN_COLOURS],
+            grounds: [Color::Reset; Phase::ALL.len()],
             coloured: false,
         }
     }
@@ -228,12 +245,17 @@ impl Theme {
                 _ => Style::new(),
             };
         }
-        Style::new().fg(self.phases[phase.index()]).bg(self.ground)
+        Style::new().fg(self.phases[phase.index()]).bg(self.grounds[phase.index()])
     }
 
     /// How an idle stretch of a lane looks.
     pub fn idle(&self) -> Style {
         if self.coloured { self.track.bg(self.ground) } else { self.track }
+    }
+
+    /// The mark of a task that failed, on a lane.
+    pub fn failure(&self) -> Style {
+        if self.coloured { self.bad.bg(self.ground).add_modifier(Modifier::BOLD) } else { self.bad }
     }
 
     /// The text on a lane, such as a task's number.
@@ -246,7 +268,17 @@ impl Theme {
             let text = self.accent.fg.unwrap_or(Color::Black);
             return Style::new().fg(text).bg(self.phases[phase.index()]).add_modifier(Modifier::BOLD);
         }
-        self.strong.bg(self.ground)
+        self.strong.bg(self.grounds[phase.index()])
+    }
+
+    /// The theme's name for people.
+    pub fn title(&self) -> &'static str {
+        match self.name {
+            ThemeName::Dark => "dark",
+            ThemeName::Light => "light",
+            ThemeName::HighContrast => "high contrast",
+            ThemeName::Monochrome => "monochrome",
+        }
     }
 
     /// How the program's own name is written.
@@ -257,10 +289,9 @@ impl Theme {
         }
     }
 
-    /// The colour that stands for an executor.
-    pub fn run(&self, kind: ExecutorKind) -> Style {
-        let index = ExecutorKind::ALL.iter().position(|&other| other == kind).unwrap_or(0);
-        if self.coloured { self.base.fg(self.runs[index % self.runs.len()]) } else { self.base }
+    /// The colour that stands for the run at that place in the race.
+    pub fn run(&self, place: usize) -> Style {
+        if self.coloured { self.base.fg(self.runs[place % RUN_COLOURS]) } else { self.base }
     }
 
     /// How a task's stage is written.
@@ -295,6 +326,17 @@ impl Theme {
 pub fn level_glyph(share: f64) -> char {
     const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     BLOCKS[((share.clamp(0.0, 1.0) * 8.0).ceil() as usize).min(8)]
+}
+
+/// A colour four tenths of the way from one to another.
+fn halfway(from: Color, to: Color) -> Color {
+    match (from, to) {
+        (Color::Rgb(r, g, b), Color::Rgb(x, y, z)) => {
+            let mix = |a: u8, b: u8| ((u16::from(a) * 6 + u16::from(b) * 4) / 10) as u8;
+            Color::Rgb(mix(r, x), mix(g, y), mix(b, z))
+        }
+        _ => from,
+    }
 }
 
 impl Depth {

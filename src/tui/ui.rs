@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::event::{At, ExecutorKind, RunId, TaskId};
+use crate::event::{At, RunId, TaskId};
 use crate::model::{RaceState, RunState};
 use crate::scenario::ExecutorChoice;
 
@@ -76,7 +76,7 @@ pub enum Overlay {
 /// Which run is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunChoice {
-    /// The one that is under way, and after the race the fastest.
+    /// The one that is under way, or was the last to be.
     Follow,
     /// That one.
     Fixed(usize),
@@ -290,16 +290,12 @@ impl Ui {
         let last = race.runs().len().saturating_sub(1);
         match self.run {
             RunChoice::Fixed(run) => RunId::of(run.min(last)),
-            RunChoice::Follow => race.running().unwrap_or_else(|| showpiece(race)),
+            RunChoice::Follow => race.running().unwrap_or_else(|| last_started(race)),
         }
     }
 }
 
-/// The run to look at when none is under way: the last that has started, or a pool once all is over, for
-/// that is where workers are seen to take turns.
-fn showpiece(race: &RaceState) -> RunId {
-    let runs = race.runs();
-    let pool = race.is_over().then(|| runs.iter().position(|run| run.plan().executor == ExecutorKind::Pool));
-    let last = runs.iter().rposition(|run| run.started().is_some()).unwrap_or(0);
-    RunId::of(pool.flatten().unwrap_or(last))
+/// The run to look at when none is under way: the last that has started.
+fn last_started(race: &RaceState) -> RunId {
+    RunId::of(race.runs().iter().rposition(|run| run.started().is_some()).unwrap_or(0))
 }

@@ -1,5 +1,7 @@
 //! The whole program in a terminal: it races, and however it ends, the terminal is as it was.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -190,7 +192,10 @@ fn ctrl_z_stops_it_and_fg_brings_it_back() {
         screen.alternate_screen() && screen.contents().contains("race over")
     });
     pty.send("q");
-    pty.wait_for("the shell", |screen| !screen.alternate_screen());
+    pty.wait_for("the shell's prompt below the report", |screen| {
+        let last = screen.contents().trim_end().lines().last().map(str::to_owned);
+        !screen.alternate_screen() && last.is_some_and(|line| line.trim() == "shell>")
+    });
     pty.send("exit\r");
     pty.wait_exit(NEVER);
 }

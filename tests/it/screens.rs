@@ -1,5 +1,7 @@
 //! What each screen shows, cell by cell, drawn from simulated races.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 
 use ratatui::buffer::Buffer;
@@ -70,6 +72,7 @@ impl Shot {
             now: self.now,
             next: &settings,
             next_differs: false,
+            notice: None,
             ui: &self.ui,
             theme: &theme,
         };

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::config::ThemeName;
 use crate::race::RaceError;
-use crate::scenario::MAX_WORKERS;
+use crate::scenario::{ExecutorChoice, MAX_WORKERS, Scenario};
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
@@ -15,7 +15,14 @@ use crate::tui::ui::{Column, Direction, Overlay, RunChoice, Typing, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
-use super::App;
+use super::{App, Restart};
+
+/// Whether two executors of a scenario are the same with the same workers.
+fn repeats(scenario: &Scenario) -> bool {
+    let key = |choice: &ExecutorChoice| (choice.kind, choice.workers.unwrap_or(scenario.workers));
+    let keys: Vec<_> = scenario.executors.iter().map(key).collect();
+    (1..keys.len()).any(|at| keys[..at].contains(&keys[at]))
+}
 
 impl App {
     pub(super) fn take(&mut self, input: &Input) -> Result<Option<Why>, RaceError> {
@@ -40,6 +47,10 @@ impl App {
             return Ok(None);
         }
         let Some(action) = action(key) else { return Ok(None) };
+        self.notice = None;
+        if action != Action::Race {
+            self.restart = Restart::Asks;
+        }
         match action {
             Action::Quit => return Ok(Some(Why::Quit)),
             Action::Interrupt => return Ok(Some(Why::Signal(Signal::Interrupt))),
@@ -47,7 +58,14 @@ impl App {
             Action::View(view) => self.ui.view = View::ALL[view.min(View::ALL.len() - 1)],
             Action::NextView => self.ui.view = self.ui.view.after(1),
             Action::PreviousView => self.ui.view = self.ui.view.after(View::ALL.len() - 1),
-            Action::Race => self.start()?,
+            Action::Race if self.race.is_some() && self.restart == Restart::Asks => {
+                self.restart = Restart::Agreed;
+                self.notice = Some("r again cancels this race and starts another".to_owned());
+            }
+            Action::Race => {
+                self.restart = Restart::Asks;
+                self.start()?;
+            }
             Action::Cancel => self.cancel(),
             Action::Executors => {
                 let chosen = self.next.scenario.executors.clone();
@@ -94,10 +112,18 @@ impl App {
 
     fn workers(&mut self, change: impl Fn(usize) -> usize) {
         let change = |workers: usize| change(workers).clamp(1, MAX_WORKERS);
-        let scenario = &mut self.next.scenario;
+        let mut scenario = self.next.scenario.clone();
         scenario.workers = change(scenario.workers);
         for executor in &mut scenario.executors {
             executor.workers = executor.workers.map(change);
+        }
+        // Runs that become alike at the end of the range would be one run drawn twice.
+        if repeats(&scenario) {
+            self.notice = Some("two executors would become the same; e chooses them".to_owned());
+        } else if scenario == self.next.scenario {
+            self.notice = Some("there are no fewer workers than 1".to_owned());
+        } else {
+            self.next.scenario = scenario;
         }
     }
 
@@ -106,6 +132,7 @@ impl App {
             [ThemeName::Dark, ThemeName::Light, ThemeName::HighContrast, ThemeName::Monochrome];
         let at = THEMES.iter().position(|&name| name == self.theme.name).unwrap_or(0);
         self.theme = Theme::new(THEMES[(at + 1) % THEMES.len()], self.look.depth);
+        self.notice = Some(format!("theme: {}", self.theme.title()));
     }
 
     fn in_overlay(&mut self, action: Action) -> Result<(), RaceError> {
@@ -146,7 +173,11 @@ impl App {
                         let mut scenario = self.next.scenario.clone();
                         scenario.executors =
                             offers.into_iter().filter(|offer| chosen.contains(offer)).collect();
-                        start = Some(scenario);
+                        if repeats(&scenario) {
+                            self.notice = Some("two of these are the same executor".to_owned());
+                        } else {
+                            start = Some(scenario);
+                        }
                     }
                     _ => *at = step(*at, offers.len().saturating_sub(1)),
                 }

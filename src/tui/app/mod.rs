@@ -17,7 +17,7 @@ use crate::report::words::Glyphs;
 
 use crate::tui::terminal::{Input, Options, Terminal};
 use crate::tui::theme::Theme;
-use crate::tui::ui::{RunChoice, Timeline, Ui, View};
+use crate::tui::ui::{Overlay, RunChoice, Timeline, Ui, View};
 use crate::tui::views::{Activity, Scene};
 use crate::tui::{DashboardError, Left, Look, Reader, ascii, terminal, views};
 
@@ -26,6 +26,15 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// Sorting the table may take this share of the time.
 const SORTING_SHARE: u32 = 20;
+
+/// What `r` does while a race is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Restart {
+    /// It asks first: one stray key should not cost a race.
+    Asks,
+    /// It has asked.
+    Agreed,
+}
 
 pub(super) struct App {
     /// What the next race will be.
@@ -40,9 +49,15 @@ pub(super) struct App {
     /// Tells the moments of the race on screen while it runs.
     clock: Option<Clock>,
     summary: Option<Summary>,
+    /// The run that the last frame of a race under way was about.
+    looked_at: Option<usize>,
     preparing: Option<Preparing>,
     cancelling: bool,
     race_after: bool,
+    /// What a key has just done; gone with the next key.
+    notice: Option<String>,
+    /// Whether the next `r` cancels the race that is under way and starts another.
+    restart: Restart,
     refused: Option<(String, RaceError)>,
     libraries: Libraries,
     arranged: Option<(Instant, Duration)>,
@@ -63,9 +78,12 @@ impl App {
             state: None,
             clock: None,
             summary: None,
+            looked_at: None,
             preparing: None,
             cancelling: false,
             race_after: false,
+            notice: None,
+            restart: Restart::Asks,
             refused: None,
             libraries: Libraries::default(),
             arranged: None,
@@ -197,6 +215,7 @@ impl App {
     }
 
     fn over(&mut self, error: Option<RaceError>) {
+        self.stay_with_a_run();
         self.race = None;
         self.cancelling = false;
         self.refused = error
@@ -204,6 +223,24 @@ impl App {
             .map(|error| (error.to_string(), error));
         self.summarise();
         self.arranged = None;
+    }
+
+    /// When a race ends, somebody who reads a task's story or the table keeps the run that is looked at;
+    /// otherwise the run that the verdict is about is shown.
+    fn stay_with_a_run(&mut self) {
+        let Some(state) = self.state.as_ref().filter(|_| self.ui.run == RunChoice::Follow) else { return };
+        let reading = self.ui.overlay != Overlay::None || self.ui.view == View::Tasks;
+        let fastest = state
+            .runs()
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| run.is_comparable())
+            .min_by_key(|(_, run)| run.wall())
+            .map(|(place, _)| place);
+        self.ui.run = match fastest.filter(|_| !reading) {
+            Some(place) => RunChoice::Fixed(place),
+            None => RunChoice::Fixed(self.looked_at.unwrap_or_else(|| self.ui.run_of(state).index())),
+        };
     }
 
     fn apply(&mut self, events: &[Event]) {
@@ -260,6 +297,7 @@ impl App {
             now: self.now(),
             next: &self.next,
             next_differs: self.next_differs(),
+            notice: self.notice.as_deref(),
             ui: &self.ui,
             theme: &self.theme,
         }
@@ -272,6 +310,9 @@ impl App {
         let mut frame = terminal.recycle().unwrap_or_else(|| Buffer::empty(area));
         frame.resize(area);
         frame.reset();
+        if let Some(state) = self.state.as_ref().filter(|state| !state.is_over()) {
+            self.looked_at = Some(self.ui.run_of(state).index());
+        }
         views::draw(&mut frame, &self.scene());
         if self.look.glyphs == Glyphs::Ascii {
             ascii::make_ascii(&mut frame);

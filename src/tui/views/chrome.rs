@@ -2,10 +2,11 @@
 
 use ratatui::layout::Rect;
 
-use crate::event::Order;
+use crate::event::{ExecutorKind, Order};
 use crate::model::{RaceState, RunStatus};
 use crate::race::Preparing;
 use crate::report::words;
+use crate::scenario::Scenario;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top, wrap};
 use crate::tui::keys::BINDINGS;
@@ -128,8 +129,10 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
         return;
     }
     let mut x = row.x + 1;
-    if scene.next_differs {
-        let words = format!("next race: {} workers, r starts it", scene.next.scenario.workers);
+    if let Some(notice) = scene.notice {
+        x = canvas.text(x, row.y, row.right().saturating_sub(x), notice, theme.warn) + 2;
+    } else if scene.next_differs {
+        let words = format!("next race: {}; r starts it", next_workers(&scene.next.scenario));
         x = canvas.text(x, row.y, row.right().saturating_sub(x), &words, theme.warn) + 2;
     }
     let hints: Vec<(&str, &str)> = match (&scene.ui.overlay, scene.ui.view) {
@@ -176,6 +179,18 @@ pub(super) fn tiny(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) {
     canvas.text(area.x, area.y, area.width, &words, scene.theme.strong);
 }
 
+/// The workers of the executors whose number can be chosen.
+fn next_workers(scenario: &Scenario) -> String {
+    let chosen = scenario.executors.iter().filter_map(|choice| match choice.kind {
+        ExecutorKind::Pool | ExecutorKind::Async => {
+            Some(format!("{} ×{}", choice.kind, choice.workers.unwrap_or(scenario.workers)))
+        }
+        ExecutorKind::Sequential | ExecutorKind::Threads => None,
+    });
+    let chosen: Vec<String> = chosen.collect();
+    if chosen.is_empty() { "other executors".to_owned() } else { chosen.join(", ") }
+}
+
 /// The page before the first race, and when a race could not start.
 pub(super) fn no_race(canvas: &mut Canvas<'_>, scene: &Scene<'_>) {
     let (area, theme) = (canvas.area(), scene.theme);
@@ -200,7 +215,10 @@ pub(super) fn no_race(canvas: &mut Canvas<'_>, scene: &Scene<'_>) {
             );
         }
         Activity::Idle => {
-            canvas.text(left, middle, columns, &scene.next.scenario.about, theme.strong);
+            let about = wrap(&text::shown(&scene.next.scenario.about), usize::from(columns));
+            for (line, y) in about.iter().zip(middle.saturating_sub(2)..) {
+                canvas.text(left, y, columns, line, theme.strong);
+            }
             canvas.text(
                 left,
                 middle + 2,
@@ -225,11 +243,11 @@ fn preparing(
     let theme = scene.theme;
     let words = match step {
         None => "getting ready".to_owned(),
-        Some(Preparing::Bodies { done, of }) => format!("making what the origin will serve: {done} of {of}"),
+        Some(Preparing::Bodies { done, of }) => format!("preparing what will be served: {done} of {of}"),
         Some(Preparing::Lookups) => "looking up the servers' addresses".to_owned(),
         Some(Preparing::Output) => "making room in the output folder".to_owned(),
     };
-    canvas.text(left, y, columns, "The clock has not started", theme.strong);
+    canvas.text(left, y, columns, "Getting ready; the clock has not started", theme.strong);
     canvas.text(left, y + 1, columns, &words, theme.dim);
     if let Some(Preparing::Bodies { done, of }) = step {
         let row = Rect { x: left, y: y + 3, width: columns.min(40), height: 1 };

@@ -34,22 +34,23 @@ pub(super) fn gauges(
     let most = most.fold(1.0, f64::max);
     let words_width = if area.width >= 100 { 38 } else { 23 };
     let mut y = area.y + 1;
-    for run in &summary.runs {
+    for (place, run) in summary.runs.iter().enumerate() {
         if y >= area.bottom() {
             return;
         }
-        canvas.text(area.x + 2, y, 12, &run.label, theme.run(run.executor));
-        let left = area.x + 15;
-        let row = Rect { x: left, y, width: area.width.saturating_sub(16 + words_width), height: 1 };
+        let x = canvas.text(area.x + 2, y, 12, &run.label, theme.run(place));
+        canvas.text(x + 1, y, 6, &format!("×{}", run.workers), theme.dim);
+        let left = area.x + 18;
+        let row = Rect { x: left, y, width: area.width.saturating_sub(19 + words_width), height: 1 };
         let right = row.right() + 2;
         let room = area.right().saturating_sub(right + 1);
         match run.speedup {
             Some(value) => {
                 let ideal = f64::from(run.workers);
-                let style = theme.run(run.executor);
+                let style = theme.run(place);
                 gauge(canvas, row, Gauge { value, ideal, most }, style, theme.track, theme.strong);
                 let x = canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
-                let of = match run.efficiency {
+                let of = match run.efficiency.filter(|_| summary.order == Order::OneByOne) {
                     Some(efficiency) if area.width >= 100 => {
                         format!("of {ideal:.0}× ideal, {} efficient", words::percent(efficiency))
                     }

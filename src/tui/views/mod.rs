@@ -42,6 +42,8 @@ pub struct Scene<'a> {
     pub next: &'a Settings,
     /// Whether the next race would differ from the one that is shown.
     pub next_differs: bool,
+    /// What a key has just done, where that isn't seen otherwise.
+    pub notice: Option<&'a str>,
     /// What the keyboard has set.
     pub ui: &'a Ui,
     /// How things look.

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use crate::event::ExecutorKind;
 use crate::text;
 use crate::tui::canvas::{Canvas, wrap};
 use crate::tui::keys::BINDINGS;
@@ -167,7 +168,19 @@ fn executors(scene: &Scene<'_>, chosen: &[crate::scenario::ExecutorChoice]) -> V
         };
         let mark = if on { "[x] " } else { "[ ] " };
         let name = format!("{:<12}", offer.kind.name());
-        vec![vec![(mark.to_owned(), theme.strong), (name, theme.run(offer.kind)), (words, theme.dim)]]
+        let like = match offer.kind {
+            ExecutorKind::Sequential => "one after the other: a for loop",
+            ExecutorKind::Threads => "a thread for each task: threading.Thread",
+            ExecutorKind::Pool => "threads that share a queue: ThreadPoolExecutor",
+            ExecutorKind::Async => "tasks in flight on one event loop: asyncio",
+        };
+        let words = format!("{words:<14}");
+        vec![vec![
+            (mark.to_owned(), theme.strong),
+            (name, theme.strong),
+            (words, theme.base),
+            (like.to_owned(), theme.dim),
+        ]]
     };
     offers.iter().map(entry).collect()
 }

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::event::{LaneId, Phase, TaskId};
-use crate::model::{RaceState, RunState, RunStatus, Stage};
+use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
 use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
 use crate::stats;
@@ -134,7 +134,7 @@ fn run_row(
     let (theme, now, y) = (scene.theme, scene.now, row.y);
     let counts = run.counts();
     let waiting = matches!(run.status(), RunStatus::Waiting);
-    let colour = if waiting { theme.dim } else { theme.run(run.plan().executor) };
+    let colour = if waiting { theme.dim } else { theme.run(place_of(race, run)) };
     canvas.text(columns.name.0, y, columns.name.1, &run.plan().label, colour);
     if let Some(right) = columns.workers {
         canvas.text_right(
@@ -157,7 +157,8 @@ fn run_row(
     if let Some((x, width)) = columns.state {
         canvas.text(x, y, width, &state, style);
     }
-    run_bar(canvas, Rect { x: columns.bar.0, width: columns.bar.1, ..row }, run, theme);
+    let bar_area = Rect { x: columns.bar.0, width: columns.bar.1, ..row };
+    run_bar(canvas, bar_area, run, theme.run(place_of(race, run)), theme);
     let tasks = run.tasks().len();
     if let Some(right) = columns.done.filter(|_| !waiting) {
         let done = format!("{}/{}", words::count(u64::from(counts.done)), words::count(tasks as u64));
@@ -174,23 +175,30 @@ fn run_row(
     canvas.text_right(columns.speedup, y, 15, &speedup, style);
 }
 
-/// Done tasks in the run's colour, then those that ended otherwise, then what is left.
-fn run_bar(canvas: &mut Canvas<'_>, area: Rect, run: &RunState, theme: &Theme) {
+/// Done tasks in the run's colour, then those that ended otherwise, hatched, then what is left.
+fn run_bar(canvas: &mut Canvas<'_>, area: Rect, run: &RunState, colour: Style, theme: &Theme) {
     let share = |count: u32| f64::from(count) / run.tasks().len().max(1) as f64;
     let counts = run.counts();
     let waiting = matches!(run.status(), RunStatus::Waiting);
-    let colour = theme.run(run.plan().executor);
     if waiting {
         bar(canvas, area, 0.0, Weight::Block, colour, theme.track);
         return;
     }
-    bar(canvas, area, share(counts.over()), Weight::Block, theme.bad, theme.track);
-    if counts.over() == counts.done {
-        bar(canvas, area, share(counts.done), Weight::Block, colour, theme.track);
-    } else {
-        let done = (share(counts.done) * f64::from(area.width)).floor() as u16;
-        bar(canvas, Rect { width: done, ..area }, 1.0, Weight::Block, colour, theme.track);
+    bar(canvas, area, share(counts.over()), Weight::Block, colour, theme.track);
+    let columns = |count: u32| (share(count) * f64::from(area.width)).floor() as u16;
+    for x in area.x + columns(counts.done)..area.x + columns(counts.over()) {
+        canvas.glyph(
+            x,
+            area.y,
+            '▚',
+            if counts.failed + counts.panicked > 0 { theme.bad } else { theme.warn },
+        );
     }
+}
+
+/// The place of a run in its race.
+pub(super) fn place_of(race: &RaceState, run: &RunState) -> usize {
+    race.runs().iter().position(|other| std::ptr::eq(other, run)).unwrap_or(0)
 }
 
 /// The speedup, final or so far.
@@ -229,35 +237,47 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let title = format!("{}: {}", run.plan().label, race.plan().noun);
     canvas.part(area).rule(area.y, "", '─', theme.rule, theme.dim);
     canvas.part(left).rule(area.y, &title, '─', theme.rule, theme.dim);
-    tasks(canvas, cut_top(left, 1).1, scene, race, run);
+    // An empty row keeps the legend apart from the first lane, where there is room for it.
+    let head = if area.height > 12 + u16::try_from(run.lanes().len().min(20)).unwrap_or(20) { 2 } else { 1 };
+    let (_, tasks_area) = cut_top(left, head);
+    let (_, lanes_area) = cut_top(right, head);
+    tasks(canvas, tasks_area, scene, race, run);
     let lanes_word = if run.lanes().len() == 1 { "lane" } else { "lanes" };
     let title = format!("{} {lanes_word}", words::count(run.lanes().len() as u64));
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
     legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, run, scene);
-    lanes(canvas, cut_top(right, 1).1, scene, run);
+    lanes(canvas, lanes_area, scene, run, theme.run(place_of(race, run)));
 }
 
 /// Names the phases that this run has been in, at the right end of a row.
 pub(super) fn legend(canvas: &mut Canvas<'_>, row: Rect, run: &RunState, scene: &Scene<'_>) {
-    let mut mix = crate::model::Mix::default();
-    for lane in run.lanes().iter().take(64) {
+    let mut mix = Mix::default();
+    for lane in run.lanes().iter().take(LEGEND_LANES) {
         mix.add(&lane.total(scene.now));
     }
-    let seen: Vec<Phase> = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect();
-    phase_names(canvas, row, &seen, scene.theme);
+    phase_names(canvas, row, &mix, scene.theme);
 }
 
-/// Paints each phase's glyph and name, against the right edge of a row, as many as there is room for.
-pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, phases: &[Phase], theme: &Theme) {
+/// The legend looks at so many lanes of a run, so that it costs the same for 1,000 of them.
+pub(super) const LEGEND_LANES: usize = 64;
+
+/// Paints the glyph and the name of each phase in the mix, against the right edge of a row. Where there is
+/// no room for all, those that took the least time are left out.
+pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, mix: &Mix, theme: &Theme) {
+    let width = |phase: Phase| u16::try_from(phase.name().len()).unwrap_or(0) + 5;
+    let mut seen: Vec<Phase> = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect();
+    seen.sort_by_key(|&phase| std::cmp::Reverse(mix.of(phase)));
+    let mut room = row.width.saturating_sub(1);
+    seen.retain(|&phase| {
+        let fits = room >= width(phase);
+        room = room.saturating_sub(width(phase));
+        fits
+    });
+    seen.sort();
     let mut right = row.right().saturating_sub(1);
-    for &phase in phases.iter().rev() {
-        let name = phase.name();
-        let width = u16::try_from(name.len()).unwrap_or(0) + 5;
-        if right < row.x + width {
-            break;
-        }
-        right -= width;
-        canvas.text(right, row.y, width, &format!("    {name} "), theme.dim);
+    for &phase in seen.iter().rev() {
+        right -= width(phase);
+        canvas.text(right, row.y, width(phase), &format!("    {} ", phase.name()), theme.dim);
         for x in right + 1..right + 3 {
             canvas.glyph(x, row.y, theme.phase_glyph(phase), theme.phase(phase));
         }
@@ -298,7 +318,7 @@ fn tasks(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
         };
         let counts = run.counts();
         let rest = format!(
-            "{more} · {} active, {} waiting",
+            "{more} · {} active, {} queued",
             words::count(u64::from(counts.active)),
             words::count(u64::from(run.waiting()))
         );
@@ -351,7 +371,7 @@ fn task_row(
 }
 
 /// The lanes of one run, on an axis of their own.
-fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState) {
+fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState, colour: Style) {
     let theme = scene.theme;
     let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else {
         canvas.text(area.x + 1, area.y, area.width, "its turn has not come", theme.dim);
@@ -377,25 +397,28 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState)
         let Some(state) = run.lanes().get(index) else { break };
         let number = (LaneId::of(index).0 + 1).to_string();
         canvas.text_right(rows.x + 1 + digits, y, digits, &number, theme.dim);
-        let painted = LaneRow { axis: &time, lane: state, start, until, theme };
+        let painted = LaneRow { axis: &time, lane: state, tasks: run.tasks(), start, until, theme };
         for row in y..y + pitch.painted {
             painted.paint(canvas, row);
         }
-        painted.paint_numbers(canvas, y);
+        painted.paint_tasks(canvas, y);
         y += pitch.painted + pitch.gap;
     }
-    let colour = theme.run(run.plan().executor);
     if !all_fit && rows.height > 0 {
         let row = Rect { y, height: 1, ..cells };
         density(canvas, &time, row, run.in_progress(), (start, until), run.plan().workers, colour);
-        let words = format!(" +{} lanes; the strip is all of them ", words::count((count - shown) as u64));
+        let words = format!(
+            " +{} lanes; this row counts all {} ",
+            words::count((count - shown) as u64),
+            words::count(count as u64)
+        );
         canvas.text_right(cells.right(), y, cells.width, &words, theme.dim);
         y += 1;
     }
     y = (y - pitch.gap.min(y - rows.y)).min(axis_row.y);
     axis(canvas, &time, y, theme.rule, theme.dim);
     let left = axis_row.bottom().saturating_sub(y + 2);
-    if all_fit && left >= 3 {
+    if all_fit && left >= 3 && run.plan().workers > 1 {
         let peak = run.in_progress().peak();
         let title = format!("tasks in progress, at most {}", words::count(u64::from(peak)));
         canvas.text(cells.x, y + 2, cells.width, &title, theme.dim);

@@ -49,12 +49,12 @@ impl Figure {
         match self {
             Figure::Wall => ("wall", 9),
             Figure::Speedup => ("speedup", 9),
-            Figure::Efficiency => ("efficient", 10),
+            Figure::Efficiency => ("efficiency", 11),
             Figure::Peak => ("peak", 5),
             Figure::Throughput => ("throughput", 11),
             Figure::Bytes => ("bytes", 9),
             Figure::Retries => ("retries", 8),
-            Figure::NotDone => ("failed", 7),
+            Figure::NotDone => ("not done", 9),
             Figure::Mean | Figure::P50 | Figure::P95 | Figure::Max => (self.latency_head(), 8),
         }
     }
@@ -93,10 +93,10 @@ impl Figure {
 }
 
 /// Columns for the names of a table's rows.
-const NAMES: u16 = 14;
+const NAMES: u16 = 12;
 
 /// Columns for the number of workers.
-const WORKERS: u16 = 6;
+const WORKERS: u16 = 8;
 
 /// What the first column of a table says above its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if columns < area.width {
         figures(canvas, table, scene, summary, Rows::Runs, &whole);
     } else {
-        figures(canvas, table, scene, summary, Rows::Runs, &Figure::RUN);
+        figures(canvas, table, scene, summary, Rows::Runs, &fitting(&Figure::RUN, area.width));
         let (table, below) = cut_top(rest, rows);
         figures(canvas, table, scene, summary, Rows::Latency, &Figure::TASKS);
         rest = below;
@@ -145,6 +145,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if rest.height >= 3 {
         definitions(canvas, rest, scene);
     }
+}
+
+/// The figures that a screen so wide has room for; the first to go are those that matter least.
+fn fitting(figures: &[Figure], columns: u16) -> Vec<Figure> {
+    let mut kept = figures.to_vec();
+    for spare in [Figure::Retries, Figure::Throughput, Figure::Peak, Figure::Efficiency, Figure::NotDone] {
+        let needed = NAMES + WORKERS + kept.iter().map(|figure| figure.head().1).sum::<u16>();
+        if needed > columns {
+            kept.retain(|&figure| figure != spare);
+        }
+    }
+    kept
 }
 
 fn figures(
@@ -173,8 +185,8 @@ fn figures(
         canvas.text_right(x + width, area.y, width, head, theme.dim);
         x += width;
     }
-    for (run, y) in summary.runs.iter().zip(area.y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, NAMES - 2, &run.label, theme.run(run.executor));
+    for ((place, run), y) in summary.runs.iter().enumerate().zip(area.y + 1..area.bottom()) {
+        canvas.text(area.x + 2, y, NAMES - 2, &run.label, theme.run(place));
         if rows == Rows::Runs {
             canvas.text_right(left, y, 8, &run.workers.to_string(), theme.base);
         }

@@ -102,14 +102,17 @@ fn phases(
     }
     for span in spans {
         let long = span.to.since(span.from);
-        let cells = (long.as_secs_f64() / whole * 30.0).round() as usize;
-        let bar: String = std::iter::repeat_n(theme.phase_glyph(span.phase), cells.clamp(1, 30)).collect();
+        let place = |time: std::time::Duration| (time.as_secs_f64() / whole * 30.0).round() as usize;
+        let first = place(span.from.since(state.started.unwrap_or(start))).min(29);
+        let last = place(span.to.since(state.started.unwrap_or(start))).clamp(first + 1, 30.max(first + 1));
+        let bar: String = std::iter::repeat_n(theme.phase_glyph(span.phase), last - first).collect();
         lines.push(vec![
             (format!("{:<11} ", span.phase.name()), theme.dim),
             (
                 format!("{:>10}  from {:<10} ", words::seconds(long), words::seconds(span.from.since(start))),
                 theme.base,
             ),
+            (" ".repeat(first), theme.base),
             (bar, theme.phase(span.phase)),
         ]);
     }

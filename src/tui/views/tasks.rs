@@ -19,8 +19,15 @@ pub fn table_rows(page: Rect) -> usize {
     usize::from(page.height.saturating_sub(3))
 }
 
+/// Whether a run has failures to explain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failures {
+    None,
+    Some,
+}
+
 /// The columns that fit, each with its left edge and its width.
-fn layout(area: Rect) -> Vec<(Column, u16, u16)> {
+fn layout(area: Rect, failures: Failures) -> Vec<(Column, u16, u16)> {
     let wide = area.width >= 110;
     let fixed = |column| match column {
         Column::Number => 7,
@@ -37,6 +44,10 @@ fn layout(area: Rect) -> Vec<(Column, u16, u16)> {
         }
     };
     let mut columns: Vec<Column> = Column::ALL.to_vec();
+    if failures == Failures::Some {
+        // Why something failed is what people look for; it gets the room of what they can do without.
+        columns.retain(|column| !matches!(column, Column::Lane | Column::Queued | Column::Received));
+    }
     let needs = |columns: &[Column]| columns.iter().map(|&column| fixed(column) + 1).sum::<u16>() + 30;
     for spare in
         [Column::Queued, Column::Attempts, Column::Lane, Column::Received, Column::Waited, Column::Bytes]
@@ -84,7 +95,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     }
     canvas.part(title).rule(title.y, &words, '─', theme.rule, theme.strong);
     let (head, rest) = cut_top(rest, 1);
-    let columns = layout(area);
+    let failures =
+        if run.counts().failed + run.counts().panicked > 0 { Failures::Some } else { Failures::None };
+    let columns = layout(area, failures);
     for &(column, x, width) in &columns {
         let style = if column == table.sort { theme.strong } else { theme.dim };
         if is_number(column) {
@@ -94,6 +107,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         }
     }
     let (rows, foot) = cut_bottom(rest, 1);
+    if table.order.is_empty() {
+        let words =
+            format!("no task has “{}” in its name, state or error; Esc drops the filter", table.filter);
+        canvas.text(rows.x + 2, rows.y + 1, rows.width, &words, theme.dim);
+    }
     let room = table_rows(area);
     let top = table.top.min(table.order.len().saturating_sub(room));
     for (place, y) in (top..table.order.len().min(top + room)).zip(rows.y..rows.bottom()) {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::event::{At, LaneId};
-use crate::model::{RaceState, RunState};
+use crate::model::{Mix, RaceState, RunState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
 use super::Scene;
-use super::race::phase_names;
+use super::race::{LEGEND_LANES, phase_names};
 
 /// The rows of one run: a head, lanes, the strip of concurrency.
 struct Block {
@@ -61,6 +61,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if body.height >= 4 {
         let (row, rest) = cut_top(body, 1);
         axis(canvas, &time, row.y, theme.rule, theme.dim);
+        if gutter(area) >= 12 {
+            canvas.text_right(row.x + gutter(area) - 1, row.y, 12, "lane  thread", theme.dim);
+        }
         body = rest;
     }
     if body.height >= 6 {
@@ -71,7 +74,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         } else {
             row
         };
-        phase_names(canvas, legend, &phases_seen(race, scene.now), theme);
+        phase_names(canvas, legend, &mix_of(race, scene.now), theme);
         body = rest;
     }
     let mut y = body.y;
@@ -82,7 +85,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         y = draw_block(canvas, body, y, &time, scene, race, run, &block);
         if let Some(x) = cursor_column {
             for y in head + 1..y {
-                canvas.glyph(x, y, '│', theme.cursor);
+                canvas.mark(x, y, '│', theme.cursor);
             }
         }
     }
@@ -91,14 +94,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     }
 }
 
-fn phases_seen(race: &RaceState, now: At) -> Vec<crate::event::Phase> {
-    let mut mix = crate::model::Mix::default();
-    for run in race.runs() {
-        for lane in run.lanes().iter().take(64) {
-            mix.add(&lane.total(now));
-        }
+fn mix_of(race: &RaceState, now: At) -> Mix {
+    let mut mix = Mix::default();
+    for lane in race.runs().iter().flat_map(|run| run.lanes().iter().take(LEGEND_LANES)) {
+        mix.add(&lane.total(now));
     }
-    crate::event::Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect()
+    mix
 }
 
 /// Shares the rows out: every run has a head and a strip; lanes come first to the run that is looked at,
@@ -167,7 +168,7 @@ fn draw_block(
     if y >= body.bottom() {
         return y;
     }
-    let colour = theme.run(run.plan().executor);
+    let colour = theme.run(block.run);
     let selected = scene.ui.run_of(race).index() == block.run;
     let row = Rect { y, height: 1, ..body };
     let mark = if selected { "▸ " } else { "  " };
@@ -184,9 +185,9 @@ fn draw_block(
     for index in block.first_lane..block.first_lane + block.lanes {
         let Some(state) = run.lanes().get(index).filter(|_| y < body.bottom()) else { break };
         lane_name(canvas, body.x, y, gutter, LaneId::of(index), state, theme);
-        let painted = LaneRow { axis: time, lane: state, start, until, theme };
+        let painted = LaneRow { axis: time, lane: state, tasks: run.tasks(), start, until, theme };
         painted.paint(canvas, y);
-        painted.paint_numbers(canvas, y);
+        painted.paint_tasks(canvas, y);
         y += 1;
     }
     if y < body.bottom() && has_strip(run) {
@@ -207,7 +208,7 @@ fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block) -> String {
     let elapsed = run.elapsed(scene.now).map_or("its turn has not come".to_owned(), words::seconds);
     let hidden = match block.hidden {
         0 => String::new(),
-        hidden => format!(", +{} lanes not shown (the strip counts them)", words::count(hidden as u64)),
+        hidden => format!(", +{} lanes, PgDn (the last row counts all)", words::count(hidden as u64)),
     };
     format!("{workers}, {elapsed}{hidden}")
 }
@@ -226,7 +227,7 @@ fn lane_name(
     match thread.filter(|_| gutter >= 12) {
         Some(thread) => {
             canvas.text_right(x + gutter - 9, y, gutter, &number, theme.dim);
-            canvas.text_right(x + gutter - 1, y, 8, &thread.to_string(), theme.rule);
+            canvas.text_right(x + gutter - 1, y, 8, &thread.to_string(), theme.dim);
         }
         None => canvas.text_right(x + gutter.min(6) - 1, y, gutter, &number, theme.dim),
     }

@@ -23,17 +23,16 @@ impl Window {
         Window { from: Duration::ZERO, long: until.max(Duration::from_millis(1)) }
     }
 
-    /// From the start until the next round number of seconds after `elapsed`: a window that seldom
-    /// changes while a run goes on.
+    /// From the start until the next round time after `elapsed`: a window that seldom changes while a run
+    /// goes on, and is never much longer than it.
     pub fn round(elapsed: Duration) -> Window {
-        let mut step = Duration::from_millis(100);
-        for factor in [2.0, 2.5, 2.0].into_iter().cycle() {
-            if step >= elapsed || step > Duration::from_secs(1_000_000) {
-                break;
-            }
-            step = step.mul_f64(factor);
+        const TENTHS: [u32; 8] = [10, 12, 15, 20, 30, 40, 60, 80];
+        let mut decade = Duration::from_millis(10);
+        while decade * 10 < elapsed && decade < Duration::from_secs(1_000_000) {
+            decade *= 10;
         }
-        Window::until(step)
+        let steps = TENTHS.iter().map(|tenths| decade * *tenths / 10).chain([decade * 10]);
+        Window::until(steps.into_iter().find(|step| *step >= elapsed).unwrap_or(elapsed))
     }
 
     /// The moment at the right edge.
@@ -100,8 +99,11 @@ pub fn axis(canvas: &mut Canvas<'_>, axis: &Axis, y: u16, line: Style, words: St
         let Some(x) = axis.column(moment) else { break };
         let label = label(moment, step);
         let width = u16::try_from(label.len()).unwrap_or(u16::MAX);
+        if x < free {
+            continue;
+        }
         canvas.glyph(x, y, '┬', line);
-        if x >= free && x + 1 + width <= axis.left + axis.columns {
+        if x + 1 + width <= axis.left + axis.columns {
             canvas.text(x + 1, y, width, &label, words);
             free = x + width + 2;
         }
@@ -131,7 +133,7 @@ fn label(moment: Duration, step: Duration) -> String {
     } else if step >= Duration::from_millis(1) {
         format!("{:.0} ms", seconds * 1e3)
     } else {
-        format!("{:.3} ms", seconds * 1e3)
+        format!("{:.2} ms", seconds * 1e3)
     }
 }
 
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn a_round_window_holds_what_elapsed() {
         let cases =
-            [(0, 100), (90, 100), (101, 200), (350, 500), (900, 1000), (9_980, 10_000), (10_100, 20_000)];
+            [(0, 10), (90, 100), (101, 120), (350, 400), (900, 1000), (9_980, 10_000), (10_100, 12_000)];
         for (elapsed, long) in cases {
             let window = Window::round(Duration::from_millis(elapsed));
             assert_eq!(window.long, Duration::from_millis(long), "{elapsed}");

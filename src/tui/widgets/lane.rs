@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::event::{At, TaskId};
-use crate::model::{Lane, Steps};
+use crate::model::{Lane, Stage, Steps, TaskState};
 use crate::tui::canvas::Canvas;
 use crate::tui::theme::{Theme, level_glyph};
 
@@ -17,6 +17,8 @@ pub struct LaneRow<'a> {
     pub axis: &'a Axis,
     /// The lane.
     pub lane: &'a Lane,
+    /// The tasks of its run, in id order.
+    pub tasks: &'a [TaskState],
     /// When its run started.
     pub start: At,
     /// The moment up to which something is known.
@@ -41,8 +43,9 @@ impl LaneRow<'_> {
         }
     }
 
-    /// Writes each task's number at the start of its stretch, where there is room for it.
-    pub fn paint_numbers(&self, canvas: &mut Canvas<'_>, y: u16) {
+    /// Writes each task's number at the start of its stretch, unless most of them have no room; and marks
+    /// the end of each task that failed.
+    pub fn paint_tasks(&self, canvas: &mut Canvas<'_>, y: u16) {
         let window = self.axis.window();
         let (from, to) = (self.start.plus(window.from), self.start.plus(window.to()).min(self.until));
         let spans = self.lane.spans_between(from, to);
@@ -51,44 +54,59 @@ impl LaneRow<'_> {
         }
         let open =
             self.lane.open().filter(|open| open.from < to).map(|open| (open.task, open.from, self.until));
-        let ended = spans.iter().map(|span| (span.task, span.from, span.to));
-        let mut stretch: Option<(TaskId, At, At)> = None;
-        for (task, begins, ends) in ended.chain(open) {
-            stretch = match stretch {
-                Some((same, first, _)) if same == task => Some((task, first, ends)),
-                other => {
-                    if let Some(whole) = other {
-                        self.paint_number(canvas, y, whole);
-                    }
-                    Some((task, begins, ends))
-                }
-            };
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for (task, begins, ends) in spans.iter().map(|span| (span.task, span.from, span.to)).chain(open) {
+            match stretches.last_mut().filter(|last| last.task == task) {
+                Some(last) => last.ends = ends,
+                None => stretches.push(Stretch { task, begins, ends }),
+            }
         }
-        if let Some(whole) = stretch {
-            self.paint_number(canvas, y, whole);
+        let places: Vec<Option<u16>> = stretches.iter().map(|stretch| self.place_of(stretch)).collect();
+        let fitting = places.iter().filter(|place| place.is_some()).count();
+        for (stretch, place) in stretches.iter().zip(places) {
+            if let Some(place) = place.filter(|_| fitting * 2 > stretches.len()) {
+                self.paint_number(canvas, y, place, stretch.task);
+            }
+            let state = self.tasks.get(stretch.task.index());
+            if state.is_some_and(|state| matches!(state.stage, Stage::Failed | Stage::Panicked)) {
+                let end = stretch.ends.since(self.start);
+                let last =
+                    self.axis.column(end).or(self.axis.columns().last().filter(|_| end >= window.to()));
+                if let Some(x) = last.filter(|_| end <= window.to()) {
+                    canvas.glyph(x, y, '✗', self.theme.failure());
+                }
+            }
         }
     }
 
-    fn paint_number(&self, canvas: &mut Canvas<'_>, y: u16, (task, begins, ends): (TaskId, At, At)) {
+    /// Where a task's number goes, when there is room for it.
+    fn place_of(&self, stretch: &Stretch) -> Option<u16> {
         let (axis, start) = (self.axis, self.start);
-        let first = axis.column(begins.since(start).max(axis.window().from));
-        let last = axis.column(ends.since(start)).unwrap_or(axis.columns().end);
-        let label = (task.0 + 1).to_string();
-        let Some(mut first) = first else { return };
+        let mut first = axis.column(stretch.begins.since(start).max(axis.window().from))?;
+        let last = axis.column(stretch.ends.since(start)).unwrap_or(axis.columns().end);
         // A cell whose larger part belongs to the task before keeps that task's look.
         let (from, to) = axis.cell(first, start);
-        if begins.0 > from.0.midpoint(to.0) {
+        if stretch.begins.0 > from.0.midpoint(to.0) {
             first += 1;
         }
-        if usize::from(last.saturating_sub(first)) < label.len() + 1 {
-            return;
-        }
-        let (from, to) = axis.cell(first, start);
+        let digits = (stretch.task.0 + 1).to_string().len();
+        (usize::from(last.saturating_sub(first)) > digits).then_some(first)
+    }
+
+    fn paint_number(&self, canvas: &mut Canvas<'_>, y: u16, first: u16, task: TaskId) {
+        let (from, to) = self.axis.cell(first, self.start);
         let Some(phase) = self.lane.mix(from, to, self.until).most() else { return };
-        for (column, glyph) in (first..).zip(label.chars()) {
+        for (column, glyph) in (first..).zip((task.0 + 1).to_string().chars()) {
             canvas.glyph(column, y, glyph, self.theme.label_on_lane(phase));
         }
     }
+}
+
+/// One task on a lane, from its first phase to its last.
+struct Stretch {
+    task: TaskId,
+    begins: At,
+    ends: At,
 }
 
 /// Paints how much of `most` there was over time, as blocks of that height.
