@@ -136,7 +136,6 @@ fn frame(bencher: Bencher<'_, '_>, shot: Shot) {
             next: &settings,
             next_differs: false,
             notice: None,
-            notice: None,
             ui: &ui,
             theme: &theme,
         };

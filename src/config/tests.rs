@@ -608,8 +608,7 @@ fn scenarios_are_listed_within_80_columns() -> Fallible {
       10 pictures, a thread for each: the whole race takes as long as its slowest
       picture
     images-link          20 tasks  sequential, pool:2, pool:5, pool:10
-      20 pictures through one full link: the link is the limit, and workers hardly
-      help
+      20 pictures through one full link: beyond two workers, more hardly help
     csv-5                 1 task   sequential, threads, async (changed by you)
       5 CSV files that take 2 s each: five threads wait as long as one
     posts-5               5 tasks  sequential, threads, async
