@@ -425,7 +425,7 @@ impl RacePlan {
 
 /// How many tasks of a run, from the first, tell the head of their answer. The heads of 100,000 tasks
 /// would fill the memory that a laptop has, and nobody reads them.
-pub const HEADS_KEPT: u32 = 2_000;
+pub const HEADS_KEPT: u32 = 500;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

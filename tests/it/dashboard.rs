@@ -80,7 +80,7 @@ fn a_race_can_be_run_again_with_more_workers() {
     let mut pty = Pty::spawn(program(folder.path(), &[]), (100, 30));
     pty.wait_for_text("race over");
     pty.send("w");
-    pty.wait_for_text("next race: 5 workers");
+    pty.wait_for_text("next race: pool ×5");
     pty.send("r");
     pty.wait_for_text("of 5× ideal");
     pty.send("q");
