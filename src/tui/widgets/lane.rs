@@ -67,14 +67,12 @@ impl LaneRow<'_> {
             if let Some(place) = place.filter(|_| fitting * 2 > stretches.len()) {
                 self.paint_number(canvas, y, place, stretch.task);
             }
-            let state = self.tasks.get(stretch.task.index());
-            if state.is_some_and(|state| matches!(state.stage, Stage::Failed | Stage::Panicked)) {
-                let end = stretch.ends.since(self.start);
-                let last =
-                    self.axis.column(end).or(self.axis.columns().last().filter(|_| end >= window.to()));
-                if let Some(x) = last.filter(|_| end <= window.to()) {
-                    canvas.glyph(x, y, '✗', self.theme.failure());
-                }
+        }
+        for stretch in &stretches {
+            let stage = self.tasks.get(stretch.task.index()).map(|state| state.stage);
+            let last = At(stretch.ends.0.saturating_sub(1)).since(self.start);
+            if let (Some(Stage::Failed | Stage::Panicked), Some(x)) = (stage, self.axis.column(last)) {
+                canvas.glyph(x, y, '✗', self.theme.failure());
             }
         }
     }
