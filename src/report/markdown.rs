@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
     ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
     ("peak concurrency", |run| count(u64::from(run.peak_concurrency))),
     ("done", |run| count(u64::from(run.counts.done))),
-    ("failed", |run| count(u64::from(run.counts.failed + run.counts.panicked))),
+    ("not done", |run| count(u64::from(run.counts.not_done()))),
 ];
 
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {

@@ -22,7 +22,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("max", "the longest latency"),
     ("throughput", "bytes of complete bodies ÷ wall time"),
     ("peak concurrency", "the most tasks that were ever in progress at one moment"),
-    ("failed", "tasks that gave up after their last attempt, or panicked; a run with any claims no speedup"),
+    ("not done", "tasks that failed, panicked or were cancelled; a run with any of them claims no speedup"),
     (
         "so far",
         "the time after which the sequential run had as many tasks done ÷ the time this run took for them",

@@ -27,7 +27,7 @@ const SPEED: &[Column] = &[
     ("efficiency", |run| or_dash(run.efficiency.map(percent))),
     ("peak", |run| count(u64::from(run.peak_concurrency))),
     ("done", |run| count(u64::from(run.counts.done))),
-    ("failed", |run| count(u64::from(run.counts.failed + run.counts.panicked))),
+    ("not done", |run| count(u64::from(run.counts.not_done()))),
     ("retries", |run| count(u64::from(run.counts.retries))),
 ];
 
