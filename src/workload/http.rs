@@ -125,7 +125,8 @@ impl ServerCertVerifier for LazyVerifier {
     }
 }
 
-/// Addresses of host names, looked up before the race so that no worker waits for a look-up.
+/// Addresses of host names, looked up before the race so that no worker waits for a look-up. Their port is
+/// 0, for which the connector takes the URL's own.
 pub type Resolved = HashMap<String, Vec<SocketAddr>>;
 
 /// What a client is made from.

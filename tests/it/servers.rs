@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,12 @@ use socket2::SockRef;
 use threadrace::clock::Clock;
 use threadrace::event::{Check, ErrorKind, ExecutorKind};
 use threadrace::model::Stage;
-use threadrace::workload::download::{Conduct, Limits, Target};
+use threadrace::workload::download::{Conduct, Downloads, Limits, Server, Target};
+use threadrace::workload::{OutputFolder, Resolved, Tls};
 
-use crate::rig::{After, Asked, Disk, Fallible, MS, Ran, RawServer, Who, hold, limits, raw, reply, run};
+use crate::rig::{
+    After, Asked, Disk, Fallible, MS, Ran, RawServer, SEED, Who, hold, limits, raw, reply, run,
+};
 
 /// Long enough that only those stall who mean to.
 const STALL: Duration = Duration::from_millis(900);
@@ -510,5 +514,25 @@ fn a_server_that_leaves_while_it_is_kept_warm_costs_nothing() -> Fallible {
         ran.assert_accounted(who);
         assert!(ran.run().is_comparable(), "{who:?}: {:?}", ran.run().counts());
     }
+    Ok(())
+}
+
+#[test]
+fn a_redirect_to_another_port_of_a_known_name_goes_there() -> Fallible {
+    let to = RawServer::start(|_, stream| reply(stream, "200 OK", "", b"from B"))?;
+    let port = to.address.port();
+    let from = RawServer::start(move |_, stream| redirect(stream, &format!("http://localhost:{port}/b")))?;
+    let url = Url::parse(&format!("http://localhost:{}/a", from.address.port()))?;
+    let target = Target { url, name: "a".to_owned(), conduct: Conduct::Normal };
+    let dir = tempfile::tempdir()?;
+    let folder = OutputFolder::open(dir.path())?.make_room(&["run"], &["a"])?.remove(0);
+    let resolved = Resolved::from([("localhost".to_owned(), vec!["127.0.0.1:0".parse()?])]);
+    let downloads = Downloads::new(vec![target], limits(), Server::Origin, Tls::new()?, resolved, SEED);
+    let who = Who::new(ExecutorKind::Sequential, 1, 1);
+    let ran = run(who, Arc::new(downloads.into_folder(folder)), &Clock::start())?;
+    let message = ran.task(0).error_message();
+    assert_eq!((ran.task(0).stage, ran.task(0).attempts), (Stage::Done, 1), "{message:?}");
+    assert_eq!(std::fs::read(dir.path().join("run/a"))?, b"from B");
+    assert_eq!((from.asked().len(), to.asked().len()), (1, 1));
     Ok(())
 }
