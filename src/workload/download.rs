@@ -301,19 +301,31 @@ impl DownloadSession {
         }
     }
 
-    /// Sends the request and waits for the head of the answer.
+    /// Sends the request and waits for the head of the answer. A server may close a kept connection at
+    /// any time: a request that dies on one before its answer is sent once more, which is no new attempt
+    /// (RFC 9112, section 9.3.1).
     async fn request(
         &self,
         context: &TaskContext,
         target: &Target,
         number: u32,
     ) -> Result<Response, Failure> {
+        let watching = self.watch.begin(context);
+        match self.send(target, number).await {
+            Err(failure) if failure.error.kind == ErrorKind::Truncated && watching.on_kept_connection() => {
+                watching.restart();
+                self.send(target, number).await
+            }
+            sent => sent,
+        }
+    }
+
+    async fn send(&self, target: &Target, number: u32) -> Result<Response, Failure> {
         let stall = self.download.shared.limits.stall;
         let mut request = self.client.get(target.url.clone()).header(ACCEPT, "*/*");
         if self.download.shared.server == Server::Origin {
             request = request.header("threadrace-attempt", number);
         }
-        self.watch.begin(context);
         let mut sending = pin!(request.send());
         let mut sending = pin!(poll_fn(|polled| {
             let state = sending.as_mut().poll(polled);

@@ -1,16 +1,16 @@
 //! Servers that misbehave, on raw sockets: what each costs its task, and what is left on the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use socket2::SockRef;
 use threadrace::clock::Clock;
-use threadrace::event::{Check, ErrorKind, ExecutorKind};
+use threadrace::event::{Check, ErrorKind, Event, ExecutorKind, Fact, Phase};
 use threadrace::model::Stage;
 use threadrace::workload::download::{Conduct, Downloads, Limits, Server, Target};
 use threadrace::workload::{OutputFolder, Resolved, Tls};
@@ -513,7 +513,76 @@ fn a_server_that_leaves_while_it_is_kept_warm_costs_nothing() -> Fallible {
         let ran = run(who, Disk::new()?.downloads(&targets, limits())?, &Clock::start())?;
         ran.assert_accounted(who);
         assert!(ran.run().is_comparable(), "{who:?}: {:?}", ran.run().counts());
+        assert_no_retries(&ran);
     }
+    Ok(())
+}
+
+/// Every task was done in its first attempt, and nobody waited for another.
+fn assert_no_retries(ran: &Ran) {
+    for task in ran.run().tasks() {
+        assert_eq!((task.stage, task.attempts), (Stage::Done, 1), "{:?}", task.error_message());
+    }
+    let waits = |event: &&Event| matches!(event.fact, Fact::PhaseEntered { phase: Phase::BackingOff, .. });
+    assert_eq!(ran.events.iter().filter(waits).count(), 0);
+}
+
+#[test]
+fn a_kept_connection_that_dies_under_a_request_is_replaced_at_once() -> Fallible {
+    let served = Mutex::new(HashSet::new());
+    let server = RawServer::start(move |_, stream| {
+        // The second request of a connection finds it closed.
+        if !served.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.peer_addr()?) {
+            return Ok(After::Close);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
+        Ok(After::Open)
+    })?;
+    let targets = (0..6).map(|task| server.target(&format!("/{task}"))).collect::<Result<Vec<_>, _>>()?;
+    let who = Who::new(ExecutorKind::Sequential, 1, targets.len());
+    let limits = Limits { retries: 0, ..limits() };
+    let ran = run(who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
+    ran.assert_accounted(who);
+    assert_no_retries(&ran);
+    // Each task after the first is asked for twice: on the kept connection, and on its own.
+    assert_eq!((server.accepted(), server.asked().len()), (6, 11));
+    Ok(())
+}
+
+#[test]
+fn a_request_is_repeated_only_once() -> Fallible {
+    let server = RawServer::start(|asked, stream| match asked.path.as_str() {
+        "/0" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
+            Ok(After::Open)
+        }
+        _ => Ok(After::Close),
+    })?;
+    let targets = [server.target("/0")?, server.target("/1")?];
+    let who = Who::new(ExecutorKind::Sequential, 1, targets.len());
+    let limits = Limits { retries: 0, ..limits() };
+    let ran = run(who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
+    ran.assert_accounted(who);
+    assert_eq!((ran.task(1).error, ran.task(1).attempts), (Some(ErrorKind::Truncated), 1));
+    assert_eq!((server.accepted(), server.asked().len()), (2, 3));
+    Ok(())
+}
+
+#[test]
+fn every_server_of_a_chain_of_redirects_has_its_own_time() -> Fallible {
+    let server = RawServer::start(|asked, stream| {
+        thread::sleep(STALL / 3);
+        let head = match asked.number {
+            0..5 => format!("302 Found\r\nLocation: /{}\r\nContent-Length: 0", asked.number + 1),
+            _ => "200 OK\r\nContent-Length: 0".to_owned(),
+        };
+        stream.write_all(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes())?;
+        Ok(After::Open)
+    })?;
+    let (ran, _) = one(server.target("/a")?, Limits { stall: STALL, ..limits() })?;
+    assert_no_retries(&ran);
+    assert_eq!((server.accepted(), server.asked().len()), (1, 6));
+    assert!(ran.took > STALL, "{:?}", ran.took);
     Ok(())
 }
 
