@@ -19,8 +19,10 @@ use super::output::{PartFile, RunFolder};
 use super::{Session, TaskContext, TaskFuture, TaskResult, Workload};
 
 mod digest;
+mod head;
 
 use digest::{Announced, Hasher};
+use head::{headers_kept, redirected_to};
 
 /// The limits that every download keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -370,16 +372,13 @@ fn tell_head(context: &TaskContext, target: &Target, response: &Response, length
         }
         return;
     }
-    let headers = response.headers().iter();
     let head = ResponseHead {
         status: response.status().as_u16(),
         version: version_name(response.version()).to_owned(),
         length,
         remote: response.remote_addr().map(|address| address.to_string()),
-        redirected_to: (*response.url() != target.url).then(|| response.url().to_string()),
-        headers: headers
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect(),
+        redirected_to: redirected_to(&target.url, response.url()),
+        headers: headers_kept(response.headers()),
     };
     context.emit(|run, task| Fact::ResponseArrived { run, task, head: Box::new(head) });
 }

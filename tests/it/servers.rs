@@ -462,6 +462,7 @@ fn a_body_of_exactly_the_cap_is_fine() -> Fallible {
 fn a_password_is_sent_and_told_to_nobody_else() -> Fallible {
     let server = RawServer::start(|asked, stream| match asked.path.as_str() {
         "/a" => redirect(stream, "/b"),
+        "/d" => redirect(stream, &format!("http://user:opensesame@{}/b", stream.local_addr()?)),
         "/b" => reply(stream, "200 OK", "", b"b"),
         _ => reply(stream, "404 Not Found", "", b""),
     })?;
@@ -470,7 +471,8 @@ fn a_password_is_sent_and_told_to_nobody_else() -> Fallible {
         let url = Url::parse(&format!("http://user:opensesame@{address}/{path}"))?;
         Ok(Target { url, name: "a".to_owned(), conduct: Conduct::Normal })
     };
-    for target in [secret(server.address, "a")?, secret(server.address, "c")?, secret(closed, "a")?] {
+    let at = server.address;
+    for target in [secret(at, "a")?, secret(at, "c")?, secret(at, "d")?, secret(closed, "a")?] {
         let (ran, _) = one(target, limits())?;
         for event in &ran.events {
             let told = serde_json::to_string(event)?;
@@ -478,9 +480,19 @@ fn a_password_is_sent_and_told_to_nobody_else() -> Fallible {
         }
     }
     let asked = server.asked();
-    assert_eq!(asked.len(), 3);
+    assert_eq!(asked.len(), 5);
     // user:opensesame in base64.
     assert!(asked.iter().all(|asked| asked.head.contains("Basic dXNlcjpvcGVuc2VzYW1l")), "{asked:?}");
+    Ok(())
+}
+
+#[test]
+fn a_user_that_is_sent_apart_is_no_redirect() -> Fallible {
+    let server = RawServer::start(|_, stream| reply(stream, "200 OK", "", b"b"))?;
+    let url = Url::parse(&format!("http://user:opensesame@{}/b#part", server.address))?;
+    let (ran, _) = one(Target { url, name: "a".to_owned(), conduct: Conduct::Normal }, limits())?;
+    let story = ran.task(0).story.as_ref().ok_or("no story")?;
+    assert_eq!(story.heads.iter().map(|(_, head)| &head.redirected_to).collect::<Vec<_>>(), [&None]);
     Ok(())
 }
 
