@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use reqwest::{Response, StatusCode, Url, Version};
 
 use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError};
@@ -237,7 +239,7 @@ impl DownloadSession {
         let limits = &self.download.shared.limits;
         let (mut response, part) =
             tokio::try_join!(self.request(context, target, number), self.file(target, part))?;
-        let length = announced_length(&response);
+        let length = announced_length(response.headers());
         tell_head(context, target, &response, length);
         check_head(&response, length, limits)?;
         let announced = Announced::of(response.headers());
@@ -353,8 +355,13 @@ fn panics_on_purpose() -> ! {
     panic!("this task panics on purpose")
 }
 
-fn announced_length(response: &Response) -> Option<u64> {
-    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+/// The body's length, where the answer says it. `Transfer-Encoding` overrides `Content-Length` (RFC 9112,
+/// section 6.3).
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 fn tell_head(context: &TaskContext, target: &Target, response: &Response, length: Option<u64>) {

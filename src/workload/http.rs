@@ -129,6 +129,9 @@ impl ServerCertVerifier for LazyVerifier {
 /// 0, for which the connector takes the URL's own.
 pub type Resolved = HashMap<String, Vec<SocketAddr>>;
 
+/// The most headers of an answer; one with more is refused.
+const MOST_HEADERS: usize = 100;
+
 /// What a client is made from.
 #[derive(Debug, Clone)]
 pub(super) struct ClientSettings {
@@ -171,6 +174,7 @@ pub(super) fn client(settings: &ClientSettings, watch: &Watch) -> reqwest::Resul
         .retry(reqwest::retry::never())
         .referer(false)
         .http1_only()
+        .http1_max_headers(MOST_HEADERS)
         .pool_max_idle_per_host(1)
         .user_agent(concat!("threadrace/", env!("CARGO_PKG_VERSION")));
     for (host, addresses) in settings.resolved.iter() {

@@ -198,6 +198,15 @@ const CASES: &[Case] = {
             1,
         ),
         (
+            "chunked-with-a-length",
+            |_, s| {
+                let head = "200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked";
+                answer(s, head, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+            },
+            Done(b"abcde", Nothing),
+            1,
+        ),
+        (
             "chunked-garbage",
             |_, s| answer(s, "200 OK\r\nTransfer-Encoding: chunked", b"3\r\nabc\r\nwhat?\r\n"),
             Fails(Protocol, "not valid HTTP"),
@@ -266,6 +275,18 @@ const CASES: &[Case] = {
         (
             "many-headers",
             |_, s| answer(s, &format!("200 OK{}", "\r\nX: y".repeat(5000)), b""),
+            Fails(Protocol, "not HTTP"),
+            1,
+        ),
+        (
+            "headers-enough",
+            |_, s| answer(s, &format!("200 OK{}", "\r\nX: y".repeat(99)), b"y"),
+            Done(b"y", Nothing),
+            1,
+        ),
+        (
+            "one-header-too-many",
+            |_, s| answer(s, &format!("200 OK{}", "\r\nX: y".repeat(100)), b"y"),
             Fails(Protocol, "not HTTP"),
             1,
         ),
@@ -510,6 +531,22 @@ fn what_the_server_says_is_kept_with_the_task() -> Fallible {
     assert_eq!(head.remote, Some(server.address.to_string()));
     assert_eq!(head.redirected_to, Some(server.url("/b")));
     assert!(head.headers.iter().any(|(name, _)| name == "x-odd"), "{head:?}");
+    Ok(())
+}
+
+#[test]
+fn of_a_huge_head_little_is_kept() -> Fallible {
+    let server = RawServer::start(|_, stream| {
+        let headers: String = (0..90).map(|number| format!("X-{number}: {}\r\n", "y".repeat(2000))).collect();
+        reply(stream, "200 OK", &headers, b"b")
+    })?;
+    let (ran, _) = one(server.target("/a")?, limits())?;
+    let story = ran.task(0).story.as_ref().ok_or("no story")?;
+    let [(_, head)] = &story.heads[..] else { return Err(format!("{story:?}").into()) };
+    let bytes: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    assert!(bytes < 8192 + 100, "{bytes}");
+    let (name, value) = head.headers.last().ok_or("no header")?;
+    assert!(name == "…" && value.ends_with(" more headers"), "{name}: {value}");
     Ok(())
 }
 
