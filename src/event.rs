@@ -259,9 +259,17 @@ pub struct TaskError {
 }
 
 impl TaskError {
-    /// An error of `kind` in the words of `message`.
+    /// The most characters of a message: it may quote a server, which may send any number of them.
+    pub const LONGEST_MESSAGE: usize = 500;
+
+    /// An error of `kind` in the words of `message`, which is cut, and then ends in `…`, where it is longer
+    /// than [`Self::LONGEST_MESSAGE`].
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> TaskError {
-        TaskError { kind, message: message.into() }
+        let mut message = message.into();
+        if message.chars().nth(Self::LONGEST_MESSAGE).is_some() {
+            message = message.chars().take(Self::LONGEST_MESSAGE - 1).chain(['…']).collect();
+        }
+        TaskError { kind, message }
     }
 }
 
@@ -545,4 +553,16 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub fact: Fact,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_cut_between_two_characters() {
+        let message = |length: usize| TaskError::new(ErrorKind::Digest, "é".repeat(length)).message;
+        assert_eq!(message(500), "é".repeat(500));
+        assert_eq!(message(501), format!("{}…", "é".repeat(499)));
+    }
 }

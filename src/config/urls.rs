@@ -92,11 +92,17 @@ pub fn parse(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
-/// `url` as it may be shown: with `***` for the password, and nothing that a terminal would obey.
+/// `url` as it may be shown: with `***` for the password, or for the user where there is no password, for
+/// that is usually a token; and with nothing that a terminal would obey.
 pub fn without_password(url: &str) -> Cow<'_, str> {
     match Url::parse(url) {
         Ok(mut parsed) if matches!(parsed.scheme(), "http" | "https") => {
-            if parsed.password().is_none() || parsed.set_password(Some("***")).is_err() {
+            let hidden = match (parsed.username(), parsed.password()) {
+                ("", None) => return shown(url),
+                (_, Some(_)) => parsed.set_password(Some("***")),
+                (_, None) => parsed.set_username("***"),
+            };
+            if hidden.is_err() {
                 return shown(url);
             }
             Cow::Owned(shown(parsed.as_str()).into_owned())
@@ -292,7 +298,9 @@ mod tests {
     #[test]
     fn passwords_are_never_shown() {
         assert_eq!(without_password("https://me:secret@example.org/a?b"), "https://me:***@example.org/a?b");
-        assert_eq!(without_password("https://me@example.org/a"), "https://me@example.org/a");
+        assert_eq!(without_password("https://token@example.org/a"), "https://***@example.org/a");
+        assert_eq!(without_password("https://token:@example.org/a"), "https://***@example.org/a");
+        assert_eq!(without_password("https://@example.org/a"), "https://@example.org/a");
         assert_eq!(without_password("https:me:secret@example.org"), "https://me:***@example.org/");
         assert_eq!(without_password("https://me:secret@ex ample.org"), "https://***@ex ample.org");
         assert_eq!(without_password("me:secret@example.org"), "***@example.org");

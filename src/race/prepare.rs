@@ -285,24 +285,22 @@ fn run_plans(scenario: &Scenario, tasks: usize) -> Vec<RunPlan> {
 }
 
 /// Looks the hosts' names up, before any clock runs: inside a race, look-ups happen on hidden threads
-/// of the runtime. A name that can't be resolved here fails in its task.
+/// of the runtime. The addresses have port 0, for which the connector takes the URL's own: a redirect may
+/// lead to another port of the same host. A name that can't be resolved here fails in its task.
 fn look_up(targets: &[Target], cancel: &CancellationToken) -> Result<Resolved, RaceError> {
     let named = |target: &Target| match target.url.host() {
-        Some(url::Host::Domain(name)) => {
-            Some((name.to_owned(), target.url.port_or_known_default().unwrap_or(80)))
-        }
+        Some(url::Host::Domain(name)) => Some(name.to_owned()),
         _ => None,
     };
-    let names: BTreeSet<(String, u16)> = targets.iter().filter_map(named).collect();
+    let names: BTreeSet<String> = targets.iter().filter_map(named).collect();
     let mut left = names.len();
     let queue = Arc::new(Mutex::new(names.into_iter()));
     let (answers, arriving) = mpsc::channel();
     for _ in 0..left.min(LOOKUPS_AT_ONCE) {
         let (queue, answers) = (queue.clone(), answers.clone());
         let look_up = move || {
-            while let Some((name, port)) = { queue.lock().unwrap_or_else(PoisonError::into_inner).next() } {
-                let found =
-                    (name.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+            while let Some(name) = { queue.lock().unwrap_or_else(PoisonError::into_inner).next() } {
+                let found = (name.as_str(), 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
                 if answers.send((name, found)).is_err() {
                     return;
                 }
@@ -345,5 +343,24 @@ fn raise_open_files() {
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
         let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_up_once_and_without_a_port() -> Result<(), Box<dyn std::error::Error>> {
+        let urls =
+            ["http://localhost/a", "http://localhost:81/b", "https://localhost/c", "http://127.0.0.1/d"];
+        let target = |url| Ok(Target { url: parse(url)?, name: String::new(), conduct: Conduct::Normal });
+        let targets = urls.into_iter().map(target).collect::<Result<Vec<_>, RaceError>>()?;
+        let resolved = look_up(&targets, &CancellationToken::new())?;
+        assert_eq!(resolved.keys().collect::<Vec<_>>(), ["localhost"]);
+        let addresses = resolved.get("localhost").ok_or("not found")?;
+        assert!(!addresses.is_empty());
+        assert!(addresses.iter().all(|address| address.port() == 0), "{addresses:?}");
+        Ok(())
     }
 }

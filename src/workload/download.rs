@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use reqwest::{Response, StatusCode, Url, Version};
 
 use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError};
@@ -19,8 +21,10 @@ use super::output::{PartFile, RunFolder};
 use super::{Session, TaskContext, TaskFuture, TaskResult, Workload};
 
 mod digest;
+mod head;
 
 use digest::{Announced, Hasher};
+use head::{headers_kept, redirected_to};
 
 /// The limits that every download keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,7 +239,7 @@ impl DownloadSession {
         let limits = &self.download.shared.limits;
         let (mut response, part) =
             tokio::try_join!(self.request(context, target, number), self.file(target, part))?;
-        let length = announced_length(&response);
+        let length = announced_length(response.headers());
         tell_head(context, target, &response, length);
         check_head(&response, length, limits)?;
         let announced = Announced::of(response.headers());
@@ -301,19 +305,31 @@ impl DownloadSession {
         }
     }
 
-    /// Sends the request and waits for the head of the answer.
+    /// Sends the request and waits for the head of the answer. A server may close a kept connection at
+    /// any time: a request that dies on one before its answer is sent once more, which is no new attempt
+    /// (RFC 9112, section 9.3.1).
     async fn request(
         &self,
         context: &TaskContext,
         target: &Target,
         number: u32,
     ) -> Result<Response, Failure> {
+        let watching = self.watch.begin(context);
+        match self.send(target, number).await {
+            Err(failure) if failure.error.kind == ErrorKind::Truncated && watching.on_kept_connection() => {
+                watching.restart();
+                self.send(target, number).await
+            }
+            sent => sent,
+        }
+    }
+
+    async fn send(&self, target: &Target, number: u32) -> Result<Response, Failure> {
         let stall = self.download.shared.limits.stall;
         let mut request = self.client.get(target.url.clone()).header(ACCEPT, "*/*");
         if self.download.shared.server == Server::Origin {
             request = request.header("threadrace-attempt", number);
         }
-        self.watch.begin(context);
         let mut sending = pin!(request.send());
         let mut sending = pin!(poll_fn(|polled| {
             let state = sending.as_mut().poll(polled);
@@ -339,8 +355,13 @@ fn panics_on_purpose() -> ! {
     panic!("this task panics on purpose")
 }
 
-fn announced_length(response: &Response) -> Option<u64> {
-    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+/// The body's length, where the answer says it. `Transfer-Encoding` overrides `Content-Length` (RFC 9112,
+/// section 6.3).
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 fn tell_head(context: &TaskContext, target: &Target, response: &Response, length: Option<u64>) {
@@ -358,16 +379,13 @@ fn tell_head(context: &TaskContext, target: &Target, response: &Response, length
         }
         return;
     }
-    let headers = response.headers().iter();
     let head = ResponseHead {
         status: response.status().as_u16(),
         version: version_name(response.version()).to_owned(),
         length,
         remote: response.remote_addr().map(|address| address.to_string()),
-        redirected_to: (*response.url() != target.url).then(|| response.url().to_string()),
-        headers: headers
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect(),
+        redirected_to: redirected_to(&target.url, response.url()),
+        headers: headers_kept(response.headers()),
     };
     context.emit(|run, task| Fact::ResponseArrived { run, task, head: Box::new(head) });
 }

@@ -125,8 +125,12 @@ impl ServerCertVerifier for LazyVerifier {
     }
 }
 
-/// Addresses of host names, looked up before the race so that no worker waits for a look-up.
+/// Addresses of host names, looked up before the race so that no worker waits for a look-up. Their port is
+/// 0, for which the connector takes the URL's own.
 pub type Resolved = HashMap<String, Vec<SocketAddr>>;
+
+/// The most headers of an answer; one with more is refused.
+const MOST_HEADERS: usize = 100;
 
 /// What a client is made from.
 #[derive(Debug, Clone)]
@@ -150,6 +154,7 @@ pub(super) enum ProxyUse {
 /// Makes a worker's own client, which tells `watch` when it connects.
 pub(super) fn client(settings: &ClientSettings, watch: &Watch) -> reqwest::Result<reqwest::Client> {
     let limit = settings.redirects;
+    let followed = watch.clone();
     let policy = reqwest::redirect::Policy::custom(move |attempt| {
         let scheme = attempt.url().scheme().to_owned();
         if attempt.previous().len() > limit {
@@ -157,6 +162,7 @@ pub(super) fn client(settings: &ClientSettings, watch: &Watch) -> reqwest::Resul
         } else if scheme != "http" && scheme != "https" {
             attempt.error(RedirectError::Scheme(scheme))
         } else {
+            followed.followed();
             attempt.follow()
         }
     });
@@ -168,6 +174,7 @@ pub(super) fn client(settings: &ClientSettings, watch: &Watch) -> reqwest::Resul
         .retry(reqwest::retry::never())
         .referer(false)
         .http1_only()
+        .http1_max_headers(MOST_HEADERS)
         .pool_max_idle_per_host(1)
         .user_agent(concat!("threadrace/", env!("CARGO_PKG_VERSION")));
     for (host, addresses) in settings.resolved.iter() {
@@ -210,7 +217,45 @@ enum WatchStage {
     /// A connection is being opened.
     Connecting,
     /// There is a connection, and the server's turn.
-    Waiting,
+    Waiting(Connection),
+}
+
+/// Where the connection of a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    /// It was kept from an earlier request, and its server may have closed it since.
+    Kept,
+    /// It was opened for this one.
+    Fresh,
+}
+
+/// A request that is watched, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Watching<'a>(&'a Watch);
+
+impl Watching<'_> {
+    /// The request is sent once more.
+    pub(super) fn restart(&self) {
+        self.0.with(|watched| {
+            watched.began = watched.context.now();
+            watched.stage = WatchStage::Began;
+            watched.since = Instant::now();
+        });
+    }
+
+    /// Whether a request that was sent went out on a connection that was kept from an earlier one: none
+    /// that was opened for it has come. One may be under way all the same, when the kept connection was
+    /// free again first.
+    pub(super) fn on_kept_connection(&self) -> bool {
+        let kept = |watched: &mut Watched| watched.stage != WatchStage::Waiting(Connection::Fresh);
+        self.0.with(kept).unwrap_or(false)
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.0.set(None);
+    }
 }
 
 impl Watch {
@@ -218,22 +263,28 @@ impl Watch {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(then)
     }
 
-    /// A request of the task begins.
-    pub(super) fn begin(&self, context: &TaskContext) {
+    fn set(&self, watched: Option<Watched>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    }
+
+    /// A request of the task begins. It is over when what is returned is dropped: a connection that is
+    /// opened on the side, and comes later, is then no longer the task's.
+    pub(super) fn begin(&self, context: &TaskContext) -> Watching<'_> {
         let watched = Watched {
             context: context.clone(),
             began: context.now(),
             stage: WatchStage::Began,
             since: Instant::now(),
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
+        self.set(Some(watched));
+        Watching(self)
     }
 
     /// The client has moved for the first time: without a connection under way it uses a warm one.
     pub(super) fn moved(&self) {
         self.with(|watched| {
             if watched.stage == WatchStage::Began {
-                watched.stage = WatchStage::Waiting;
+                watched.stage = WatchStage::Waiting(Connection::Kept);
                 watched.context.enter_at(watched.began, Phase::Waiting);
             }
         });
@@ -255,10 +306,22 @@ impl Watch {
     fn connected(&self) {
         self.with(|watched| {
             if watched.stage == WatchStage::Connecting {
-                watched.stage = WatchStage::Waiting;
+                watched.stage = WatchStage::Waiting(Connection::Fresh);
                 watched.since = Instant::now();
                 watched.context.enter(Phase::Waiting);
             }
+        });
+    }
+
+    /// The server answered with a redirect: the next server has its turn, on the connection at hand unless
+    /// another is opened.
+    fn followed(&self) {
+        self.with(|watched| {
+            if watched.stage == WatchStage::Connecting {
+                watched.context.enter(Phase::Waiting);
+            }
+            watched.stage = WatchStage::Waiting(Connection::Kept);
+            watched.since = Instant::now();
         });
     }
 }
@@ -329,4 +392,55 @@ pub(super) fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'stati
         next = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use crate::clock::Clock;
+    use crate::event::{Fact, LaneId, RunId, TaskId};
+
+    use super::super::emit::{Emitter, Progress};
+    use super::*;
+
+    fn context() -> (TaskContext, mpsc::Receiver<crate::event::Event>) {
+        let (events, arriving) = mpsc::channel();
+        let emitter = Emitter::new(Clock::start(), events);
+        (TaskContext::new(emitter, Progress::new(1), RunId(0), TaskId(0), LaneId(0)), arriving)
+    }
+
+    fn phases(arriving: &mpsc::Receiver<crate::event::Event>) -> Vec<Phase> {
+        let phase = |event: crate::event::Event| match event.fact {
+            Fact::PhaseEntered { phase, .. } => Some(phase),
+            _ => None,
+        };
+        arriving.try_iter().filter_map(phase).collect()
+    }
+
+    #[test]
+    fn a_connection_that_comes_after_the_answer_is_not_the_tasks() {
+        let ((context, arriving), watch) = (context(), Watch::default());
+        let watching = watch.begin(&context);
+        watch.connecting();
+        drop(watching);
+        watch.connected();
+        assert_eq!(phases(&arriving), [Phase::Connecting]);
+    }
+
+    #[test]
+    fn a_request_is_on_a_kept_connection_until_one_is_opened_for_it() {
+        let ((context, arriving), watch) = (context(), Watch::default());
+        let watching = watch.begin(&context);
+        watch.moved();
+        assert!(watching.on_kept_connection());
+        watching.restart();
+        watch.connecting();
+        watch.moved();
+        watch.connected();
+        assert!(!watching.on_kept_connection());
+        watch.followed();
+        assert!(watching.on_kept_connection());
+        assert_eq!(phases(&arriving), [Phase::Waiting, Phase::Connecting, Phase::Waiting]);
+    }
 }

@@ -1,19 +1,23 @@
 //! Servers that misbehave, on raw sockets: what each costs its task, and what is left on the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use socket2::SockRef;
 use threadrace::clock::Clock;
-use threadrace::event::{Check, ErrorKind, ExecutorKind};
+use threadrace::event::{Check, ErrorKind, Event, ExecutorKind, Fact, Phase};
 use threadrace::model::Stage;
-use threadrace::workload::download::{Conduct, Limits, Target};
+use threadrace::workload::download::{Conduct, Downloads, Limits, Server, Target};
+use threadrace::workload::{OutputFolder, Resolved, Tls};
 
-use crate::rig::{After, Asked, Disk, Fallible, MS, Ran, RawServer, Who, hold, limits, raw, reply, run};
+use crate::rig::{
+    After, Asked, Disk, Fallible, MS, Ran, RawServer, SEED, Who, hold, limits, raw, reply, run,
+};
 
 /// Long enough that only those stall who mean to.
 const STALL: Duration = Duration::from_millis(900);
@@ -194,6 +198,15 @@ const CASES: &[Case] = {
             1,
         ),
         (
+            "chunked-with-a-length",
+            |_, s| {
+                let head = "200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked";
+                answer(s, head, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+            },
+            Done(b"abcde", Nothing),
+            1,
+        ),
+        (
             "chunked-garbage",
             |_, s| answer(s, "200 OK\r\nTransfer-Encoding: chunked", b"3\r\nabc\r\nwhat?\r\n"),
             Fails(Protocol, "not valid HTTP"),
@@ -262,6 +275,18 @@ const CASES: &[Case] = {
         (
             "many-headers",
             |_, s| answer(s, &format!("200 OK{}", "\r\nX: y".repeat(5000)), b""),
+            Fails(Protocol, "not HTTP"),
+            1,
+        ),
+        (
+            "headers-enough",
+            |_, s| answer(s, &format!("200 OK{}", "\r\nX: y".repeat(99)), b"y"),
+            Done(b"y", Nothing),
+            1,
+        ),
+        (
+            "one-header-too-many",
+            |_, s| answer(s, &format!("200 OK{}", "\r\nX: y".repeat(100)), b"y"),
             Fails(Protocol, "not HTTP"),
             1,
         ),
@@ -458,6 +483,7 @@ fn a_body_of_exactly_the_cap_is_fine() -> Fallible {
 fn a_password_is_sent_and_told_to_nobody_else() -> Fallible {
     let server = RawServer::start(|asked, stream| match asked.path.as_str() {
         "/a" => redirect(stream, "/b"),
+        "/d" => redirect(stream, &format!("http://user:opensesame@{}/b", stream.local_addr()?)),
         "/b" => reply(stream, "200 OK", "", b"b"),
         _ => reply(stream, "404 Not Found", "", b""),
     })?;
@@ -466,7 +492,8 @@ fn a_password_is_sent_and_told_to_nobody_else() -> Fallible {
         let url = Url::parse(&format!("http://user:opensesame@{address}/{path}"))?;
         Ok(Target { url, name: "a".to_owned(), conduct: Conduct::Normal })
     };
-    for target in [secret(server.address, "a")?, secret(server.address, "c")?, secret(closed, "a")?] {
+    let at = server.address;
+    for target in [secret(at, "a")?, secret(at, "c")?, secret(at, "d")?, secret(closed, "a")?] {
         let (ran, _) = one(target, limits())?;
         for event in &ran.events {
             let told = serde_json::to_string(event)?;
@@ -474,9 +501,19 @@ fn a_password_is_sent_and_told_to_nobody_else() -> Fallible {
         }
     }
     let asked = server.asked();
-    assert_eq!(asked.len(), 3);
+    assert_eq!(asked.len(), 5);
     // user:opensesame in base64.
     assert!(asked.iter().all(|asked| asked.head.contains("Basic dXNlcjpvcGVuc2VzYW1l")), "{asked:?}");
+    Ok(())
+}
+
+#[test]
+fn a_user_that_is_sent_apart_is_no_redirect() -> Fallible {
+    let server = RawServer::start(|_, stream| reply(stream, "200 OK", "", b"b"))?;
+    let url = Url::parse(&format!("http://user:opensesame@{}/b#part", server.address))?;
+    let (ran, _) = one(Target { url, name: "a".to_owned(), conduct: Conduct::Normal }, limits())?;
+    let story = ran.task(0).story.as_ref().ok_or("no story")?;
+    assert_eq!(story.heads.iter().map(|(_, head)| &head.redirected_to).collect::<Vec<_>>(), [&None]);
     Ok(())
 }
 
@@ -498,6 +535,22 @@ fn what_the_server_says_is_kept_with_the_task() -> Fallible {
 }
 
 #[test]
+fn of_a_huge_head_little_is_kept() -> Fallible {
+    let server = RawServer::start(|_, stream| {
+        let headers: String = (0..90).map(|number| format!("X-{number}: {}\r\n", "y".repeat(2000))).collect();
+        reply(stream, "200 OK", &headers, b"b")
+    })?;
+    let (ran, _) = one(server.target("/a")?, limits())?;
+    let story = ran.task(0).story.as_ref().ok_or("no story")?;
+    let [(_, head)] = &story.heads[..] else { return Err(format!("{story:?}").into()) };
+    let bytes: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    assert!(bytes < 8192 + 100, "{bytes}");
+    let (name, value) = head.headers.last().ok_or("no header")?;
+    assert!(name == "…" && value.ends_with(" more headers"), "{name}: {value}");
+    Ok(())
+}
+
+#[test]
 fn a_server_that_leaves_while_it_is_kept_warm_costs_nothing() -> Fallible {
     let server = RawServer::start(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
@@ -509,6 +562,95 @@ fn a_server_that_leaves_while_it_is_kept_warm_costs_nothing() -> Fallible {
         let ran = run(who, Disk::new()?.downloads(&targets, limits())?, &Clock::start())?;
         ran.assert_accounted(who);
         assert!(ran.run().is_comparable(), "{who:?}: {:?}", ran.run().counts());
+        assert_no_retries(&ran);
     }
+    Ok(())
+}
+
+/// Every task was done in its first attempt, and nobody waited for another.
+fn assert_no_retries(ran: &Ran) {
+    for task in ran.run().tasks() {
+        assert_eq!((task.stage, task.attempts), (Stage::Done, 1), "{:?}", task.error_message());
+    }
+    let waits = |event: &&Event| matches!(event.fact, Fact::PhaseEntered { phase: Phase::BackingOff, .. });
+    assert_eq!(ran.events.iter().filter(waits).count(), 0);
+}
+
+#[test]
+fn a_kept_connection_that_dies_under_a_request_is_replaced_at_once() -> Fallible {
+    let served = Mutex::new(HashSet::new());
+    let server = RawServer::start(move |_, stream| {
+        // The second request of a connection finds it closed.
+        if !served.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.peer_addr()?) {
+            return Ok(After::Close);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
+        Ok(After::Open)
+    })?;
+    let targets = (0..6).map(|task| server.target(&format!("/{task}"))).collect::<Result<Vec<_>, _>>()?;
+    let who = Who::new(ExecutorKind::Sequential, 1, targets.len());
+    let limits = Limits { retries: 0, ..limits() };
+    let ran = run(who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
+    ran.assert_accounted(who);
+    assert_no_retries(&ran);
+    // Each task after the first is asked for twice: on the kept connection, and on its own.
+    assert_eq!((server.accepted(), server.asked().len()), (6, 11));
+    Ok(())
+}
+
+#[test]
+fn a_request_is_repeated_only_once() -> Fallible {
+    let server = RawServer::start(|asked, stream| match asked.path.as_str() {
+        "/0" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
+            Ok(After::Open)
+        }
+        _ => Ok(After::Close),
+    })?;
+    let targets = [server.target("/0")?, server.target("/1")?];
+    let who = Who::new(ExecutorKind::Sequential, 1, targets.len());
+    let limits = Limits { retries: 0, ..limits() };
+    let ran = run(who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
+    ran.assert_accounted(who);
+    assert_eq!((ran.task(1).error, ran.task(1).attempts), (Some(ErrorKind::Truncated), 1));
+    assert_eq!((server.accepted(), server.asked().len()), (2, 3));
+    Ok(())
+}
+
+#[test]
+fn every_server_of_a_chain_of_redirects_has_its_own_time() -> Fallible {
+    let server = RawServer::start(|asked, stream| {
+        thread::sleep(STALL / 3);
+        let head = match asked.number {
+            0..5 => format!("302 Found\r\nLocation: /{}\r\nContent-Length: 0", asked.number + 1),
+            _ => "200 OK\r\nContent-Length: 0".to_owned(),
+        };
+        stream.write_all(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes())?;
+        Ok(After::Open)
+    })?;
+    let (ran, _) = one(server.target("/a")?, Limits { stall: STALL, ..limits() })?;
+    assert_no_retries(&ran);
+    assert_eq!((server.accepted(), server.asked().len()), (1, 6));
+    assert!(ran.took > STALL, "{:?}", ran.took);
+    Ok(())
+}
+
+#[test]
+fn a_redirect_to_another_port_of_a_known_name_goes_there() -> Fallible {
+    let to = RawServer::start(|_, stream| reply(stream, "200 OK", "", b"from B"))?;
+    let port = to.address.port();
+    let from = RawServer::start(move |_, stream| redirect(stream, &format!("http://localhost:{port}/b")))?;
+    let url = Url::parse(&format!("http://localhost:{}/a", from.address.port()))?;
+    let target = Target { url, name: "a".to_owned(), conduct: Conduct::Normal };
+    let dir = tempfile::tempdir()?;
+    let folder = OutputFolder::open(dir.path())?.make_room(&["run"], &["a"])?.remove(0);
+    let resolved = Resolved::from([("localhost".to_owned(), vec!["127.0.0.1:0".parse()?])]);
+    let downloads = Downloads::new(vec![target], limits(), Server::Origin, Tls::new()?, resolved, SEED);
+    let who = Who::new(ExecutorKind::Sequential, 1, 1);
+    let ran = run(who, Arc::new(downloads.into_folder(folder)), &Clock::start())?;
+    let message = ran.task(0).error_message();
+    assert_eq!((ran.task(0).stage, ran.task(0).attempts), (Stage::Done, 1), "{message:?}");
+    assert_eq!(std::fs::read(dir.path().join("run/a"))?, b"from B");
+    assert_eq!((from.asked().len(), to.asked().len()), (1, 1));
     Ok(())
 }

@@ -34,8 +34,11 @@ impl Algorithm {
     }
 }
 
+/// Characters of the longest digest that can be right: SHA-512 in base64.
+const LONGEST: usize = 88;
+
 impl Announced {
-    /// The first digest that can be checked, from `Repr-Digest` and `Content-Digest` (RFC 9530:
+    /// The first digest that can be checked and is no longer than a digest can be, from `Repr-Digest` and `Content-Digest` (RFC 9530:
     /// `sha-256=:BASE64:`) and the older `Digest` (RFC 3230: `SHA-256=BASE64`).
     pub(super) fn of(headers: &HeaderMap) -> Option<Announced> {
         let entries = |name: &str| {
@@ -50,7 +53,7 @@ impl Announced {
             let (name, value) = entry.trim().split_once('=')?;
             Some(Announced { algorithm: Algorithm::of(name.trim())?, value: value.trim().to_owned() })
         });
-        modern.chain(older).next()
+        modern.chain(older).find(|announced| announced.value.len() <= LONGEST)
     }
 }
 
@@ -144,6 +147,16 @@ mod tests {
                 assert!(hasher.check(announced).is_err());
             }
         }
+    }
+
+    #[test]
+    fn a_digest_that_is_too_long_is_not_announced() {
+        let announced = |length: usize| {
+            let value = HeaderValue::try_from(format!("sha-512=:{}:", "a".repeat(length))).ok()?;
+            Announced::of(&HeaderMap::from_iter([(HeaderName::from_static("repr-digest"), value)]))
+        };
+        assert!(announced(88).is_some());
+        assert_eq!(announced(89), None);
     }
 
     #[test]
