@@ -165,8 +165,8 @@ fn conduct(
     let run_all = || run_in_order(&jobs, prepared.plan.order);
     let ran = collect::while_running(run_all, &arriving, &progress, &clock, notices);
     let _ = notices.send(Notice::Events(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]));
-    ran?;
-    Ok(prepared.tidy())
+    let tidied = prepared.tidy();
+    ran.map(|()| tidied)
 }
 
 /// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and
