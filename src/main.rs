@@ -9,8 +9,9 @@ use color_eyre::eyre::Report;
 
 use threadrace::cli::{self, Cli, Command, RaceArgs};
 use threadrace::config::{self, Effective, Flags, Settings, Sources};
+use threadrace::executor;
 use threadrace::model::RaceState;
-use threadrace::plain;
+use threadrace::plain::{self, Signals};
 use threadrace::race::RaceError;
 use threadrace::report::{self, Format};
 use threadrace::text::shown;
@@ -67,12 +68,19 @@ impl From<RaceError> for Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let hooks = color_eyre::config::HookBuilder::new().display_env_section(false);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let mut hooks = color_eyre::config::HookBuilder::new().display_env_section(false);
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if no_color || !io::stderr().is_terminal() {
+        hooks = hooks.theme(color_eyre::config::Theme::new());
+    }
     if let Err(error) = hooks.install() {
         eprintln!("threadrace: {error}");
     }
-    terminal::install_panic_hook();
+    terminal::install_panic_hook(executor::panic_is_expected);
     match run(cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -80,6 +88,19 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Prints the help that was asked for, or what is wrong with the command line, whose words are foreign text.
+fn explain(error: &clap::Error) -> ExitCode {
+    // Nobody may be reading, and the exit code says the same.
+    let _ = if error.use_stderr() {
+        let text = error.render().to_string();
+        let lines = text.lines().map(|line| format!("{}\n", shown(line)));
+        io::stderr().write_all(lines.collect::<String>().as_bytes())
+    } else {
+        error.print()
+    };
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -118,17 +139,27 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
     } else {
         in_dashboard(settings, &variable)?
     };
-    if let Some(race) = &front.race {
-        if front.reader == Reader::There {
-            print(|out| report::write(format, race, race.last_moment(), out))?;
-        }
-        if let Some(path) = &args.report {
-            save(path, format, race)?;
-        }
+    // The file comes first: standard output may be full, closed or stalled.
+    let saved = match (&front.race, &args.report) {
+        (Some(race), Some(path)) => save(path, format, race),
+        _ => Ok(()),
+    };
+    if let Some(signals) = &front.signals {
+        signals.bound_what_is_left();
     }
-    match front.error {
-        Some(error) => Err(error.into()),
-        None => Ok(front.exit),
+    let printed = match &front.race {
+        Some(race) if front.reader == Reader::There => {
+            print(|out| report::write(format, race, race.last_moment(), out))
+        }
+        _ => Ok(Exit::AllDone),
+    };
+    let asked_to_end = || front.signals.as_ref().and_then(Signals::heard);
+    saved?;
+    printed?;
+    match (asked_to_end(), front.error) {
+        (Some(number), _) => Ok(Exit::Signal(number)),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Ok(front.exit),
     }
 }
 
@@ -142,17 +173,15 @@ struct Front {
     error: Option<RaceError>,
     /// Whether standard output takes a report.
     reader: Reader,
+    /// The signals that the front leaves to whoever goes on.
+    signals: Option<Signals>,
 }
 
 fn in_lines(settings: &Settings) -> Result<Front, Failure> {
-    let raced = plain::run(settings, &mut io::stderr())?;
-    let exit = match (raced.signal, &raced.race) {
-        (Some(signal), _) => Exit::Signal(signal),
-        (None, Some(race)) => outcome(race),
-        (None, None) => Exit::NotAllDone,
-    };
-    let error = raced.error.filter(|_| raced.signal.is_none());
-    Ok(Front { race: raced.race, exit, error, reader: Reader::There })
+    let raced = plain::run(settings, io::stderr())?;
+    let exit = raced.race.as_ref().map_or(Exit::NotAllDone, outcome);
+    let signals = Some(raced.signals);
+    Ok(Front { race: raced.race, exit, error: raced.error, reader: Reader::There, signals })
 }
 
 fn in_dashboard(settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -> Result<Front, Failure> {
@@ -168,7 +197,7 @@ fn in_dashboard(settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -
         (Why::Quit, None) => Exit::AllDone,
     };
     let error = left.refused.filter(|_| left.why == Why::Quit);
-    Ok(Front { race: left.race, exit, error, reader: left.reader })
+    Ok(Front { race: left.race, exit, error, reader: left.reader, signals: None })
 }
 
 fn outcome(race: &RaceState) -> Exit {

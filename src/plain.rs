@@ -1,12 +1,14 @@
 //! The fronts for no terminal: a race with a line on standard error as each task ends; and the origin
 //! alone.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
@@ -25,74 +27,190 @@ pub struct Raced {
     pub race: Option<RaceState>,
     /// What went wrong with the race itself.
     pub error: Option<RaceError>,
-    /// The signal that cancelled it.
-    pub signal: Option<u8>,
+    /// The signals that ask the program to end.
+    pub signals: Signals,
 }
 
 /// How long to wait for news before looking for a signal again.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long, after a signal, the lines are waited for that nobody has read yet.
+const LINES_WAIT: Duration = Duration::from_millis(300);
+
+/// How long, after a signal, the report is waited for that nobody has read yet.
+const REPORT_WAIT: Duration = Duration::from_secs(1);
+
+/// How many lines wait for a reader before the oldest are left out.
+const LINES_KEPT: usize = 10_000;
+
 /// Runs one race and writes a line to `progress` for each task that ends. A signal cancels the race, and
-/// what was done by then is returned; a second one ends the process.
+/// what was done by then is returned; a second one ends the process. Neither the race nor a signal ever
+/// waits for whoever should read the lines.
 ///
 /// # Errors
-/// When signals can't be watched or there is no thread for the race.
-pub fn run(settings: &Settings, progress: &mut dyn Write) -> Result<Raced, RaceError> {
-    let signal = watch_signals().map_err(RaceError::Thread)?;
+/// When signals can't be watched or there is no thread for the race or the lines.
+pub fn run(settings: &Settings, progress: impl Write + Send + 'static) -> Result<Raced, RaceError> {
+    let signals = Signals::watch().map_err(RaceError::Thread)?;
+    let lines = Lines::write_to(progress).map_err(RaceError::Thread)?;
     let race = Race::start(settings.clone(), &Libraries::default())?;
-    let mut raced = Raced { race: None, error: None, signal: None };
+    let (state, error) = follow(&race, &signals, &lines);
+    lines.finish(&signals);
+    Ok(Raced { race: state, error, signals })
+}
+
+/// Follows a race to its end: returns as far as it came, and what went wrong with the race itself.
+fn follow(race: &Race, signals: &Signals, lines: &Lines) -> (Option<RaceState>, Option<RaceError>) {
+    let mut state: Option<RaceState> = None;
+    let mut cancelled = false;
     loop {
-        if raced.signal.is_none()
-            && let Ok(number @ 1..) = u8::try_from(signal.load(Ordering::Relaxed))
-        {
-            raced.signal = Some(number);
+        if !cancelled && signals.heard().is_some() {
+            cancelled = true;
             race.cancel();
         }
         let notice = match race.notices().recv_timeout(LOOK) {
             Ok(notice) => notice,
             Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Ok(raced),
+            Err(RecvTimeoutError::Disconnected) => return (state, None),
         };
         match notice {
             Notice::Preparing(_) | Notice::Started(_) => {}
             Notice::Events(events) => {
-                let mut lines = Vec::new();
                 for event in &events {
                     if let Fact::RaceStarted { plan } = &event.fact {
-                        raced.race = Some(RaceState::new(plan.clone()));
+                        state = Some(RaceState::new(plan.clone()));
                     }
-                    if let Some(race) = &mut raced.race {
+                    if let Some(race) = &mut state {
                         race.apply(event);
-                        // Nobody reading the lines is no reason to stop downloading.
-                        let _ = tell(&mut lines, race, event);
+                        lines.extend(line(race, event));
                     }
                 }
-                let _ = progress.write_all(&lines);
             }
-            Notice::Refused(RaceError::Cancelled) if raced.signal.is_some() => return Ok(raced),
-            Notice::Refused(error) => {
-                raced.error = Some(error);
-                return Ok(raced);
-            }
-            Notice::Over { tidied } => {
-                raced.error = tidied.err();
-                return Ok(raced);
-            }
+            Notice::Refused(RaceError::Cancelled) if cancelled => return (state, None),
+            Notice::Refused(error) => return (state, Some(error)),
+            Notice::Over { tidied } => return (state, tidied.err()),
         }
     }
 }
 
-/// The number of the last signal that asked the program to end; 0 before one did. The second signal of
-/// a kind ends the process at once.
-fn watch_signals() -> io::Result<Arc<AtomicUsize>> {
-    let signal = Arc::new(AtomicUsize::new(0));
-    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-        let seen = Arc::new(AtomicBool::new(false));
-        flag::register_conditional_shutdown(number, 128 + number, seen.clone())?;
-        flag::register(number, seen)?;
-        flag::register_usize(number, signal.clone(), usize::try_from(number).unwrap_or(0))?;
+/// The signals that ask the program to end.
+#[derive(Debug, Clone)]
+pub struct Signals(Arc<AtomicUsize>);
+
+impl Signals {
+    /// Watches them from now on, for the life of the process. The second signal of a kind ends it at once.
+    fn watch() -> io::Result<Signals> {
+        let heard = Arc::new(AtomicUsize::new(0));
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+            let seen = Arc::new(AtomicBool::new(false));
+            flag::register_conditional_shutdown(number, 128 + number, seen.clone())?;
+            flag::register(number, seen)?;
+            flag::register_usize(number, heard.clone(), usize::try_from(number).unwrap_or(0))?;
+        }
+        Ok(Signals(heard))
     }
-    Ok(signal)
+
+    /// The number of the last one that came.
+    pub fn heard(&self) -> Option<u8> {
+        u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|&number| number > 0)
+    }
+
+    /// From now on the program may wait for a reader for ever, but for about a second only once a signal has
+    /// come: then the process ends with 128 and the signal's number.
+    pub fn bound_what_is_left(&self) {
+        let signals = self.clone();
+        let watch = move || loop {
+            if let Some(number) = signals.heard() {
+                thread::sleep(REPORT_WAIT);
+                process::exit(128 + i32::from(number));
+            }
+            thread::sleep(LOOK);
+        };
+        // Without a thread, a second signal of the kind ends the process still.
+        let _ = thread::Builder::new().name("last-wait".to_owned()).spawn(watch);
+    }
+}
+
+/// Lines on their way to somebody who may not read them, written by a thread of their own.
+struct Lines {
+    queue: Arc<Queue>,
+    /// Disconnected when everything is written.
+    written: Receiver<()>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: VecDeque<String>,
+    left_out: u64,
+    over: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for lines, and takes all that there are; none when no more will come.
+    fn take(&self) -> Option<String> {
+        let idle = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.over;
+        let mut waiting = self.news.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        if waiting.lines.is_empty() {
+            return None;
+        }
+        let mut text = String::new();
+        match std::mem::take(&mut waiting.left_out) {
+            0 => {}
+            1 => text += "(1 line is left out here: nobody read it)\n",
+            count => text += &format!("({count} lines are left out here: nobody read them)\n"),
+        }
+        text.extend(waiting.lines.drain(..));
+        Some(text)
+    }
+}
+
+impl Lines {
+    fn write_to(mut out: impl Write + Send + 'static) -> io::Result<Lines> {
+        let queue = Arc::<Queue>::default();
+        let (writing, written) = mpsc::channel();
+        let lines = queue.clone();
+        let write = move || {
+            while let Some(text) = lines.take() {
+                // Nobody reading the lines is no reason to stop downloading.
+                let _ = out.write_all(text.as_bytes());
+            }
+            drop(writing);
+        };
+        thread::Builder::new().name("lines".to_owned()).spawn(write)?;
+        Ok(Lines { queue, written })
+    }
+
+    /// Adds lines; leaves the oldest out where too many wait.
+    fn extend(&self, more: impl IntoIterator<Item = String>) {
+        let mut waiting = self.queue.lock();
+        waiting.lines.extend(more);
+        let too_many = waiting.lines.len().saturating_sub(LINES_KEPT);
+        waiting.lines.drain(..too_many);
+        waiting.left_out += too_many as u64;
+        drop(waiting);
+        self.queue.news.notify_one();
+    }
+
+    /// Waits until every line is written; not for long once a signal has come.
+    fn finish(self, signals: &Signals) {
+        self.queue.lock().over = true;
+        self.queue.news.notify_one();
+        let mut heard = None;
+        while self.written.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            if signals.heard().is_some() && heard.get_or_insert_with(Instant::now).elapsed() >= LINES_WAIT {
+                return;
+            }
+        }
+    }
 }
 
 /// Serves a scenario's content until a signal comes, whose number is returned. The address is printed
@@ -101,16 +219,14 @@ fn watch_signals() -> io::Result<Arc<AtomicUsize>> {
 /// # Errors
 /// When the scenario has no origin, the address can't be listened on, or signals can't be watched.
 pub fn serve(settings: &Settings, out: &mut dyn Write) -> Result<u8, RaceError> {
-    let signal = watch_signals().map_err(RaceError::Thread)?;
-    let asked_to_end = || match u8::try_from(signal.load(Ordering::Relaxed)) {
-        Ok(number @ 1..) => ControlFlow::Break(number),
-        _ => ControlFlow::Continue(()),
-    };
+    let signals = Signals::watch().map_err(RaceError::Thread)?;
+    let asked_to_end = || signals.heard().map_or(ControlFlow::Continue(()), ControlFlow::Break);
     let go_on = || asked_to_end().map_break(|_| ());
     let (origin, tasks) = match (origin_alone(settings, &go_on), asked_to_end()) {
         (Err(RaceError::Cancelled), ControlFlow::Break(number)) => return Ok(number),
         (served, _) => served?,
     };
+    signals.bound_what_is_left();
     // Whoever started the origin may have seen enough and closed the pipe; it serves all the same.
     let _ = writeln!(out, "http://{}", origin.address());
     let _ = writeln!(out, "{tasks} in scenario {}; Ctrl-C ends it", shown(&settings.scenario.name));
@@ -124,41 +240,97 @@ pub fn serve(settings: &Settings, out: &mut dyn Write) -> Result<u8, RaceError> 
     }
 }
 
-/// Writes the line of an event that has one.
-fn tell(out: &mut dyn Write, race: &RaceState, event: &Event) -> io::Result<()> {
-    match &event.fact {
+/// The line of an event that has one.
+fn line(race: &RaceState, event: &Event) -> Option<String> {
+    let line = match &event.fact {
         Fact::RunStarted { run } => {
-            let Some(run) = race.runs().get(run.index()) else { return Ok(()) };
+            let run = race.runs().get(run.index())?;
             let plan = run.plan();
-            writeln!(out, "{}: {} tasks, {} at once", plan.label, run.tasks().len(), plan.workers)
+            format!("{}: {} tasks, {} at once\n", plan.label, run.tasks().len(), plan.workers)
         }
         Fact::TaskFinished { run, task, end } => {
-            let Some(run) = race.runs().get(run.index()) else { return Ok(()) };
-            let Some(state) = run.tasks().get(task.index()) else { return Ok(()) };
+            let run = race.runs().get(run.index())?;
+            let state = run.tasks().get(task.index())?;
             let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
             let latency = state.latency(event.at).unwrap_or_default();
+            let outcome = match &end.outcome {
+                Outcome::Done => format!("done, {} in {}", words::bytes(end.bytes), words::seconds(latency)),
+                Outcome::Failed(error) => format!("FAILED: {}", shown(&error.message)),
+                Outcome::Panicked { message } => format!("PANICKED: {}", shown(message)),
+                Outcome::Cancelled => "cancelled".to_owned(),
+            };
             let (label, over, of) = (&run.plan().label, run.counts().over(), run.tasks().len());
-            write!(out, "{label} {over}/{of} {} ", shown(name))?;
-            match &end.outcome {
-                Outcome::Done => {
-                    writeln!(out, "done, {} in {}", words::bytes(end.bytes), words::seconds(latency))
-                }
-                Outcome::Failed(error) => writeln!(out, "FAILED: {}", shown(&error.message)),
-                Outcome::Panicked { message } => writeln!(out, "PANICKED: {}", shown(message)),
-                Outcome::Cancelled => writeln!(out, "cancelled"),
-            }
+            format!("{label} {over}/{of} {} {outcome}\n", shown(name))
         }
         Fact::RunFinished { run, end } => {
-            let Some(run) = race.runs().get(run.index()) else { return Ok(()) };
-            let wall = run.wall().unwrap_or_default();
+            let run = race.runs().get(run.index())?;
+            let label = &run.plan().label;
             match end {
-                RunEnd::Completed => writeln!(out, "{}: {}", run.plan().label, words::seconds(wall)),
-                RunEnd::Cancelled => writeln!(out, "{}: cancelled", run.plan().label),
-                RunEnd::Failed { message } => {
-                    writeln!(out, "{}: FAILED: {}", run.plan().label, shown(message))
-                }
+                RunEnd::Completed => format!("{label}: {}\n", words::seconds(run.wall().unwrap_or_default())),
+                RunEnd::Cancelled => format!("{label}: cancelled\n"),
+                RunEnd::Failed { message } => format!("{label}: FAILED: {}\n", shown(message)),
             }
         }
-        _ => Ok(()),
+        _ => return None,
+    };
+    Some(line)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// Writes into a channel, and only as often as it is let.
+    struct Slow {
+        let_go: Receiver<()>,
+        begun: mpsc::Sender<()>,
+        out: mpsc::Sender<String>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.begun.send(());
+            let _ = self.let_go.recv();
+            let _ = self.out.send(String::from_utf8_lossy(bytes).into_owned());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_stalls_costs_the_oldest_lines_and_holds_nobody_up() {
+        let (release, let_go) = mpsc::channel();
+        let (begun, begins) = mpsc::channel();
+        let (out, written) = mpsc::channel();
+        let lines = Lines::write_to(Slow { let_go, begun, out }).unwrap();
+        lines.extend(["first\n".to_owned()]);
+        begins.recv().unwrap();
+        for number in 0..LINES_KEPT + 7 {
+            lines.extend([format!("{number}\n")]);
+        }
+        let signalled = Signals(Arc::new(AtomicUsize::new(2)));
+        lines.finish(&signalled);
+        drop(release);
+        let text: String = written.iter().collect();
+        let mut text = text.lines();
+        assert_eq!(text.next(), Some("first"));
+        assert_eq!(text.next(), Some("(7 lines are left out here: nobody read them)"));
+        assert_eq!(text.next(), Some("7"));
+        assert_eq!(text.count(), LINES_KEPT - 1);
+    }
+
+    #[test]
+    fn every_line_is_written_when_it_is_finished() {
+        let (out, written) = mpsc::channel();
+        let (release, let_go) = mpsc::channel();
+        drop(release);
+        let lines = Lines::write_to(Slow { let_go, begun: mpsc::channel().0, out }).unwrap();
+        lines.extend((0..500).map(|number| format!("{number}\n")));
+        lines.finish(&Signals(Arc::default()));
+        assert_eq!(written.try_iter().collect::<String>().lines().count(), 500);
     }
 }

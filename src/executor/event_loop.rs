@@ -5,23 +5,20 @@ use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinError;
 
 use crate::event::{Fact, LaneId, TaskId, Worker};
 
-use super::{Equipment, Job, thread_id};
+use super::{Equipment, Job, Leftovers, caught, thread_id, too_many};
 
-pub(super) fn execute(job: &Job) -> io::Result<()> {
+pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
     let threads = job.async_threads.get();
-    let runtime = if threads == 1 {
-        Builder::new_current_thread().enable_all().build()?
-    } else {
-        Builder::new_multi_thread().worker_threads(threads).thread_name("async").enable_all().build()?
-    };
+    let runtime = build(threads)?;
     job.task_ids().for_each(|task| job.queued(task));
     let job = Arc::new(job.clone());
     let next = Arc::new(AtomicUsize::new(0));
-    runtime.block_on(async {
+    let used = runtime.block_on(async {
         let slots = (0..job.workers.get()).map(|slot| {
             let lane = LaneId::of(slot);
             let worker = Worker::AsyncSlot {
@@ -31,25 +28,42 @@ pub(super) fn execute(job: &Job) -> io::Result<()> {
             job.emitter.emit(Fact::LaneOpened { run: job.run, lane, worker });
             tokio::spawn(slot_loop(job.clone(), next.clone(), lane))
         });
-        for slot in slots.collect::<Vec<_>>() {
-            if let Err(error) = slot.await
-                && let Ok(panic) = error.try_into_panic()
-            {
-                panic::resume_unwind(panic);
+        let slots: Vec<_> = slots.collect();
+        let mut used = Vec::with_capacity(slots.len());
+        for slot in slots {
+            match slot.await.map_err(JoinError::try_into_panic) {
+                Ok(equipment) => used.push(equipment),
+                Err(Ok(panic)) => panic::resume_unwind(panic),
+                Err(Err(_)) => {}
             }
         }
+        used
     });
-    runtime.shutdown_background();
-    Ok(())
+    Ok(Leftovers(Box::new(move || {
+        drop(used);
+        // Waiting for a name look-up that still runs on a hidden thread could take minutes.
+        runtime.shutdown_background();
+    })))
 }
 
-/// One place for a task in flight: takes the next task of the run until there is none.
-async fn slot_loop(job: Arc<Job>, next: Arc<AtomicUsize>, lane: LaneId) {
+/// The runtime of an event loop that so many threads drive.
+fn build(threads: usize) -> io::Result<Runtime> {
+    if threads == 1 {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    // The runtime panics when its first thread can't be had, and tells no reason that could be asked for.
+    caught(|| Builder::new_multi_thread().worker_threads(threads).thread_name("async").enable_all().build())
+        .unwrap_or_else(|| Err(too_many(threads)))
+}
+
+/// One place for a task in flight: takes the next task of the run until there is none, and gives back what
+/// it did them with.
+async fn slot_loop(job: Arc<Job>, next: Arc<AtomicUsize>, lane: LaneId) -> Equipment {
     let mut equipment = Equipment::None;
     loop {
         let task = next.fetch_add(1, Ordering::Relaxed);
         if task >= job.tasks {
-            return;
+            return equipment;
         }
         job.drive(&mut equipment, lane, TaskId::of(task)).await;
         // The session's connection is free again only after its own task on the loop has had a turn; without

@@ -2,14 +2,17 @@
 //! workers of its own kind; each worker has a lane, a session and a runtime of its own.
 
 mod event_loop;
+mod expected;
 mod pool;
 mod sequential;
 mod threads;
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -20,6 +23,9 @@ use crate::event::{
     Check, ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, RunId, TaskEnd, TaskError, TaskId, Worker,
 };
 use crate::workload::{Emitter, Progress, Session, TaskContext, Workload};
+
+pub use expected::panic_is_expected;
+use expected::{ExpectingPanic, caught};
 
 /// One run, as an executor is given it.
 #[derive(Clone)]
@@ -45,8 +51,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// Does all tasks and returns when each has come to its end. Everything else is said in events,
-    /// from `RunStarted` to `RunFinished`.
+    /// Does all tasks and returns when each has come to its end and what they were done with is gone.
+    /// Everything else is said in events, from `RunStarted` to `RunFinished`, which is when the last task
+    /// has ended and the executor has its workers back: taking their equipment apart is no part of a run.
     ///
     /// An executor that answers with an error has taken no task up; its tasks then fail with that error.
     pub fn execute(&self) {
@@ -57,17 +64,29 @@ impl Job {
             ExecutorKind::Pool => pool::execute(self),
             ExecutorKind::Async => event_loop::execute(self),
         };
-        let end = match ended {
-            Ok(()) if self.cancel.is_cancelled() => RunEnd::Cancelled,
-            Ok(()) => RunEnd::Completed,
-            Err(error) => {
-                let error = no_worker(&error);
-                for task in self.task_ids() {
-                    self.task_ended_unstarted(task, Outcome::Failed(error.clone()));
-                }
-                RunEnd::Failed { message: error.message }
+        match ended {
+            Ok(leftovers) => {
+                let cancelled = self.cancel.is_cancelled();
+                let end = if cancelled { RunEnd::Cancelled } else { RunEnd::Completed };
+                self.emitter.emit(Fact::RunFinished { run: self.run, end });
+                (leftovers.0)();
             }
-        };
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Ends a run that has no thread to run on: its tasks fail, and it is told why.
+    pub fn refuse(&self, error: &io::Error) {
+        self.emitter.emit(Fact::RunStarted { run: self.run });
+        self.fail(error);
+    }
+
+    fn fail(&self, error: &io::Error) {
+        let error = no_worker(error);
+        for task in self.task_ids() {
+            self.task_ended_unstarted(task, Outcome::Failed(error.clone()));
+        }
+        let end = RunEnd::Failed { message: error.message };
         self.emitter.emit(Fact::RunFinished { run: self.run, end });
     }
 
@@ -106,11 +125,18 @@ impl Job {
         context.emit(|run, task| Fact::TaskStarted { run, task, lane });
         let mut check = Check::Nothing;
         let mut bytes = None;
-        let body = AssertUnwindSafe(async { equipment.session(self)?.perform(&context).await });
-        let done = tokio::select! {
-            biased;
-            done = body.catch_unwind() => Some(done),
-            () = self.cancel.cancelled() => None,
+        let done = {
+            let body = AssertUnwindSafe(async { equipment.session(self)?.perform(&context).await });
+            let mut body = pin!(body.catch_unwind());
+            let body = poll_fn(|polled| {
+                let _expecting = ExpectingPanic::here();
+                body.as_mut().poll(polled)
+            });
+            tokio::select! {
+                biased;
+                done = body => Some(done),
+                () = self.cancel.cancelled() => None,
+            }
         };
         let outcome = match done {
             None => Outcome::Cancelled,
@@ -186,11 +212,25 @@ impl Drop for ThreadWorker {
     }
 }
 
+/// Takes apart what an executor did its tasks with, when the run's end is told.
+struct Leftovers(Box<dyn FnOnce()>);
+
+impl Leftovers {
+    fn of(rest: impl Any) -> Leftovers {
+        Leftovers(Box::new(move || drop(rest)))
+    }
+}
+
 /// The error of a task for which no worker could be had.
 fn no_worker(error: &io::Error) -> TaskError {
     let words =
         format!("no thread could be had: {error}; use fewer workers, or raise `ulimit -u` and `ulimit -n`");
     TaskError::new(ErrorKind::Worker, words)
+}
+
+/// The error of an executor that can't have all the threads that it needs.
+fn too_many(threads: usize) -> io::Error {
+    io::Error::other(format!("{threads} at once are more than the system gives"))
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +9,7 @@ use threadpool::ThreadPool;
 
 use crate::event::{LaneId, Outcome, TaskId};
 
-use super::{Job, ThreadWorker, no_worker};
+use super::{Job, Leftovers, ThreadWorker, caught, no_worker, too_many};
 
 thread_local! {
     /// The lane of this pool thread. The crate `threadpool` names all its threads alike and gives no
@@ -25,11 +24,10 @@ struct Workers {
     by_lane: Vec<Mutex<Option<ThreadWorker>>>,
 }
 
-pub(super) fn execute(job: &Job) -> io::Result<()> {
+pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
     let size = job.workers.get();
     // The crate panics when a thread can't be had, and tells no reason.
-    let pool = panic::catch_unwind(|| ThreadPool::with_name("pool".to_owned(), size))
-        .map_err(|_| io::Error::other(format!("a pool of {size} threads is more than the system gives")))?;
+    let pool = caught(|| ThreadPool::with_name("pool".to_owned(), size)).ok_or_else(|| too_many(size))?;
     let workers = Arc::new(Workers {
         opened: AtomicUsize::new(0),
         by_lane: (0..size).map(|_| Mutex::new(None)).collect(),
@@ -40,7 +38,7 @@ pub(super) fn execute(job: &Job) -> io::Result<()> {
         pool.execute(move || work(&job, &workers, task));
     }
     pool.join();
-    Ok(())
+    Ok(Leftovers::of((workers, pool)))
 }
 
 fn work(job: &Job, workers: &Workers, task: TaskId) {

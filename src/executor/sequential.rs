@@ -4,13 +4,13 @@ use std::io;
 
 use crate::event::LaneId;
 
-use super::{Job, ThreadWorker};
+use super::{Job, Leftovers, ThreadWorker};
 
-pub(super) fn execute(job: &Job) -> io::Result<()> {
+pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
     job.task_ids().for_each(|task| job.queued(task));
     let mut worker = ThreadWorker::open(job, LaneId(0))?;
     for task in job.task_ids() {
         worker.perform(job, task);
     }
-    Ok(())
+    Ok(Leftovers::of(worker))
 }

@@ -14,7 +14,7 @@ pub use steps::Steps;
 
 use std::time::Duration;
 
-use crate::event::{At, ErrorKind, Event, ExecutorKind, Fact, RunId};
+use crate::event::{At, ErrorKind, Event, ExecutorKind, Fact, RunEnd, RunId};
 
 /// Where a race is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,8 @@ impl RaceState {
                 true
             }
             Fact::RaceFinished => {
+                let broken = RunEnd::Failed { message: "the race broke off".to_owned() };
+                self.runs.iter_mut().for_each(|run| run.finish(event.at, broken.clone()));
                 self.status = RaceStatus::Ended { at: event.at };
                 true
             }
@@ -136,5 +138,49 @@ impl RaceState {
 
     fn with_run(&mut self, run: RunId, then: impl FnOnce(&mut RunState) -> bool) -> bool {
         self.runs.get_mut(run.index()).is_some_and(then)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::event::{LaneId, Machine, Order, RacePlan, RunPlan, TaskId, TaskPlan};
+
+    use super::*;
+
+    #[test]
+    fn no_run_goes_on_when_the_race_is_over() {
+        let run = |label: &str| RunPlan { executor: ExecutorKind::Pool, workers: 1, label: label.to_owned() };
+        let plan = RacePlan {
+            scenario: "test".to_owned(),
+            about: String::new(),
+            noun: "tasks".to_owned(),
+            source: String::new(),
+            seed: 0,
+            order: Order::OneByOne,
+            tasks: vec![TaskPlan { name: "a".to_owned(), url: "http://localhost/a".to_owned() }],
+            runs: vec![run("over"), run("broken"), run("waiting")],
+            output: "out".into(),
+            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+        };
+        let mut race = RaceState::new(Arc::new(plan));
+        let facts = [
+            Fact::RunStarted { run: RunId(0) },
+            Fact::RunFinished { run: RunId(0), end: RunEnd::Cancelled },
+            Fact::RunStarted { run: RunId(1) },
+            Fact::TaskStarted { run: RunId(1), task: TaskId(0), lane: LaneId(0) },
+            Fact::RaceFinished,
+        ];
+        for (at, fact) in facts.into_iter().enumerate() {
+            race.apply(&Event { at: At(at as u64), fact });
+        }
+        let message = "the race broke off".to_owned();
+        let broken = RunStatus::Ended { from: At(2), to: At(4), end: RunEnd::Failed { message } };
+        let over = RunStatus::Ended { from: At(0), to: At(1), end: RunEnd::Cancelled };
+        let found: Vec<_> = race.runs().iter().map(|run| run.status().clone()).collect();
+        assert_eq!(found, [over, broken, RunStatus::Waiting]);
+        assert_eq!((race.running(), race.misfits()), (None, 0));
+        assert!(race.runs()[1].lanes().iter().all(|lane| lane.open().is_none()));
     }
 }

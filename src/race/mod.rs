@@ -9,8 +9,9 @@ mod collect;
 mod prepare;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use std::{io, panic, thread};
 
 use thiserror::Error;
@@ -93,7 +94,7 @@ pub enum RaceError {
     Internal(String),
 }
 
-/// A race under way, on threads of its own. Dropping it cancels it.
+/// A race under way, on threads of its own. Dropping it cancels it, and waits up to a second for its end.
 #[derive(Debug)]
 pub struct Race {
     notices: Receiver<Notice>,
@@ -135,9 +136,20 @@ impl Race {
     }
 }
 
+/// How long a dropped race is waited for. A picture that is just being made can't be broken off.
+const PARTING: Duration = Duration::from_secs(1);
+
 impl Drop for Race {
     fn drop(&mut self) {
         self.cancel.cancel();
+        let begun = Instant::now();
+        loop {
+            match self.notices.recv_timeout(PARTING.saturating_sub(begun.elapsed())) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return,
+            }
+        }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -165,8 +177,8 @@ fn conduct(
     let run_all = || run_in_order(&jobs, prepared.plan.order);
     let ran = collect::while_running(run_all, &arriving, &progress, &clock, notices);
     let _ = notices.send(Notice::Events(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]));
-    ran?;
-    Ok(prepared.tidy())
+    let tidied = prepared.tidy();
+    ran.map(|()| tidied)
 }
 
 /// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and
@@ -180,10 +192,10 @@ fn run_in_order(jobs: &[Job], order: Order) -> Result<(), RaceError> {
                 break;
             }
             let thread = thread::Builder::new().name(job.executor.name().to_owned());
-            let thread = thread.spawn_scoped(scope, || job.execute()).map_err(RaceError::Thread)?;
-            match order {
-                Order::OneByOne => join(thread)?,
-                Order::Together => running.push(thread),
+            match (thread.spawn_scoped(scope, || job.execute()), order) {
+                (Ok(thread), Order::OneByOne) => join(thread)?,
+                (Ok(thread), Order::Together) => running.push(thread),
+                (Err(error), _) => job.refuse(&error),
             }
         }
         running.into_iter().try_for_each(join)
@@ -192,4 +204,29 @@ fn run_in_order(jobs: &[Job], order: Order) -> Result<(), RaceError> {
 
 fn join(thread: thread::ScopedJoinHandle<'_, ()>) -> Result<(), RaceError> {
     thread.join().map_err(|_| RaceError::Internal("an executor panicked".to_owned()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_race_that_cannot_be_broken_off_is_left_behind() {
+        let (sender, notices) = mpsc::channel();
+        let (release, held) = mpsc::channel::<()>();
+        let (gone, over) = mpsc::channel();
+        let cancel = CancellationToken::new();
+        let thread = thread::spawn(move || {
+            let _ = sender.send(Notice::Preparing(Preparing::Output));
+            // Ends when the race was dropped, so a drop that waits for this thread never returns.
+            let _ = held.recv();
+            let _ = gone.send(sender);
+        });
+        let race = Race { notices, cancel: cancel.clone(), thread: Some(thread) };
+        drop(race);
+        assert!(cancel.is_cancelled());
+        drop(release);
+        over.recv().unwrap();
+    }
 }

@@ -180,9 +180,8 @@ impl Prepared {
 
     /// Takes note of the files that the race wrote.
     pub(super) fn tidy(&mut self) -> Result<(), RaceError> {
-        let labels: Vec<&str> = self.plan.runs.iter().map(|run| run.label.as_str()).collect();
         let names: Vec<&str> = self.plan.tasks.iter().map(|task| task.name.as_str()).collect();
-        Ok(self.output.close_runs(&labels, &names)?)
+        Ok(self.output.close_runs(&self.folders, &names)?)
     }
 }
 

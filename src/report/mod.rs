@@ -13,7 +13,7 @@ mod table;
 mod verdict;
 pub mod words;
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -81,18 +81,74 @@ pub struct SaveError {
     pub source: io::Error,
 }
 
-/// Writes the report into a file, in place of the one that may be there.
+/// Writes the report into a file, in place of the one that may be there. That one is whole until the new
+/// one is, which is written beside it first.
 ///
 /// # Errors
-/// When the file can't be made or written; it may then be incomplete.
+/// When the file can't be made or written; what was there is then as it was.
 pub fn save(format: Format, race: &RaceState, now: At, path: &Path) -> Result<(), SaveError> {
-    let written = File::create(path).and_then(|mut file| write(format, race, now, &mut file));
-    written.map_err(|source| SaveError { path: path.to_owned(), source })
+    replace(path, |file| write(format, race, now, file))
+        .map_err(|source| SaveError { path: path.to_owned(), source })
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let there = fs::metadata(path).ok();
+    // A terminal or a pipe takes what is written, and nothing can stand in its place.
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        return write(&mut OpenOptions::new().write(true).open(path)?);
+    }
+    // Whoever named a link means the file that it leads to.
+    let target = if there.is_some() { fs::canonicalize(path)? } else { path.to_owned() };
+    let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    // The process's number keeps a file of somebody else's, and of another process, out of the way.
+    name.push(format!(".{}.part", std::process::id()));
+    let part = target.with_file_name(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+    let written = write(&mut file)
+        .and_then(|()| there.map_or(Ok(()), |there| file.set_permissions(there.permissions())))
+        .and_then(|()| fs::rename(&part, &target));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_takes_an_older_ones_place_whole_or_not_at_all() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("report.txt");
+        let names = || fs::read_dir(folder.path()).map(Iterator::count);
+        replace(&path, |file| file.write_all(b"old"))?;
+        let broken = replace(&path, |file| {
+            file.write_all(b"ne")?;
+            assert_eq!(fs::read(&path)?, b"old");
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(broken.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+        assert_eq!((fs::read(&path)?, names()?), (b"old".to_vec(), 1));
+        replace(&path, |file| file.write_all(b"new"))?;
+        assert_eq!((fs::read(&path)?, names()?), (b"new".to_vec(), 1));
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_report_goes_where_a_link_leads_and_into_what_is_no_file() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (path, link) = (folder.path().join("report.txt"), folder.path().join("link"));
+        fs::write(&path, "old")?;
+        std::os::unix::fs::symlink(&path, &link)?;
+        replace(&link, |file| file.write_all(b"new"))?;
+        assert_eq!(fs::read(&path)?, b"new");
+        assert!(fs::symlink_metadata(&link)?.is_symlink());
+        replace(Path::new("/dev/null"), |file| file.write_all(b"gone"))?;
+        assert!(!fs::metadata("/dev/null")?.is_file());
+        Ok(())
+    }
 
     #[test]
     fn a_files_extension_asks_for_a_format() {

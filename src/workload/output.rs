@@ -3,13 +3,15 @@
 //!
 //! What this program wrote is in a manifest in the folder. Before a run, the manifest takes note of the
 //! names that the run is about to write (none of which may exist, unless the manifest says whose it is);
-//! after the run, of the size and the time of each file that it wrote. A file is ours when it still has
-//! that size and time, or when its run never came to its end (the program was killed).
+//! after the run, of the size and the time of each file that a task gave its name, and of no other: what
+//! else stands there by then is somebody's. A file is ours when it still has that size and time, or when its
+//! run never came to its end (the program was killed).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use thiserror::Error;
 
 const MANIFEST: &str = ".threadrace-manifest.json";
 const FORMAT: &str = "threadrace-manifest";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why the output folder can't be used.
 #[derive(Debug, Error)]
@@ -57,6 +59,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OutputError + '_ {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Manifest {
     format: String,
     version: u32,
@@ -66,7 +69,7 @@ struct Manifest {
 
 /// What is known of a file that this program wrote or is about to write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
 enum Written {
     /// Written, and then so long and so old.
     Finished { bytes: u64, modified_nanos: u64 },
@@ -83,14 +86,19 @@ pub struct OutputFolder {
     _lock: File,
 }
 
-/// Where one run writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFolder(PathBuf);
+/// Where one run writes, and what it has written.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    label: String,
+    path: PathBuf,
+    /// By name, what got its final name.
+    finished: Arc<Mutex<HashMap<String, Written>>>,
+}
 
 impl RunFolder {
     /// The folder's path.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
@@ -137,7 +145,7 @@ impl OutputFolder {
             for name in names.iter().filter(|_| !empty) {
                 ours.extend(self.in_the_way(label, &folder, name)?);
             }
-            folders.push(RunFolder(folder));
+            folders.push(RunFolder { label: (*label).to_owned(), path: folder, finished: Arc::default() });
         }
         for path in ours {
             fs::remove_file(&path).map_err(io_error(&path))?;
@@ -174,19 +182,19 @@ impl OutputFolder {
         Ok(ours)
     }
 
-    /// Takes note of what runs wrote, now that they are over: a file that stands under one of their
-    /// names was put there by them, for [`OutputFolder::make_room`] left none.
+    /// Takes note of what runs wrote, now that they are over: of the files that they finished. Under any
+    /// other of the names nothing is ours from now on, whatever stands there.
     ///
     /// # Errors
     /// When the manifest can't be written.
-    pub fn close_runs(&mut self, labels: &[&str], names: &[&str]) -> Result<(), OutputError> {
-        for label in labels {
-            let folder = self.root.join(label);
+    pub fn close_runs(&mut self, folders: &[RunFolder], names: &[&str]) -> Result<(), OutputError> {
+        for folder in folders {
+            let finished = folder.finished.lock().unwrap_or_else(PoisonError::into_inner);
             for name in names {
-                let key = format!("{label}/{name}");
-                match fs::symlink_metadata(folder.join(name)) {
-                    Ok(found) => self.manifest.files.insert(key, written(&found)),
-                    Err(_) => self.manifest.files.remove(&key),
+                let key = format!("{}/{name}", folder.label);
+                match finished.get(*name) {
+                    Some(written) => self.manifest.files.insert(key, written.clone()),
+                    None => self.manifest.files.remove(&key),
                 };
             }
         }
@@ -227,15 +235,16 @@ fn part_path(folder: &Path, name: &str) -> PathBuf {
 pub(super) struct PartFile {
     file: Option<File>,
     part: PathBuf,
-    target: PathBuf,
+    name: String,
+    folder: RunFolder,
 }
 
 impl PartFile {
     /// Starts the file `name`; its part file must not exist.
     pub(super) fn create(folder: &RunFolder, name: &str) -> io::Result<PartFile> {
-        let part = part_path(&folder.0, name);
+        let part = part_path(&folder.path, name);
         let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
-        Ok(PartFile { file: Some(file), part, target: folder.0.join(name) })
+        Ok(PartFile { file: Some(file), part, name: name.to_owned(), folder: folder.clone() })
     }
 
     /// Adds a chunk.
@@ -256,14 +265,16 @@ impl PartFile {
         Ok(())
     }
 
-    /// Gives the complete file its name; fails when a file of that name has come to be meanwhile.
+    /// Gives the complete file its name, and takes note that it is ours; fails when a file of that name has
+    /// come to be meanwhile.
     pub(super) fn finish(mut self) -> io::Result<()> {
-        drop(self.file.take());
-        let renamed = rename_without_replacing(&self.part, &self.target);
-        if renamed.is_err() {
-            let _ = fs::remove_file(&self.part);
-        }
-        renamed
+        let Some(file) = &self.file else { return Ok(()) };
+        let written = written(&file.metadata()?);
+        rename_without_replacing(&self.part, &self.folder.path.join(&self.name))?;
+        self.file = None;
+        let mut finished = self.folder.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.insert(std::mem::take(&mut self.name), written);
+        Ok(())
     }
 }
 
@@ -307,7 +318,7 @@ mod tests {
             let mut output = OutputFolder::open(dir.path()).unwrap();
             let folder = output.make_room(&["pool"], &["a", "b"]).unwrap().remove(0);
             write(&folder, "a", text);
-            output.close_runs(&["pool"], &["a", "b"]).unwrap();
+            output.close_runs(&[folder], &["a", "b"]).unwrap();
             assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), text);
         }
     }
@@ -318,7 +329,7 @@ mod tests {
         let mut output = OutputFolder::open(dir.path()).unwrap();
         let folder = output.make_room(&["pool"], &["a"]).unwrap().remove(0);
         write(&folder, "a", b"ours");
-        output.close_runs(&["pool"], &["a"]).unwrap();
+        output.close_runs(&[folder], &["a"]).unwrap();
         fs::create_dir(dir.path().join("async")).unwrap();
         for foreign in ["async/a", "async/a.part"] {
             fs::write(dir.path().join(foreign), "theirs").unwrap();
@@ -336,7 +347,7 @@ mod tests {
         let mut output = OutputFolder::open(dir.path()).unwrap();
         let folder = output.make_room(&["pool"], &["a"]).unwrap().remove(0);
         write(&folder, "a", b"ours");
-        output.close_runs(&["pool"], &["a"]).unwrap();
+        output.close_runs(&[folder], &["a"]).unwrap();
         fs::write(dir.path().join("pool/a"), "edited by hand").unwrap();
         assert!(matches!(output.make_room(&["pool"], &["a"]), Err(OutputError::Foreign { .. })));
     }
@@ -367,6 +378,32 @@ mod tests {
     }
 
     #[test]
+    fn only_what_was_finished_is_ours_when_a_run_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["failed", "refused", "done"];
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &names).unwrap().remove(0);
+        drop(PartFile::create(&folder, "failed").unwrap());
+        let refused = PartFile::create(&folder, "refused").unwrap();
+        for theirs in ["failed", "refused"] {
+            fs::write(dir.path().join("pool").join(theirs), "theirs").unwrap();
+        }
+        assert!(refused.finish().is_err());
+        write(&folder, "done", b"ours");
+        output.close_runs(&[folder], &names).unwrap();
+        drop(output);
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        for theirs in ["failed", "refused"] {
+            assert!(matches!(output.make_room(&["pool"], &names), Err(OutputError::Foreign { .. })));
+            let path = dir.path().join("pool").join(theirs);
+            assert_eq!(fs::read(&path).unwrap(), b"theirs");
+            fs::remove_file(path).unwrap();
+        }
+        output.make_room(&["pool"], &names).unwrap();
+        assert!(!dir.path().join("pool/done").exists());
+    }
+
+    #[test]
     fn two_races_never_share_a_folder() {
         let dir = tempfile::tempdir().unwrap();
         let first = OutputFolder::open(dir.path()).unwrap();
@@ -378,7 +415,15 @@ mod tests {
     #[test]
     fn a_manifest_of_somebody_else_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        for text in ["{}", "rubbish", r#"{"format":"threadrace-manifest","version":2,"files":{}}"#] {
+        for text in [
+            "{}",
+            "rubbish",
+            r#"{"format":"threadrace-manifest","version":1,"files":{}}"#,
+            r#"{"format":"threadrace-manifest","version":2,"files":{},"more":0}"#,
+            r#"{"format":"threadrace-manifest","version":2,"files":{"pool/a":{}}}"#,
+            r#"{"format":"threadrace-manifest","version":2,"files":{"pool/a":{"state":"announced","bytes":1}}}"#,
+            r#"{"format":"threadrace-manifest","version":2,"files":{"pool/a":{"state":"finished","bytes":1}}}"#,
+        ] {
             fs::write(dir.path().join(MANIFEST), text).unwrap();
             assert!(matches!(OutputFolder::open(dir.path()), Err(OutputError::Manifest { .. })), "{text}");
             assert_eq!(fs::read_to_string(dir.path().join(MANIFEST)).unwrap(), text);

@@ -227,6 +227,7 @@ fn tasks_that_fail_make_exit_code_1_and_a_report() -> Fallible {
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
     assert_eq!((count("done"), count("failed"), count("panicked")), (4, 3, 1), "{outcomes:?}");
     assert!(err(&output).contains("FAILED: ") && err(&output).contains("PANICKED: "), "{}", err(&output));
+    assert!(!err(&output).contains("panicked at"), "a panic is told as one line: {}", err(&output));
     Ok(())
 }
 
@@ -248,9 +249,13 @@ fn a_wrong_usage_is_exit_code_2() -> Fallible {
         (&["small", "--url", "http://127.0.0.1/"], "--url"),
         (&["-e", "pool:0"], "pool:0"),
         (&["origin", "--bind", "nowhere"], "nowhere"),
+        (&["--theme", "a\u{1b}[31mb\u{202e}\u{7}"], "--theme"),
+        (&["-e", "pool", "--fro\u{1b}]0;b\u{7}"], "--fro"),
     ] {
         let output = place.run(arguments)?;
         assert_refused(&output, 2, words);
+        let acts = |c: char| c != '\n' && threadrace::text::is_unsafe(c);
+        assert!(!err(&output).contains(acts), "{:?}", err(&output));
     }
     let output = place.run_with(&["--urls", "-"], "http://ok/\n\u{1b}[31mgarbage\u{202e}\n")?;
     assert_refused(&output, 2, "standard input:2");
@@ -501,6 +506,7 @@ fn an_origin_alone_tells_its_address_and_serves_until_a_signal() -> Fallible {
     let output = place.run(&["origin", "--bind", &taken.local_addr()?.to_string()])?;
     assert_code(&output, 4);
     assert!(err(&output).contains("port 0 for any free port"), "{}", err(&output));
+    assert!(!err(&output).contains('\u{1b}'), "no colours where no terminal is: {:?}", err(&output));
     Ok(())
 }
 
@@ -630,6 +636,72 @@ mod on_linux {
         Ok(())
     }
 
+    /// A pipe that nobody reads and that holds no more.
+    fn stalled() -> Fallible<(io::PipeReader, io::PipeWriter)> {
+        let (reader, mut writer) = io::pipe()?;
+        let flags = rustix::fs::fcntl_getfl(&writer)?;
+        rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK)?;
+        for size in [4096, 1] {
+            while writer.write(&vec![b'.'; size]).is_ok() {}
+        }
+        rustix::fs::fcntl_setfl(&writer, flags)?;
+        Ok((reader, writer))
+    }
+
+    /// Longer than a stalled reader is waited for, and two seconds more for a busy machine.
+    const SOON: Duration = Duration::from_secs(4);
+
+    #[test]
+    fn a_stalled_standard_error_holds_up_neither_the_race_nor_a_signal() -> Fallible {
+        let server = RawServer::start(|_, stream| hold(stream))?;
+        let place = Place::new()?;
+        let url = server.url("/a.bin");
+        let arguments = ["--url", &url, "-e", "pool", "--format", "json", "--report", "r.json", "-o", "out"];
+        let (_reader, writer) = stalled()?;
+        let mut command = place.program(&arguments);
+        let going = Going(command.stdout(Stdio::piped()).stderr(writer).spawn()?);
+        let begun = Instant::now();
+        while !place.path("out/pool/a.bin.part").exists() {
+            assert!(begun.elapsed() < NEVER, "it never began");
+            thread::sleep(MS(2));
+        }
+        going.signal(Signal::TERM)?;
+        let (status, text) = going.end(SOON)?;
+        assert_eq!(status.code(), Some(143));
+        assert_eq!(serde_json::from_str::<Value>(&text)?["runs"][0]["status"], "cancelled");
+        assert!(place.path("r.json").exists());
+        Ok(())
+    }
+
+    #[test]
+    fn a_stalled_standard_output_keeps_no_report_file_back_and_no_signal() -> Fallible {
+        let place = Place::new()?;
+        let (_reader, writer) = stalled()?;
+        let mut command = place.program(&["-e", "pool", "--report", "r.json"]);
+        let mut going = Going(command.stdout(writer).stderr(Stdio::null()).spawn()?);
+        let begun = Instant::now();
+        while !place.path("r.json").exists() {
+            assert!(begun.elapsed() < NEVER, "the report was never saved");
+            assert!(going.0.try_wait()?.is_none(), "it ended without a report");
+            thread::sleep(MS(2));
+        }
+        going.signal(Signal::INT)?;
+        assert_eq!(going.end(SOON)?.0.code(), Some(130));
+        let report: Value = serde_json::from_slice(&fs::read(place.path("r.json"))?)?;
+        assert_eq!(report_faults(&report)?, Vec::<String>::new());
+        Ok(())
+    }
+
+    #[test]
+    fn a_full_standard_output_loses_no_report_file() -> Fallible {
+        let place = Place::new()?;
+        let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
+        let output = place.program(&["-e", "pool", "--report", "r.csv"]).stdout(full).output()?;
+        assert_code(&output, 3);
+        assert_eq!(fs::read_to_string(place.path("r.csv"))?.lines().count(), 21);
+        Ok(())
+    }
+
     #[test]
     fn threads_that_cannot_be_had_cost_their_tasks() -> Fallible {
         if !rustix::process::geteuid().is_root() {
@@ -672,6 +744,7 @@ mod on_linux {
             );
             let failed = outcomes.iter().filter(|outcome| **outcome == "failed").count();
             assert_code(&output, i32::from(failed > 0));
+            assert!(!err(&output).contains("panicked at"), "{executors}: {}", err(&output));
             match executors {
                 "threads" => assert!((1..60).contains(&failed), "{failed}"),
                 "pool:60" => assert_eq!((failed, &run["status"]), (60, &Value::from("failed"))),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
@@ -13,8 +13,9 @@ use socket2::{Domain, Socket, Type};
 use threadrace::clock::Clock;
 use threadrace::config::{ConfigFlag, Flags, Settings, Sources, load};
 use threadrace::event::{
-    Check, ErrorKind, Event, ExecutorKind, Fact, LaneId, Phase, RunEnd, TaskError, Worker,
+    At, Check, ErrorKind, Event, ExecutorKind, Fact, LaneId, Phase, RunEnd, TaskError, Worker,
 };
+use threadrace::executor::panic_is_expected;
 use threadrace::model::{RaceState, RunState, RunStatus, Stage};
 use threadrace::origin::{Content, Latency, Shape};
 use threadrace::race::{Libraries, Notice, Race};
@@ -368,6 +369,86 @@ fn a_worker_that_cannot_be_equipped_fails_its_tasks() -> Fallible {
                 assert_eq!(task.error_message(), Some("no tools today"));
             }
         }
+    }
+    Ok(())
+}
+
+/// Sessions that say when they are dropped, which takes them a while.
+struct SlowToLeave {
+    clock: Clock,
+    opened: AtomicUsize,
+    left: Arc<Mutex<Vec<At>>>,
+}
+
+struct Leaving(Clock, Arc<Mutex<Vec<At>>>);
+
+impl Workload for SlowToLeave {
+    fn open(&self) -> Result<Box<dyn Session>, TaskError> {
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Leaving(self.clock.clone(), self.left.clone())))
+    }
+}
+
+impl Session for Leaving {
+    fn perform<'a>(&'a mut self, _: &'a TaskContext) -> TaskFuture<'a> {
+        Box::pin(async { Ok(NOTHING) })
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let at = self.0.now();
+        std::thread::sleep(MS(2));
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+    }
+}
+
+#[test]
+fn a_runs_time_does_not_hold_the_taking_apart_of_its_workers() -> Fallible {
+    // A thread that takes its equipment with it is not among them.
+    for who in Who::everyone(5, 20).into_iter().filter(|who| who.kind != ExecutorKind::Threads) {
+        let clock = Clock::start();
+        let (left, opened) = (Arc::default(), AtomicUsize::new(0));
+        let workload = Arc::new(SlowToLeave { clock: clock.clone(), opened, left: Arc::clone(&left) });
+        let ran = run(who, workload.clone(), &clock)?;
+        ran.assert_accounted(who);
+        let over = ran.run().until(At::ZERO).ok_or("it never started")?;
+        let left = left.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(left.iter().all(|&at| over <= at), "{who:?}: over at {over:?}, left at {left:?}");
+        assert_eq!(left.len(), workload.opened.load(Ordering::SeqCst), "{who:?}: all are gone by now");
+    }
+    Ok(())
+}
+
+/// Tells whether a panic would be reported, from within a task and from outside.
+struct Expects;
+
+impl Workload for Expects {
+    fn open(&self) -> Result<Box<dyn Session>, TaskError> {
+        Ok(Box::new(Expects))
+    }
+}
+
+impl Session for Expects {
+    fn perform<'a>(&'a mut self, _: &'a TaskContext) -> TaskFuture<'a> {
+        Box::pin(async {
+            let elsewhere = tokio::spawn(async { panic_is_expected() });
+            let before = panic_is_expected();
+            let outside = elsewhere.await.unwrap_or(true);
+            match (before, outside, panic_is_expected()) {
+                (true, false, true) => Ok(NOTHING),
+                told => Err(TaskError::new(ErrorKind::Worker, format!("{told:?}"))),
+            }
+        })
+    }
+}
+
+#[test]
+fn a_panic_is_expected_in_a_task_and_nowhere_else() -> Fallible {
+    for who in Who::everyone(3, 9) {
+        let ran = run(who, Arc::new(Expects), &Clock::start())?;
+        ran.assert_accounted(who);
+        assert!(ran.run().did_everything(), "{who:?}: {:?}", ran.task(0).error_message());
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ mod actor {
     #[ignore = "run in a terminal by the tests beside it"]
     fn play() -> Result<(), TerminalError> {
         let part = std::env::var(PART).unwrap_or_default();
-        install_panic_hook();
+        install_panic_hook(|| false);
         let mut terminal = Terminal::enter(Options { mouse: part != "no mouse" })?;
         let mut said = String::from("nothing");
         let mut noise = false;
