@@ -253,10 +253,11 @@ fn of_urls(urls: &[String]) -> Result<Work, RaceError> {
 
 /// A URL as it may be shown.
 fn shown_url(url: &Url) -> String {
-    match url.password() {
-        None => text::shown(url.as_str()).into_owned(),
-        Some(_) => without_password(url.as_str()).into_owned(),
+    // Parsing again costs time with a long list, and only few URLs name a user.
+    if url.username().is_empty() && url.password().is_none() {
+        return url.as_str().to_owned();
     }
+    without_password(url.as_str()).into_owned()
 }
 
 fn parse(url: &str) -> Result<Url, RaceError> {

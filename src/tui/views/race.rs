@@ -238,7 +238,9 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     canvas.part(area).rule(area.y, "", '─', theme.rule, theme.dim);
     canvas.part(left).rule(area.y, &title, '─', theme.rule, theme.dim);
     // An empty row keeps the legend apart from the first lane, where there is room for it.
-    let head = if area.height > 12 + u16::try_from(run.lanes().len().min(20)).unwrap_or(20) { 2 } else { 1 };
+    let (height, count) = (usize::from(area.height), run.tasks().len());
+    let fits = height >= count + 2 || height < count + 1;
+    let head = if fits && height > 12 + run.lanes().len().min(20) { 2 } else { 1 };
     let (_, tasks_area) = cut_top(left, head);
     let (_, lanes_area) = cut_top(right, head);
     tasks(canvas, tasks_area, scene, race, run);
@@ -317,11 +319,14 @@ fn tasks(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
             }
         };
         let counts = run.counts();
-        let rest = format!(
-            "{more} · {} active, {} queued",
-            words::count(u64::from(counts.active)),
-            words::count(u64::from(run.waiting()))
-        );
+        let rest = match run.wall() {
+            Some(_) => more,
+            None => format!(
+                "{more} · {} active, {} queued",
+                words::count(u64::from(counts.active)),
+                words::count(u64::from(run.waiting()))
+            ),
+        };
         canvas.text(area.x + 1, area.bottom() - 1, area.width.saturating_sub(2), &rest, scene.theme.dim);
     }
 }
