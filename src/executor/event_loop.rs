@@ -2,13 +2,14 @@
 
 use std::io;
 use std::panic;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinError;
 
-use crate::event::{Fact, LaneId, TaskId, Worker};
+use crate::event::{ExecutorKind, Fact, LaneId, TaskId, Worker};
 
 use super::{Equipment, Job, Leftovers, caught, thread_id, too_many};
 
@@ -51,9 +52,29 @@ fn build(threads: usize) -> io::Result<Runtime> {
     if threads == 1 {
         return Builder::new_current_thread().enable_all().build();
     }
-    // The runtime panics when its first thread can't be had, and tells no reason that could be asked for.
+    // The runtime panics when its threads can't be had, and tells no reason.
     caught(|| Builder::new_multi_thread().worker_threads(threads).thread_name("async").enable_all().build())
         .unwrap_or_else(|| Err(too_many(threads)))
+}
+
+/// Finds out whether the loop's threads can be had, where it needs several: a runtime that gets only some of
+/// them hangs, with its tasks or while it is built. Asks for twice as many, because the operating system may
+/// count threads for a moment longer than they live. Belongs before the run's clock starts.
+pub(super) fn try_threads(job: &Job) -> io::Result<()> {
+    let threads = job.async_threads.get();
+    if job.executor != ExecutorKind::Async || threads == 1 {
+        return Ok(());
+    }
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let closed = gate.lock();
+        let wait = || drop(gate.lock());
+        let tried: io::Result<Vec<_>> =
+            (0..2 * threads).map(|_| thread::Builder::new().spawn_scoped(scope, wait)).collect();
+        drop(closed);
+        tried?.into_iter().for_each(|thread| drop(thread.join()));
+        Ok(())
+    })
 }
 
 /// One place for a task in flight: takes the next task of the run until there is none, and gives back what

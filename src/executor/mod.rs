@@ -57,6 +57,9 @@ impl Job {
     ///
     /// An executor that answers with an error has taken no task up; its tasks then fail with that error.
     pub fn execute(&self) {
+        if let Err(error) = event_loop::try_threads(self) {
+            return self.refuse(&error);
+        }
         self.emitter.emit(Fact::RunStarted { run: self.run });
         let ended = match self.executor {
             ExecutorKind::Sequential => sequential::execute(self),

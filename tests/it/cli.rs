@@ -703,6 +703,39 @@ mod on_linux {
     }
 
     #[test]
+    fn an_event_loop_without_all_its_threads_fails_and_never_hangs() -> Fallible {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: only root can become somebody who may have few threads");
+            return Ok(());
+        }
+        let place = Place::new()?;
+        fs::set_permissions(place.0.path(), fs::Permissions::from_mode(0o777))?;
+        let loops = "[scenarios.loops]\ncontent = \"posts\"\ntasks = 6\nworkers = 3\nasync_threads = 9\n";
+        fs::write(place.path("config.toml"), format!("{CONFIG}{loops}"))?;
+        let program = place.path("threadrace");
+        fs::copy(PROGRAM, &program)?;
+        // The program itself needs six or seven threads: some of the nine can be had, and some can't.
+        for limit in 5..=32 {
+            let somebody = 200_000 + std::process::id() * 64 + limit;
+            let mut command = Command::new("prlimit");
+            command.arg(format!("--nproc={limit}")).arg(&program);
+            command.args(["loops", "-e", "async", "-o", &format!("out-{limit}")]);
+            command.current_dir(place.0.path()).env_clear().env("PATH", "/usr/bin:/bin");
+            command.uid(somebody).gid(somebody).stdout(Stdio::piped()).stderr(Stdio::null());
+            let going = match command.spawn() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    println!("skipped: there is no prlimit");
+                    return Ok(());
+                }
+                child => Going(child?),
+            };
+            let (status, _) = going.end(NEVER)?;
+            assert!(matches!(status.code(), Some(0 | 1 | 4)), "{limit}: {status:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn threads_that_cannot_be_had_cost_their_tasks() -> Fallible {
         if !rustix::process::geteuid().is_root() {
             println!("skipped: only root can become somebody who may have few threads");
