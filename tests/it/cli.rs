@@ -49,6 +49,13 @@ executors = ["sequential", "pool"]
 workers = 3
 [scenarios.endless.origin]
 latency_seconds = 3600.0
+[scenarios.leisurely]
+content = "posts"
+tasks = 3
+executors = ["sequential", "pool"]
+workers = 3
+[scenarios.leisurely.origin]
+latency_seconds = 0.5
 [scenarios.huge]
 content = "pictures"
 tasks = 64
@@ -299,6 +306,27 @@ fn a_signal_cancels_the_race_and_the_report_is_printed() -> Fallible {
         let files = place.tree("threadrace-output")?;
         assert!(files.keys().all(|file| file.ends_with(".threadrace-manifest.json")), "{:?}", files.keys());
     }
+    Ok(())
+}
+
+#[test]
+fn a_run_in_whose_middle_the_program_was_stopped_claims_no_speedup() -> Fallible {
+    let place = Place::new()?;
+    let mut command = place.program(&["leisurely", "--format", "json"]);
+    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    wait_for_a_race(&mut going)?;
+    going.signal(Signal::STOP)?;
+    // The wait is what is tested: so long the program does not run.
+    thread::sleep(Duration::from_secs(1));
+    going.signal(Signal::CONT)?;
+    let (status, text) = going.end(NEVER)?;
+    assert_eq!(status.code(), Some(0), "every task was done: {text}");
+    let report: Value = serde_json::from_str(&text)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    let stopped = &report["runs"][0];
+    assert_eq!((&stopped["comparable"], &stopped["speedup"]), (&Value::Bool(false), &Value::Null));
+    assert_eq!(outcomes(stopped), ["done"; 3]);
+    assert_eq!(report["runs"][1]["speedup"], Value::Null, "there is nothing to compare it with");
     Ok(())
 }
 
