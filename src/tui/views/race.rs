@@ -412,11 +412,11 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState,
     if !all_fit && rows.height > 0 {
         let row = Rect { y, height: 1, ..cells };
         density(canvas, &time, row, run.in_progress(), (start, until), run.plan().workers, colour);
-        let words = format!(
-            " +{} lanes; this row counts all {} ",
-            words::count((count - shown) as u64),
-            words::count(count as u64)
-        );
+        let more = words::count((count - shown) as u64);
+        let long = format!(" +{more} lanes; this row counts all {} ", words::count(count as u64));
+        // The words must leave the strip to be seen.
+        let roomy = usize::from(cells.width) >= 2 * long.len();
+        let words = if roomy { long } else { format!(" +{more} lanes ") };
         canvas.text_right(cells.right(), y, cells.width, &words, theme.dim);
         y += 1;
     }
