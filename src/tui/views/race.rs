@@ -403,9 +403,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState,
         let number = (LaneId::of(index).0 + 1).to_string();
         canvas.text_right(rows.x + 1 + digits, y, digits, &number, theme.dim);
         let painted = LaneRow { axis: &time, lane: state, tasks: run.tasks(), start, until, theme };
-        for row in y..y + pitch.painted {
-            painted.paint(canvas, row);
-        }
+        painted.paint(canvas, y..y + pitch.painted);
         painted.paint_tasks(canvas, y);
         y += pitch.painted + pitch.gap;
     }

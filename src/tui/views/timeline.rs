@@ -186,7 +186,7 @@ fn draw_block(
         let Some(state) = run.lanes().get(index).filter(|_| y < body.bottom()) else { break };
         lane_name(canvas, body.x, y, gutter, LaneId::of(index), state, theme);
         let painted = LaneRow { axis: time, lane: state, tasks: run.tasks(), start, until, theme };
-        painted.paint(canvas, y);
+        painted.paint(canvas, y..y + 1);
         painted.paint_tasks(canvas, y);
         y += 1;
     }

@@ -28,17 +28,20 @@ pub struct LaneRow<'a> {
 }
 
 impl LaneRow<'_> {
-    /// Paints the lane. A cell shows the phase that took most of its time, and is idle only when nothing
+    /// Paints the lane on each of the rows. A cell shows the phase that took most of its time, and is idle only when nothing
     /// happened in it.
-    pub fn paint(&self, canvas: &mut Canvas<'_>, y: u16) {
+    pub fn paint(&self, canvas: &mut Canvas<'_>, rows: std::ops::Range<u16>) {
         for x in self.axis.columns() {
             let (from, to) = self.axis.cell(x, self.start);
             if from >= self.until {
                 break;
             }
-            match self.lane.mix(from, to, self.until).most() {
-                Some(phase) => canvas.glyph(x, y, self.theme.phase_glyph(phase), self.theme.phase(phase)),
-                None => canvas.glyph(x, y, '·', self.theme.idle()),
+            let (glyph, style) = match self.lane.mix(from, to, self.until).most() {
+                Some(phase) => (self.theme.phase_glyph(phase), self.theme.phase(phase)),
+                None => ('·', self.theme.idle()),
+            };
+            for y in rows.clone() {
+                canvas.glyph(x, y, glyph, style);
             }
         }
     }
