@@ -31,11 +31,11 @@ MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 QUIET = 1.0
 BUSY = """format = "threadrace-config-1"
 [scenarios.busy]
-about = "5,000 small files from a server that answers at once"
+about = "40,000 small files from a server that answers at once"
 content = "bytes"
-tasks = 5000
+tasks = 40000
 bytes = 10240
-executors = ["sequential", "pool", "async"]
+executors = ["pool"]
 workers = 16
 """
 
@@ -153,7 +153,7 @@ def main():
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
         config.write(BUSY)
         config.flush()
-        overhead("5000 x 10 KiB, no latency", ["busy", "--config", config.name], pairs)
+        overhead("40,000 x 10 KiB, no latency", ["busy", "--config", config.name], pairs)
     overhead("bytes-1000", ["bytes-1000", "-e", "pool,async"], pairs)
     overhead("images-20", ["images-20", "-e", "pool,async"], min(pairs, 5))
 

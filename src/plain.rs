@@ -75,15 +75,18 @@ fn follow(race: &Race, signals: &Signals, lines: &Lines) -> (Option<RaceState>, 
         match notice {
             Notice::Preparing(_) | Notice::Started(_) => {}
             Notice::Events(events) => {
+                // Handed over at once: waking the writer for each line would take time that the race wants.
+                let mut new = Vec::new();
                 for event in &events {
                     if let Fact::RaceStarted { plan } = &event.fact {
                         state = Some(RaceState::new(plan.clone()));
                     }
                     if let Some(race) = &mut state {
                         race.apply(event);
-                        lines.extend(line(race, event));
+                        new.extend(line(race, event));
                     }
                 }
+                lines.extend(new);
             }
             Notice::Refused(RaceError::Cancelled) if cancelled => return (state, None),
             Notice::Refused(error) => return (state, Some(error)),
@@ -190,7 +193,10 @@ impl Lines {
     }
 
     /// Adds lines; leaves the oldest out where too many wait.
-    fn extend(&self, more: impl IntoIterator<Item = String>) {
+    fn extend(&self, more: Vec<String>) {
+        if more.is_empty() {
+            return;
+        }
         let mut waiting = self.queue.lock();
         waiting.lines.extend(more);
         let too_many = waiting.lines.len().saturating_sub(LINES_KEPT);
@@ -307,10 +313,10 @@ mod tests {
         let (begun, begins) = mpsc::channel();
         let (out, written) = mpsc::channel();
         let lines = Lines::write_to(Slow { let_go, begun, out }).unwrap();
-        lines.extend(["first\n".to_owned()]);
+        lines.extend(vec!["first\n".to_owned()]);
         begins.recv().unwrap();
         for number in 0..LINES_KEPT + 7 {
-            lines.extend([format!("{number}\n")]);
+            lines.extend(vec![format!("{number}\n")]);
         }
         let signalled = Signals(Arc::new(AtomicUsize::new(2)));
         lines.finish(&signalled);
@@ -329,7 +335,7 @@ mod tests {
         let (release, let_go) = mpsc::channel();
         drop(release);
         let lines = Lines::write_to(Slow { let_go, begun: mpsc::channel().0, out }).unwrap();
-        lines.extend((0..500).map(|number| format!("{number}\n")));
+        lines.extend((0..500).map(|number| format!("{number}\n")).collect());
         lines.finish(&Signals(Arc::default()));
         assert_eq!(written.try_iter().collect::<String>().lines().count(), 500);
     }

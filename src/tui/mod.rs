@@ -6,6 +6,7 @@ mod canvas;
 mod house;
 mod input;
 mod keys;
+mod pace;
 mod painter;
 mod panics;
 mod signals;

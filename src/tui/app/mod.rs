@@ -15,6 +15,7 @@ use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
 use crate::report::Summary;
 use crate::report::words::Glyphs;
 
+use crate::tui::pace::Pace;
 use crate::tui::terminal::{Input, Options, Terminal};
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Overlay, RunChoice, Timeline, Ui, View};
@@ -95,6 +96,7 @@ impl App {
     pub(super) fn run(mut self) -> Result<Left, DashboardError> {
         let mut terminal = Terminal::enter(Options { mouse: self.next.dashboard.mouse })?;
         let frame_time = self.next.dashboard.frames.interval();
+        let mut pace = Pace::new(frame_time);
         self.size = terminal.size();
         // The first frame comes before anything else, so that the screen answers at once.
         self.show(&terminal);
@@ -104,9 +106,9 @@ impl App {
         let why = loop {
             let since = Instant::now();
             if self.dirty {
-                self.show(&terminal);
+                pace.drawing(|| self.show(&terminal));
             }
-            let wait = if self.is_busy() { frame_time.saturating_sub(since.elapsed()) } else { IDLE };
+            let wait = if self.is_busy() { pace.interval().saturating_sub(since.elapsed()) } else { IDLE };
             let mut input = terminal.next(wait);
             let mut why = None;
             loop {
