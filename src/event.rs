@@ -134,9 +134,9 @@ impl Phase {
     }
 }
 
-/// Who runs the tasks, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Who runs the tasks, and when. In JSON, its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum ExecutorKind {
     /// One worker does one task after another.
     Sequential,
@@ -146,36 +146,63 @@ pub enum ExecutorKind {
     Pool,
     /// A fixed number of tasks in flight on one event loop.
     Async,
+    /// A fixed number of child processes of this program, each with memory of its own.
+    Processes,
+    /// A fixed number of threads that take turns at one interpreter lock, the way CPython's do.
+    Gil,
+    /// Another program, which speaks the protocol of `assets/protocol.md`; by its name in the configuration.
+    External(Arc<str>),
 }
 
 impl ExecutorKind {
-    /// Every executor, in the order in which they are listed.
-    pub const ALL: [ExecutorKind; 4] =
-        [ExecutorKind::Sequential, ExecutorKind::Threads, ExecutorKind::Pool, ExecutorKind::Async];
+    /// Every executor that is part of this program, in the order in which they are listed.
+    pub const BUILT_IN: [ExecutorKind; 6] = [
+        ExecutorKind::Sequential,
+        ExecutorKind::Threads,
+        ExecutorKind::Pool,
+        ExecutorKind::Async,
+        ExecutorKind::Processes,
+        ExecutorKind::Gil,
+    ];
 
     /// The executor's name, on the command line as on screen.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             ExecutorKind::Sequential => "sequential",
             ExecutorKind::Threads => "threads",
             ExecutorKind::Pool => "pool",
             ExecutorKind::Async => "async",
+            ExecutorKind::Processes => "processes",
+            ExecutorKind::Gil => "gil",
+            ExecutorKind::External(name) => name,
         }
     }
 
-    /// The executor with that [`name`](ExecutorKind::name).
-    pub fn from_name(name: &str) -> Option<ExecutorKind> {
-        ExecutorKind::ALL.into_iter().find(|kind| kind.name() == name)
+    /// The built-in executor with that [`name`](ExecutorKind::name).
+    pub fn built_in(name: &str) -> Option<ExecutorKind> {
+        ExecutorKind::BUILT_IN.into_iter().find(|kind| kind.name() == name)
     }
 
     /// How many tasks this executor can have in progress at once, when asked for `workers` and given
     /// `tasks`: what a perfect speedup could be, and at least 1.
-    pub fn parallelism(self, workers: usize, tasks: usize) -> usize {
+    pub fn parallelism(&self, workers: usize, tasks: usize) -> usize {
         match self {
             ExecutorKind::Sequential => 1,
             ExecutorKind::Threads => tasks.max(1),
-            ExecutorKind::Pool | ExecutorKind::Async => workers.min(tasks).max(1),
+            _ => workers.min(tasks).max(1),
         }
+    }
+}
+
+impl From<String> for ExecutorKind {
+    fn from(name: String) -> ExecutorKind {
+        ExecutorKind::built_in(&name).unwrap_or_else(|| ExecutorKind::External(name.into()))
+    }
+}
+
+impl From<ExecutorKind> for String {
+    fn from(kind: ExecutorKind) -> String {
+        kind.name().to_owned()
     }
 }
 
@@ -203,6 +230,15 @@ pub enum Worker {
         /// The thread that drives it; none where several do, for then a task may move between them.
         thread_id: Option<u64>,
     },
+    /// A thread of another process.
+    Process {
+        /// The operating system's id of the process.
+        pid: u32,
+        /// The thread's name in that process.
+        name: String,
+        /// The operating system's id of the thread, where the process told one.
+        thread_id: Option<u64>,
+    },
 }
 
 impl Worker {
@@ -210,7 +246,9 @@ impl Worker {
     /// it is known.
     pub fn thread_id(&self) -> Option<u64> {
         match self {
-            Worker::Thread { thread_id, .. } | Worker::AsyncSlot { thread_id, .. } => *thread_id,
+            Worker::Thread { thread_id, .. }
+            | Worker::AsyncSlot { thread_id, .. }
+            | Worker::Process { thread_id, .. } => *thread_id,
         }
     }
 }
@@ -245,8 +283,15 @@ pub enum ErrorKind {
     Disk,
     /// No room is left on the disk.
     DiskFull,
-    /// No thread, client or other thing that a worker is made of could be had.
+    /// No thread, client or other thing that a worker is made of could be had; or the worker itself was
+    /// lost, as a process is that somebody kills.
     Worker,
+    /// The result is not what it must be.
+    Wrong,
+    /// The database refused.
+    Database,
+    /// The task raised an error of its own, as tasks in other programs do.
+    Raised,
 }
 
 /// Why a task failed.
@@ -294,9 +339,11 @@ pub enum Outcome {
         /// The panic's message.
         message: String,
     },
+    /// The main thread ended without waiting for it, and it was cut off.
+    Abandoned,
 }
 
-/// What a finished body was held against.
+/// What a finished task's work was held against.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
@@ -307,6 +354,8 @@ pub enum Check {
     Length,
     /// The announced digest, and the length where there was one.
     Digest,
+    /// What the task computed or read was held against what it must be.
+    Result,
 }
 
 /// The end of one task. A finished file is `OUTPUT/RUN/NAME`, of which the plan knows all three.
@@ -320,8 +369,10 @@ pub struct TaskEnd {
     /// Time spent inside the system calls that wrote the body's chunks, in nanoseconds: part of the
     /// receiving phase, which they interrupt.
     pub write_nanos: u64,
-    /// What a finished body was held against.
+    /// What a finished task's work was held against.
     pub check: Check,
+    /// What came out, in a few words of the task's own (`664,579 primes`); none when there is nothing to say.
+    pub result: Option<String>,
 }
 
 /// The head of an HTTP response.
@@ -339,6 +390,105 @@ pub struct ResponseHead {
     pub redirected_to: Option<String>,
     /// The headers in the order of arrival; foreign text.
     pub headers: Vec<(String, String)>,
+}
+
+/// How the main thread of a run takes its tasks' results.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Collect {
+    /// It waits until all tasks have ended, and takes none by itself: `join`.
+    #[default]
+    Join,
+    /// In the order in which the tasks were submitted: Python's `map`.
+    Submit,
+    /// In the order in which they end: Python's `as_completed`.
+    Completion,
+    /// Not at all: its workers are daemons, and what still runs when the main thread ends is cut off.
+    Daemon,
+}
+
+/// What keeps the additions to a shared counter apart.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    /// Nothing: each addition is a load and then a store, and updates get lost.
+    #[default]
+    None,
+    /// A mutex around the load and the store.
+    Mutex,
+    /// One atomic addition.
+    Atomic,
+}
+
+/// What a run does differently from other runs of the same executor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// How its main thread takes the results.
+    Collect(Collect),
+    /// What guards the shared counter.
+    Guard(Guard),
+}
+
+impl Variant {
+    /// Every variant that can be named, in the order in which they are listed.
+    pub const ALL: [Variant; 7] = [
+        Variant::Collect(Collect::Join),
+        Variant::Collect(Collect::Submit),
+        Variant::Collect(Collect::Completion),
+        Variant::Collect(Collect::Daemon),
+        Variant::Guard(Guard::None),
+        Variant::Guard(Guard::Mutex),
+        Variant::Guard(Guard::Atomic),
+    ];
+
+    /// The variant's name, on the command line as on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Variant::Collect(Collect::Join) => "join",
+            Variant::Collect(Collect::Submit) => "submit",
+            Variant::Collect(Collect::Completion) => "completion",
+            Variant::Collect(Collect::Daemon) => "daemon",
+            Variant::Guard(Guard::None) => "unguarded",
+            Variant::Guard(Guard::Mutex) => "mutex",
+            Variant::Guard(Guard::Atomic) => "atomic",
+        }
+    }
+
+    /// The variant with that [`name`](Variant::name).
+    pub fn from_name(name: &str) -> Option<Variant> {
+        Variant::ALL.into_iter().find(|variant| variant.name() == name)
+    }
+}
+
+/// What a worker did to the shared counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// It read this value.
+    Load {
+        /// The value.
+        value: u64,
+    },
+    /// It wrote a value over the one that stood there.
+    Store {
+        /// The value.
+        value: u64,
+        /// What it replaced. Where that is more than it had read, other workers' additions were lost.
+        over: u64,
+    },
+}
+
+/// What a run used of the machine, as the operating system tells it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time in user mode, in nanoseconds, children included; none where it is not told.
+    pub user_nanos: Option<u64>,
+    /// Processor time in the kernel, in nanoseconds, children included; none where it is not told.
+    pub system_nanos: Option<u64>,
+    /// The most memory that this program and its children had in use at once, in bytes (resident set size,
+    /// sampled about 20 times a second); none where it is not told.
+    pub peak_memory: Option<u64>,
 }
 
 /// How a run ended.
@@ -359,10 +509,10 @@ pub enum RunEnd {
 /// One task as planned; the same in every run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskPlan {
-    /// Its name: safe to show, and the name of the file it writes.
+    /// Its name: safe to show, and the name of the file it writes where it writes one.
     pub name: String,
-    /// What it downloads.
-    pub url: String,
+    /// What it downloads or calls; none when its work has no address.
+    pub url: Option<String>,
 }
 
 /// One run as planned.
@@ -372,8 +522,10 @@ pub struct RunPlan {
     pub executor: ExecutorKind,
     /// How many tasks it can have in progress at once ([`ExecutorKind::parallelism`]).
     pub workers: u32,
-    /// The run's name, unique within the race: the executor's, with the workers where one executor
-    /// runs more than once (`pool-10`). Also the name of its folder.
+    /// What it does differently from other runs of this executor.
+    pub variant: Option<Variant>,
+    /// The run's name, unique within the race: the executor's, with the workers and the variant where one
+    /// executor runs more than once (`pool-10`, `pool-submit`). Also the name of its folder.
     pub label: String,
 }
 
@@ -385,6 +537,73 @@ pub enum Order {
     OneByOne,
     /// All at once, sharing the network and the processors.
     Together,
+}
+
+/// What the tasks of a scenario do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkloadKind {
+    /// Stream bodies over HTTP to files.
+    Download,
+    /// Call a JSON API over HTTP.
+    Api,
+    /// Write, read, copy and delete files.
+    Files,
+    /// Insert, read, update and delete rows of a SQLite database.
+    Crud,
+    /// Use the processor.
+    Compute,
+    /// Wait.
+    Sleep,
+    /// Add to one shared counter.
+    Counter,
+}
+
+impl WorkloadKind {
+    /// Every workload, in the order in which they are listed.
+    pub const ALL: [WorkloadKind; 7] = [
+        WorkloadKind::Download,
+        WorkloadKind::Api,
+        WorkloadKind::Files,
+        WorkloadKind::Crud,
+        WorkloadKind::Compute,
+        WorkloadKind::Sleep,
+        WorkloadKind::Counter,
+    ];
+
+    /// The workload's name, in the configuration as on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            WorkloadKind::Download => "download",
+            WorkloadKind::Api => "api",
+            WorkloadKind::Files => "files",
+            WorkloadKind::Crud => "crud",
+            WorkloadKind::Compute => "compute",
+            WorkloadKind::Sleep => "sleep",
+            WorkloadKind::Counter => "counter",
+        }
+    }
+}
+
+/// What every simulated delay is multiplied with, in millionths: 1,000,000 leaves them as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TimeScale(pub u32);
+
+impl TimeScale {
+    /// Delays as they are.
+    pub const ONE: TimeScale = TimeScale(1_000_000);
+
+    /// The factor as a number.
+    pub fn factor(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+
+    /// `delay`, scaled.
+    pub fn of(self, delay: Duration) -> Duration {
+        let nanos = delay.as_nanos() * u128::from(self.0) / 1_000_000;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 /// The machine that a race ran on.
@@ -405,10 +624,14 @@ pub struct RacePlan {
     pub scenario: String,
     /// What the scenario shows, in one line.
     pub about: String,
+    /// What the tasks do.
+    pub workload: WorkloadKind,
     /// What the tasks are, in the plural: `pictures`, `downloads`.
     pub noun: String,
     /// Where the bytes come from, in words: the origin's address and its shaping, or the server's name.
     pub source: String,
+    /// What every simulated delay was multiplied with.
+    pub time_scale: TimeScale,
     /// The seed of all chance in the race.
     pub seed: u64,
     /// Whether the runs follow each other or run at once.
@@ -424,8 +647,12 @@ pub struct RacePlan {
 }
 
 impl RacePlan {
-    /// Where the finished file of `task` in `run` stands; none when there is no such run or task.
+    /// Where the finished file of `task` in `run` stands; none when there is no such run or task, or its work
+    /// leaves no file.
     pub fn path(&self, run: RunId, task: TaskId) -> Option<PathBuf> {
+        if self.workload != WorkloadKind::Download {
+            return None;
+        }
         let label = Path::new(&self.runs.get(run.index())?.label);
         Some(self.output.join(label).join(&self.tasks.get(task.index())?.name))
     }
@@ -449,7 +676,7 @@ pub enum Fact {
         /// The run.
         run: RunId,
     },
-    /// A worker exists.
+    /// A worker exists. A lane that opens again has a new worker: the one before it was lost.
     LaneOpened {
         /// The run.
         run: RunId,
@@ -509,6 +736,49 @@ pub enum Fact {
         task: TaskId,
         /// The head.
         head: Box<ResponseHead>,
+    },
+    /// The body of an answer that is short text, or its beginning; sent for the first [`HEADS_KEPT`] tasks of
+    /// a run whose workload is about it.
+    BodyArrived {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// The text, as it came; foreign.
+        text: Box<str>,
+    },
+    /// A worker read or wrote the shared counter; told only where somebody is to follow it with the eye.
+    CounterAccessed {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// What it did.
+        access: Access,
+    },
+    /// What the shared counter of a run shows, and what it would show had no addition been lost: a sample
+    /// while tasks are adding, and the truth once they have ended.
+    CounterRead {
+        /// The run.
+        run: RunId,
+        /// What it must be.
+        expected: u64,
+        /// What it is.
+        actual: u64,
+    },
+    /// The result of a task was handed to the main thread.
+    ResultDelivered {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+    },
+    /// What a run used of the machine; told right before its end.
+    RunMeasured {
+        /// The run.
+        run: RunId,
+        /// What it used.
+        usage: Usage,
     },
     /// How many bytes of the body had arrived at this moment: a sample, about 20 a second.
     BytesArrived {

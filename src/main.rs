@@ -203,7 +203,7 @@ fn in_dashboard(settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -
 fn outcome(race: &RaceState) -> Exit {
     if race.met_a_bad_disk() {
         Exit::Output
-    } else if race.did_everything() {
+    } else if race.went_as_meant() {
         Exit::AllDone
     } else {
         Exit::NotAllDone

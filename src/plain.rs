@@ -264,6 +264,7 @@ fn line(race: &RaceState, event: &Event) -> Option<String> {
                 Outcome::Failed(error) => format!("FAILED: {}", shown(&error.message)),
                 Outcome::Panicked { message } => format!("PANICKED: {}", shown(message)),
                 Outcome::Cancelled => "cancelled".to_owned(),
+                Outcome::Abandoned => "abandoned: the main thread ended first".to_owned(),
             };
             let (label, over, of) = (&run.plan().label, run.counts().over(), run.tasks().len());
             format!("{label} {over}/{of} {} {outcome}\n", shown(name))

@@ -15,6 +15,7 @@ use super::error::{ConfigError, hint, line_of};
 use super::keys::{NAMES, Section, nearest};
 use super::rules::{RESERVED, Rule, ScenarioName, quoted};
 use super::{EDITION, EDITION_FAMILY};
+use crate::scenario::is_program_name;
 use crate::text::shown;
 
 /// The most bytes that a config file may have.
@@ -159,6 +160,15 @@ impl<'t> ConfigFile<'t> {
             file.check_name(name)?;
             file.check(table, Section::Scenario)?;
         }
+        for (name, program) in file.executors() {
+            let table = file.table_of(&format!("executors.{}", shown(name.get_ref())), program)?;
+            if !is_program_name(name.get_ref()) {
+                let message = "a program's name must be lower-case letters, digits and -, starting with a \
+                               letter, at most 32, and no built-in executor's";
+                return Err(file.error(name.span(), message.to_owned()));
+            }
+            file.check(table, Section::Executor)?;
+        }
         Ok(file)
     }
 
@@ -174,6 +184,11 @@ impl<'t> ConfigFile<'t> {
     /// The names of its scenarios, in the file's order.
     pub(super) fn scenario_names(&self) -> Vec<&str> {
         self.scenarios().into_iter().map(|(name, _)| name.get_ref().as_ref()).collect()
+    }
+
+    /// The names of its programs, in the file's order.
+    pub(super) fn executor_names(&self) -> Vec<&str> {
+        self.executors().into_iter().map(|(name, _)| name.get_ref().as_ref()).collect()
     }
 
     /// An error at `span`, a range of bytes of the file.
@@ -195,8 +210,15 @@ impl<'t> ConfigFile<'t> {
     }
 
     fn scenarios(&self) -> Vec<(&Spanned<Cow<'t, str>>, &Spanned<DeValue<'t>>)> {
-        let table = self.table.get("scenarios").and_then(|scenarios| scenarios.get_ref().as_table());
-        in_order(table)
+        self.named_tables("scenarios")
+    }
+
+    fn executors(&self) -> Vec<(&Spanned<Cow<'t, str>>, &Spanned<DeValue<'t>>)> {
+        self.named_tables("executors")
+    }
+
+    fn named_tables(&self, table: &str) -> Vec<(&Spanned<Cow<'t, str>>, &Spanned<DeValue<'t>>)> {
+        in_order(self.table.get(table).and_then(|tables| tables.get_ref().as_table()))
     }
 
     fn check_name(&self, name: &Spanned<Cow<'t, str>>) -> Result<(), ConfigError> {

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::keys::{self, Key};
 use super::rules::{HostNames, Refusal};
 use super::{GlyphChoice, ThemeName};
+use crate::event::TimeScale;
 use crate::scenario::ExecutorList;
 
 /// The settings that flags can give; what is not given is left to the layers below.
@@ -19,11 +20,11 @@ pub struct Flags {
     #[arg(conflicts_with_all = ["urls", "url_list"])]
     pub scenario: Option<String>,
 
-    /// Executors and their order: sequential, threads, pool, async, or all; pool:N and async:N have
-    /// workers of their own
+    /// Executors and their order: sequential, threads, pool, async, processes, gil, a program's name, or
+    /// all; pool:N has workers of its own, pool:submit, pool:completion and threads:daemon take results so
     #[arg(short, long, value_name = "LIST", help_heading = "Race", value_parser = keys::EXECUTORS.parser())]
     pub executors: Option<ExecutorList>,
-    /// Threads in the pool, tasks in flight in async
+    /// Threads in the pool, tasks in flight in async, processes
     #[arg(short, long, value_name = "N", help_heading = "Race", value_parser = keys::WORKERS.parser())]
     #[arg(allow_negative_numbers = true)]
     pub workers: Option<usize>,
@@ -35,6 +36,14 @@ pub struct Flags {
     #[arg(long, value_name = "N", help_heading = "Race", value_parser = keys::ASYNC_THREADS.parser())]
     #[arg(allow_negative_numbers = true)]
     pub async_threads: Option<usize>,
+    /// Multiply every simulated delay: 0.1 makes a race ten times as fast
+    #[arg(long, value_name = "F", help_heading = "Race", value_parser = keys::TIME_SCALE.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub time_scale: Option<TimeScale>,
+    /// Seconds before each step of a counter's tasks, so that the eye can follow
+    #[arg(long, value_name = "S", help_heading = "Race", value_parser = keys::PACE.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub pace: Option<Duration>,
     /// Start all runs at once: a show, not a measurement
     #[arg(long, help_heading = "Race")]
     pub together: bool,

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rules::{
-    Address, Decimal, Executors, Folder, HostNames, Line, OneOf, Refusal, Rule, ScenarioName, Seconds,
-    Switch, Whole,
+    Address, Among, Decimal, Executors, Folder, HostNames, Line, OneOf, Refusal, Rule, Scale, ScenarioName,
+    Seconds, SleepTimes, Sleeps, Switch, Whole, Words, Workloads,
 };
-use super::{ContentName, Edition, FrameRate, GlyphChoice, LatencyName, ThemeName};
+use super::{ComputationName, ContentName, Edition, FrameRate, GlyphChoice, LatencyName, ThemeName};
+use crate::event::{Guard, TimeScale, Variant, WorkloadKind};
 use crate::scenario::{ExecutorList, MAX_WORKERS};
+use crate::workload::files::Operations;
 
 /// The variable that names the user's file. It has no key in the file.
 pub(crate) const CONFIG_VARIABLE: &str = "THREADRACE_CONFIG";
@@ -26,6 +28,8 @@ pub(crate) enum Section {
     Origin,
     /// `[dashboard]`.
     Dashboard,
+    /// `[executors.NAME]`.
+    Executor,
     /// `[scenarios.NAME]`.
     Scenario,
     /// `[scenarios.NAME.origin]`.
@@ -33,22 +37,23 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    /// The tables that lead to this one, for the scenario called `scenario`.
-    pub(crate) fn path(self, scenario: &str) -> Vec<&str> {
+    /// The tables that lead to this one, for the scenario or the executor called `name`.
+    pub(crate) fn path(self, name: &str) -> Vec<&str> {
         match self {
             Section::Top => vec![],
             Section::Download => vec!["download"],
             Section::Origin => vec!["origin"],
             Section::Dashboard => vec!["dashboard"],
-            Section::Scenario => vec!["scenarios", scenario],
-            Section::ScenarioOrigin => vec!["scenarios", scenario, "origin"],
+            Section::Executor => vec!["executors", name],
+            Section::Scenario => vec!["scenarios", name],
+            Section::ScenarioOrigin => vec!["scenarios", name, "origin"],
         }
     }
 
     /// The tables that may stand in this one.
     pub(crate) fn tables(self) -> &'static [&'static str] {
         match self {
-            Section::Top => &["download", "origin", "dashboard", "scenarios"],
+            Section::Top => &["download", "origin", "dashboard", "executors", "scenarios"],
             Section::Scenario => &["origin"],
             _ => &[],
         }
@@ -149,11 +154,16 @@ const TEBIBYTE: u64 = 1 << 40;
 const EXACT_IN_JSON: u64 = (1 << 53) - 1;
 const BYTES_A_SECOND: Whole<u64> = Whole::within(0, 1_000_000_000_000);
 
+fn guard_name(guard: Guard) -> &'static str {
+    Variant::Guard(guard).name()
+}
+
 keys! {
     FORMAT: Edition = Top "format" => OneOf;
     SCENARIO: String = Top "scenario", env "SCENARIO", flag "SCENARIO" => ScenarioName;
     OUTPUT: PathBuf = Top "output", env "OUTPUT", flag "--output" => Folder;
     SEED: u64 = Top "seed", env "SEED", flag "--seed" => Whole::within(0, EXACT_IN_JSON);
+    TIME_SCALE: TimeScale = Top "time_scale", env "TIME_SCALE", flag "--time-scale" => Scale;
     TOGETHER: bool = Top "together", env "TOGETHER", flag "--together" => Switch;
 
     TIMEOUT: Duration = Download "timeout_seconds", env "TIMEOUT", flag "--timeout" => Seconds::within(0.001, 86400.0);
@@ -175,14 +185,28 @@ keys! {
     FRAMES: FrameRate = Dashboard "frames_per_second", env "FRAMES_PER_SECOND" => Whole::within(1, 60);
     MOUSE: bool = Dashboard "mouse", env "MOUSE" => Switch;
 
+    COMMAND: Vec<String> = Executor "command", or Vec::new() => Words;
+    DOES: Vec<WorkloadKind> = Executor "workloads", or Vec::new() => Workloads;
+
     ABOUT: String = Scenario "about", or String::new() => Line;
+    WORKLOAD: WorkloadKind = Scenario "workload", or WorkloadKind::Download => Among::these(&WorkloadKind::ALL, WorkloadKind::name);
     CONTENT: ContentName = Scenario "content", or ContentName::Pictures => OneOf;
     TASKS: usize = Scenario "tasks", env "TASKS", flag "--tasks", or 20 => Whole::within(1, 1_000_000);
     BYTES: u64 = Scenario "bytes", or 10240 => Whole::within(0, TEBIBYTE);
     WIDTH: u32 = Scenario "width", or 1024 => Whole::within(16, 4096);
     HEIGHT: u32 = Scenario "height", or 640 => Whole::within(16, 4096);
     ROWS: u32 = Scenario "rows", or 2000 => Whole::within(1, 1_000_000);
-    EXECUTORS: ExecutorList = Scenario "executors", env "EXECUTORS", flag "--executors", or ExecutorList::all() => Executors;
+    API_CRUD: bool = Scenario "crud", or false => Switch;
+    OPERATIONS: Operations = Scenario "operations", or Operations::All => Among::these(&[Operations::All, Operations::Reads], Operations::name);
+    FSYNC: bool = Scenario "fsync", or false => Switch;
+    COMPUTATION: ComputationName = Scenario "computation", or ComputationName::Primes => OneOf;
+    BELOW: u64 = Scenario "below", or 2_000_000 => Whole::within(2, 1_000_000_000);
+    SLEEP: SleepTimes = Scenario "sleep_seconds", or SleepTimes::one(Duration::from_secs(1)) => Sleeps;
+    ADDS: u64 = Scenario "adds", or 100_000 => Whole::within(1, 1_000_000_000);
+    GUARD: Guard = Scenario "guard", or Guard::None => Among::these(&[Guard::None, Guard::Mutex, Guard::Atomic], guard_name);
+    PACE: Duration = Scenario "pace_seconds", env "PACE", flag "--pace", or Duration::ZERO => Seconds::within(0.0, 60.0);
+    MAIN_WORK: Duration = Scenario "main_seconds", or Duration::ZERO => Seconds::within(0.0, 3600.0);
+    EXECUTORS: ExecutorList = Scenario "executors", env "EXECUTORS", flag "--executors", or ExecutorList::usual() => Executors;
     WORKERS: usize = Scenario "workers", env "WORKERS", flag "--workers", or 5 => Whole::within(1, MAX_WORKERS as u64);
     ASYNC_THREADS: usize = Scenario "async_threads", env "ASYNC_THREADS", flag "--async-threads", or 1 => Whole::within(1, 256);
 
@@ -232,7 +256,9 @@ mod tests {
     fn a_general_setting_has_a_variable_and_a_scenarios_setting_has_a_default() {
         for (name, default) in NAMES.iter().zip(defaults()) {
             match name.section {
-                Section::Scenario | Section::ScenarioOrigin => assert!(default.is_some(), "{name:?}"),
+                Section::Executor | Section::Scenario | Section::ScenarioOrigin => {
+                    assert!(default.is_some(), "{name:?}")
+                }
                 _ => assert!(
                     default.is_none() && (name.variable.is_some() || name.key == "format"),
                     "{name:?}"

@@ -16,7 +16,8 @@ use super::rules::Refusal;
 use super::settings::{Dashboard, Download, OriginListen, Settings, Start};
 use super::urls::{UrlList, UrlsError};
 use super::variables::Variables;
-use crate::event::Order;
+use crate::event::{Order, TimeScale};
+use crate::scenario::{Program, Programs};
 use crate::text::shown;
 
 /// Where settings come from. The built-in file is always the last of them.
@@ -72,14 +73,18 @@ pub fn load(sources: Sources<'_>) -> Result<Effective, ConfigError> {
     let urls = read_urls(&flags, &folder, stdin)?;
 
     let built_in = Text::built_in();
-    let layers = Layers {
+    let mut layers = Layers {
         built_in: ConfigFile::parse(&built_in)?,
         user: match &user {
             Some(text) => Some((ConfigFile::parse(text)?, Layer::File(text.path.clone()))),
             None => None,
         },
         variables,
+        programs: Programs::new(),
+        time_scale: TimeScale::ONE,
     };
+    layers.programs = layers.programs()?;
+    layers.time_scale = layers.general(&keys::TIME_SCALE, flags.time_scale)?.value;
     layers.effective(&flags, urls)
 }
 
@@ -116,9 +121,29 @@ pub(super) struct Layers<'t> {
     pub(super) built_in: ConfigFile<'t>,
     pub(super) user: Option<(ConfigFile<'t>, Layer)>,
     variables: Variables,
+    /// What the files call executors beside the built-in ones.
+    pub(super) programs: Programs,
+    /// What every scenario's delays are multiplied with.
+    pub(super) time_scale: TimeScale,
 }
 
 impl Layers<'_> {
+    /// The programs of `[executors.NAME]`.
+    fn programs(&self) -> Result<Programs, ConfigError> {
+        let files = [Some(&self.built_in), self.user.as_ref().map(|(file, _)| file)];
+        let mut programs = Programs::new();
+        for name in files.into_iter().flatten().flat_map(ConfigFile::executor_names) {
+            let command = self.of_scenario(&keys::COMMAND, name)?;
+            if command.value.is_empty() {
+                let message = "a program needs its command: an array of texts, the program first";
+                return Err(self.blame(&command, &keys::COMMAND, name, message));
+            }
+            let workloads = self.of_scenario(&keys::DOES, name)?.value;
+            programs.insert(name.into(), Program { command: command.value, workloads });
+        }
+        Ok(programs)
+    }
+
     fn effective(&self, flags: &Flags, urls: Option<UrlList>) -> Result<Effective, ConfigError> {
         let mut entries = Vec::new();
         self.take(&mut entries, &keys::FORMAT, None)?;
@@ -133,6 +158,7 @@ impl Layers<'_> {
         });
         let output = self.take(&mut entries, &keys::OUTPUT, flags.output.clone())?;
         let seed = self.take(&mut entries, &keys::SEED, flags.seed)?;
+        let time_scale = self.take(&mut entries, &keys::TIME_SCALE, flags.time_scale)?;
         let order = match self.take(&mut entries, &keys::TOGETHER, flags.together.then_some(true))? {
             true => Order::Together,
             false => Order::OneByOne,
@@ -164,7 +190,18 @@ impl Layers<'_> {
             whose.push(owner);
         }
         let scenario = scenario.ok_or_else(|| self.no_scenario(&selected))?;
-        let settings = Settings { scenario, scenarios, output, seed, order, download, dashboard, origin };
+        let settings = Settings {
+            scenario,
+            scenarios,
+            programs: self.programs.clone(),
+            output,
+            time_scale,
+            seed,
+            order,
+            download,
+            dashboard,
+            origin,
+        };
         Ok(Effective { settings, entries, whose })
     }
 

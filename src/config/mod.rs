@@ -27,7 +27,7 @@ pub use settings::{Dashboard, Download, FrameRate, GlyphChoice, OriginListen, Se
 pub use urls::{UrlError, UrlsError, parse as parse_url, without_password};
 pub use variables::help as variables_help;
 
-use settings::{ContentName, Edition, LatencyName};
+use settings::{ComputationName, ContentName, Edition, LatencyName};
 #[cfg(test)]
 pub(crate) use {keys::flags as setting_flags, rules::RESERVED};
 

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use toml::Spanned;
 use toml::de::{DeArray, DeValue};
 
+use crate::event::{TimeScale, WorkloadKind};
 use crate::scenario::ExecutorList;
 use crate::text::shown;
 
@@ -263,12 +265,7 @@ fn name_of<T: ValueEnum>(value: &T) -> String {
 
 impl<T: ValueEnum> Rule<T> for OneOf {
     fn allowed(&self) -> String {
-        let names: Vec<String> = T::value_variants().iter().map(name_of).collect();
-        match names.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, others)) => format!("{} or {last}", others.join(", ")),
-            None => "nothing".to_owned(),
-        }
+        alternatives(&T::value_variants().iter().map(name_of).collect::<Vec<_>>())
     }
 
     fn text(&self, text: &str) -> Result<T, Refusal> {
@@ -277,6 +274,192 @@ impl<T: ValueEnum> Rule<T> for OneOf {
 
     fn write(&self, value: &T) -> String {
         quoted(&name_of(value))
+    }
+}
+
+/// One of a few values that have names of their own.
+pub(crate) struct Among<T: 'static> {
+    these: &'static [T],
+    name: fn(T) -> &'static str,
+}
+
+impl<T: Copy> Among<T> {
+    pub(crate) const fn these(these: &'static [T], name: fn(T) -> &'static str) -> Among<T> {
+        Among { these, name }
+    }
+}
+
+impl<T: Copy + Sync> Rule<T> for Among<T> {
+    fn allowed(&self) -> String {
+        alternatives(&self.these.iter().map(|value| (self.name)(*value).to_owned()).collect::<Vec<_>>())
+    }
+
+    fn text(&self, text: &str) -> Result<T, Refusal> {
+        let found = self.these.iter().find(|value| (self.name)(**value) == text);
+        found.copied().ok_or_else(|| Refusal::text(text))
+    }
+
+    fn write(&self, value: &T) -> String {
+        quoted((self.name)(*value))
+    }
+}
+
+/// Words in a sentence: `a, b or c`.
+fn alternatives(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => "nothing".to_owned(),
+    }
+}
+
+/// What every simulated delay is multiplied with.
+pub(crate) struct Scale;
+
+impl Scale {
+    const BOUNDS: Decimal = Decimal::within(0.001, 100.0);
+
+    fn of(factor: f64) -> TimeScale {
+        TimeScale((factor * 1e6).round() as u32)
+    }
+}
+
+impl Rule<TimeScale> for Scale {
+    fn allowed(&self) -> String {
+        Scale::BOUNDS.allowed()
+    }
+
+    fn text(&self, text: &str) -> Result<TimeScale, Refusal> {
+        Scale::BOUNDS.text(text).map(Scale::of)
+    }
+
+    fn toml(&self, value: &DeValue<'_>) -> Result<TimeScale, Refusal> {
+        Scale::BOUNDS.toml(value).map(Scale::of)
+    }
+
+    fn write(&self, value: &TimeScale) -> String {
+        Scale::BOUNDS.write(&value.factor())
+    }
+}
+
+/// How long tasks sleep, each in its turn; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SleepTimes(Vec<Duration>);
+
+impl SleepTimes {
+    pub(crate) fn one(duration: Duration) -> SleepTimes {
+        SleepTimes(vec![duration])
+    }
+
+    pub(crate) fn durations(&self) -> &[Duration] {
+        &self.0
+    }
+}
+
+/// One time for all tasks, or a list of times.
+pub(crate) struct Sleeps;
+
+impl Sleeps {
+    const EACH: Seconds = Seconds::within(0.0, 3600.0);
+    const MOST: usize = 1000;
+}
+
+impl Rule<SleepTimes> for Sleeps {
+    fn allowed(&self) -> String {
+        format!("{}, or an array of 1 to {} such numbers", Sleeps::EACH.allowed(), Sleeps::MOST)
+    }
+
+    fn text(&self, text: &str) -> Result<SleepTimes, Refusal> {
+        Sleeps::EACH.text(text).map(SleepTimes::one)
+    }
+
+    fn toml(&self, value: &DeValue<'_>) -> Result<SleepTimes, Refusal> {
+        let Some(array) = value.as_array() else {
+            return Sleeps::EACH.toml(value).map(SleepTimes::one);
+        };
+        if array.is_empty() || array.len() > Sleeps::MOST {
+            return Err(Refusal::Not { found: format!("{} of them", array.len()) });
+        }
+        let time = |item: &Spanned<DeValue<'_>>| {
+            Sleeps::EACH.toml(item.get_ref()).map_err(|refusal| Refusal::Because {
+                reason: refusal.sentence("each", &Sleeps::EACH.allowed()),
+                part: Some(item.span()),
+            })
+        };
+        array.iter().map(time).collect::<Result<_, _>>().map(SleepTimes)
+    }
+
+    fn write(&self, value: &SleepTimes) -> String {
+        match value.durations() {
+            [one] => Sleeps::EACH.write(one),
+            many => {
+                let times: Vec<String> = many.iter().map(|time| Sleeps::EACH.write(time)).collect();
+                format!("[{}]", times.join(", "))
+            }
+        }
+    }
+}
+
+/// A command: the program and its arguments.
+pub(crate) struct Words;
+
+impl Rule<Vec<String>> for Words {
+    fn allowed(&self) -> String {
+        "an array of texts, the program first".to_owned()
+    }
+
+    fn text(&self, text: &str) -> Result<Vec<String>, Refusal> {
+        Err(Refusal::text(text))
+    }
+
+    fn toml(&self, value: &DeValue<'_>) -> Result<Vec<String>, Refusal> {
+        let words = texts(value.as_array().ok_or_else(|| Refusal::kind(value))?, "word of a command")?;
+        if let Some((_, span)) = words.iter().find(|(word, _)| word.contains('\0')) {
+            let reason = "no word of a command can have a NUL in it".to_owned();
+            return Err(Refusal::Because { reason, part: Some(span.clone()) });
+        }
+        match words.first() {
+            Some((program, _)) if !program.is_empty() => {
+                Ok(words.into_iter().map(|(word, _)| word.to_owned()).collect())
+            }
+            _ => Err(Refusal::Not { found: "an empty one".to_owned() }),
+        }
+    }
+
+    fn write(&self, value: &Vec<String>) -> String {
+        listed(value)
+    }
+}
+
+/// Workloads by name.
+pub(crate) struct Workloads;
+
+impl Workloads {
+    const ONE: Among<WorkloadKind> = Among::these(&WorkloadKind::ALL, WorkloadKind::name);
+}
+
+impl Rule<Vec<WorkloadKind>> for Workloads {
+    fn allowed(&self) -> String {
+        format!("an array of workloads, each of them {}", Workloads::ONE.allowed())
+    }
+
+    fn text(&self, text: &str) -> Result<Vec<WorkloadKind>, Refusal> {
+        Err(Refusal::text(text))
+    }
+
+    fn toml(&self, value: &DeValue<'_>) -> Result<Vec<WorkloadKind>, Refusal> {
+        let names = texts(value.as_array().ok_or_else(|| Refusal::kind(value))?, "workload")?;
+        let kind = |(name, span): (&str, Range<usize>)| {
+            Workloads::ONE.text(name).map_err(|refusal| Refusal::Because {
+                reason: refusal.sentence("each", &Workloads::ONE.allowed()),
+                part: Some(span),
+            })
+        };
+        names.into_iter().map(kind).collect()
+    }
+
+    fn write(&self, value: &Vec<WorkloadKind>) -> String {
+        listed(value.iter().map(|kind| kind.name()))
     }
 }
 
@@ -436,7 +619,7 @@ pub(crate) struct Executors;
 
 impl Rule<ExecutorList> for Executors {
     fn allowed(&self) -> String {
-        "names of executors: sequential, threads, pool, async, pool:N, async:N or all".to_owned()
+        "names of executors (sequential, threads, pool, async, processes, gil, a program's, or all), where need be with workers and variant: pool:10, threads:daemon".to_owned()
     }
 
     fn text(&self, text: &str) -> Result<ExecutorList, Refusal> {

@@ -6,15 +6,21 @@ use std::time::Duration;
 use super::URLS_SCENARIO;
 use super::error::{ConfigError, hint};
 use super::flags::Flags;
-use super::keys::{self, nearest};
+use super::keys::{self, Key, nearest};
 use super::listing::{Entry, Layer, Whose};
 use super::load::{Found, Layers};
 use super::rules::RESERVED;
-use super::settings::{ContentName, LatencyName};
+use super::settings::{ComputationName, ContentName, LatencyName};
 use super::urls::UrlList;
+use crate::event::WorkloadKind;
 use crate::origin::{Content, Latency, Shape};
-use crate::scenario::{ExecutorList, Scenario, Source};
+use crate::scenario::{ExecutorList, Scenario, Source, Work};
 use crate::text::shown;
+use crate::workload::api::Calls;
+use crate::workload::compute::Computation;
+use crate::workload::counter::CounterWork;
+use crate::workload::crud::RowWork;
+use crate::workload::files::{Durability, FileWork};
 
 /// What every scenario has, also one made of URLs.
 struct Sizes {
@@ -22,6 +28,7 @@ struct Sizes {
     executors: Found<ExecutorList>,
     workers: Found<usize>,
     async_threads: Found<usize>,
+    main_work: Found<Duration>,
 }
 
 impl Layers<'_> {
@@ -41,7 +48,8 @@ impl Layers<'_> {
         let urls = list.into_texts();
         sizes.tasks.value = urls.len();
         let entries = [Entry::of(&keys::ABOUT, &about)].into_iter().chain(sizes.entries()).collect();
-        Ok((sizes.into_scenario(URLS_SCENARIO, about.value, Source::Urls(urls)), entries, layer))
+        let work = Work::Download(Source::Urls(urls));
+        Ok((self.into_scenario(sizes, URLS_SCENARIO, about.value, work)?, entries, layer))
     }
 
     /// A scenario of the files; with what flags and variables say, when it is the selected one.
@@ -51,37 +59,129 @@ impl Layers<'_> {
         selected: Option<&Flags>,
     ) -> Result<(Scenario, Vec<Entry>), ConfigError> {
         let about = self.of_scenario(&keys::ABOUT, name)?;
-        let content = self.of_scenario(&keys::CONTENT, name)?;
-        let bytes = self.of_scenario(&keys::BYTES, name)?;
-        let width = self.of_scenario(&keys::WIDTH, name)?;
-        let height = self.of_scenario(&keys::HEIGHT, name)?;
-        let rows = self.of_scenario(&keys::ROWS, name)?;
+        let workload = self.of_scenario(&keys::WORKLOAD, name)?;
         let sizes = self.sizes(name, selected)?;
-        let mut entries = vec![Entry::of(&keys::ABOUT, &about), Entry::of(&keys::CONTENT, &content)];
-        let picture = [Entry::of(&keys::WIDTH, &width), Entry::of(&keys::HEIGHT, &height)];
-        let served = match content.value {
+        let mut entries = vec![Entry::of(&keys::ABOUT, &about), Entry::of(&keys::WORKLOAD, &workload)];
+        let mut after = Vec::new();
+        let work = self.work(name, workload.value, selected, &mut entries, &mut after)?;
+        entries.extend(sizes.entries());
+        entries.append(&mut after);
+        Ok((self.into_scenario(sizes, name, about.value, work)?, entries))
+    }
+
+    /// What the tasks do, with the entries of its settings: those of the scenario itself, and those of its
+    /// origin, which come after all others.
+    fn work(
+        &self,
+        name: &str,
+        workload: WorkloadKind,
+        selected: Option<&Flags>,
+        entries: &mut Vec<Entry>,
+        after: &mut Vec<Entry>,
+    ) -> Result<Work, ConfigError> {
+        Ok(match workload {
+            WorkloadKind::Download => {
+                let content = self.content(name, entries)?;
+                Work::Download(Source::Origin { content, shape: self.shape(name, after)? })
+            }
+            WorkloadKind::Api => {
+                let calls = match self.listed(&keys::API_CRUD, name, entries)? {
+                    true => Calls::Crud,
+                    false => Calls::Get,
+                };
+                Work::Api { calls, shape: self.shape(name, after)? }
+            }
+            WorkloadKind::Files => Work::Files(FileWork {
+                operations: self.listed(&keys::OPERATIONS, name, entries)?,
+                bytes: self.listed(&keys::BYTES, name, entries)?,
+                durability: match self.listed(&keys::FSYNC, name, entries)? {
+                    true => Durability::Synced,
+                    false => Durability::Cached,
+                },
+            }),
+            WorkloadKind::Crud => Work::Crud(RowWork { rows: self.listed(&keys::ROWS, name, entries)? }),
+            WorkloadKind::Compute => Work::Compute(match self.listed(&keys::COMPUTATION, name, entries)? {
+                ComputationName::Primes => {
+                    Computation::Primes { below: self.listed(&keys::BELOW, name, entries)? }
+                }
+                ComputationName::Hash => {
+                    Computation::Hash { bytes: self.listed(&keys::BYTES, name, entries)? }
+                }
+                ComputationName::Resize => Computation::Resize {
+                    width: self.listed(&keys::WIDTH, name, entries)?,
+                    height: self.listed(&keys::HEIGHT, name, entries)?,
+                },
+                ComputationName::Csv => Computation::Csv { rows: self.listed(&keys::ROWS, name, entries)? },
+            }),
+            WorkloadKind::Sleep => {
+                let times = self.listed(&keys::SLEEP, name, entries)?;
+                Work::Sleep(times.durations().into())
+            }
+            WorkloadKind::Counter => {
+                let mut pace = self.of_scenario(&keys::PACE, name)?;
+                if let Some(flags) = selected {
+                    pace = self.above(pace, &keys::PACE, flags.pace)?;
+                }
+                let adds = self.listed(&keys::ADDS, name, entries)?;
+                let guard = self.listed(&keys::GUARD, name, entries)?;
+                entries.push(Entry::of(&keys::PACE, &pace));
+                Work::Counter(CounterWork { adds, guard, pace: pace.value })
+            }
+        })
+    }
+
+    /// A setting of a scenario, with its entry in the listing.
+    fn listed<T>(&self, key: &Key<T>, name: &str, entries: &mut Vec<Entry>) -> Result<T, ConfigError> {
+        let found = self.of_scenario(key, name)?;
+        entries.push(Entry::of(key, &found));
+        Ok(found.value)
+    }
+
+    fn content(&self, name: &str, entries: &mut Vec<Entry>) -> Result<Content, ConfigError> {
+        Ok(match self.listed(&keys::CONTENT, name, entries)? {
             ContentName::Pictures => {
-                entries.extend(picture);
-                Content::Pictures { width: width.value, height: height.value }
+                let (width, height) = self.picture(name, entries)?;
+                Content::Pictures { width, height }
             }
             ContentName::Posts => Content::Posts,
-            ContentName::Csv => {
-                entries.push(Entry::of(&keys::ROWS, &rows));
-                Content::Csv { rows: rows.value }
-            }
-            ContentName::Bytes => {
-                entries.push(Entry::of(&keys::BYTES, &bytes));
-                Content::Bytes { size: bytes.value }
-            }
+            ContentName::Csv => Content::Csv { rows: self.listed(&keys::ROWS, name, entries)? },
+            ContentName::Bytes => Content::Bytes { size: self.listed(&keys::BYTES, name, entries)? },
             ContentName::Faults => {
-                entries.extend(picture);
-                Content::Faults { width: width.value, height: height.value }
+                let (width, height) = self.picture(name, entries)?;
+                Content::Faults { width, height }
             }
+        })
+    }
+
+    fn picture(&self, name: &str, entries: &mut Vec<Entry>) -> Result<(u32, u32), ConfigError> {
+        Ok((self.listed(&keys::WIDTH, name, entries)?, self.listed(&keys::HEIGHT, name, entries)?))
+    }
+
+    /// Puts a scenario together: its delays scaled, and its executors able to do it.
+    fn into_scenario(
+        &self,
+        sizes: Sizes,
+        name: &str,
+        about: String,
+        work: Work,
+    ) -> Result<Scenario, ConfigError> {
+        let scenario = Scenario {
+            name: name.to_owned(),
+            about,
+            tasks: sizes.tasks.value,
+            executors: Vec::new(),
+            workers: sizes.workers.value,
+            async_threads: sizes.async_threads.value,
+            main_work: sizes.main_work.value,
+            work,
         };
-        entries.extend(sizes.entries());
-        let shape = self.shape(name, &mut entries)?;
-        let source = Source::Origin { content: served, shape };
-        Ok((sizes.into_scenario(name, about.value, source), entries))
+        let found = sizes.executors;
+        let fitting = found.value.clone().fitting(|choice| scenario.why_not(choice, &self.programs));
+        let executors = fitting.map_err(|(choice, reason)| {
+            let message = format!("{choice} can't do scenario {}: {reason}", shown(name));
+            self.blame(&found, &keys::EXECUTORS, name, &message)
+        })?;
+        Ok(Scenario { executors, ..scenario }.scaled(self.time_scale))
     }
 
     fn sizes(&self, name: &str, selected: Option<&Flags>) -> Result<Sizes, ConfigError> {
@@ -90,6 +190,7 @@ impl Layers<'_> {
             executors: self.of_scenario(&keys::EXECUTORS, name)?,
             workers: self.of_scenario(&keys::WORKERS, name)?,
             async_threads: self.of_scenario(&keys::ASYNC_THREADS, name)?,
+            main_work: self.of_scenario(&keys::MAIN_WORK, name)?,
         };
         if let Some(flags) = selected {
             sizes = Sizes {
@@ -97,13 +198,18 @@ impl Layers<'_> {
                 executors: self.above(sizes.executors, &keys::EXECUTORS, flags.executors.clone())?,
                 workers: self.above(sizes.workers, &keys::WORKERS, flags.workers)?,
                 async_threads: self.above(sizes.async_threads, &keys::ASYNC_THREADS, flags.async_threads)?,
+                main_work: sizes.main_work,
             };
         }
         let workers = sizes.workers.value;
         if let Some(twice) = sizes.executors.value.repeated(workers) {
             let meant = match twice.key(workers) {
-                (kind, Some(workers)) => format!("{kind} with {workers} workers"),
-                (kind, None) => kind.to_string(),
+                (kind, Some(workers), None) => format!("{kind} with {workers} workers"),
+                (kind, Some(workers), Some(variant)) => {
+                    format!("{kind} with {workers} workers, {},", variant.name())
+                }
+                (kind, None, None) => kind.to_string(),
+                (kind, None, Some(variant)) => format!("{kind}, {},", variant.name()),
             };
             let message = format!("{meant} is there twice: name each run once");
             return Err(match sizes.workers.layer > sizes.executors.layer {
@@ -188,24 +294,13 @@ impl Layers<'_> {
 }
 
 impl Sizes {
-    fn entries(&self) -> [Entry; 4] {
+    fn entries(&self) -> [Entry; 5] {
         [
             Entry::of(&keys::TASKS, &self.tasks),
             Entry::of(&keys::EXECUTORS, &self.executors),
             Entry::of(&keys::WORKERS, &self.workers),
             Entry::of(&keys::ASYNC_THREADS, &self.async_threads),
+            Entry::of(&keys::MAIN_WORK, &self.main_work),
         ]
-    }
-
-    fn into_scenario(self, name: &str, about: String, source: Source) -> Scenario {
-        Scenario {
-            name: name.to_owned(),
-            about,
-            tasks: self.tasks.value,
-            executors: self.executors.value.into(),
-            workers: self.workers.value,
-            async_threads: self.async_threads.value,
-            source,
-        }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::event::Order;
-use crate::scenario::Scenario;
+use crate::event::{Order, TimeScale};
+use crate::scenario::{Programs, Scenario};
 
 /// Everything that a race and its fronts are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,10 @@ pub struct Settings {
     pub scenarios: Vec<Scenario>,
     /// The folder for finished files; a relative path starts at the current folder.
     pub output: PathBuf,
+    /// The programs that can run tasks.
+    pub programs: Programs,
+    /// What every simulated delay was multiplied with; the scenarios have theirs multiplied already.
+    pub time_scale: TimeScale,
     /// The seed of all chance.
     pub seed: u64,
     /// How the runs follow each other.
@@ -169,4 +173,17 @@ pub(crate) enum LatencyName {
     Uniform,
     /// Exponentially.
     Exponential,
+}
+
+/// What is computed, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ComputationName {
+    /// Counting primes.
+    Primes,
+    /// Hashing.
+    Hash,
+    /// Resizing a picture.
+    Resize,
+    /// Aggregating a CSV text.
+    Csv,
 }

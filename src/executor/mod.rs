@@ -3,7 +3,10 @@
 
 mod event_loop;
 mod expected;
+mod gil;
 mod pool;
+mod processes;
+mod program;
 mod sequential;
 mod threads;
 
@@ -14,15 +17,17 @@ use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{
-    Check, ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, RunId, TaskEnd, TaskError, TaskId, Worker,
+    Check, Collect, ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, RunId, TaskEnd, TaskError,
+    TaskId, Worker,
 };
-use crate::workload::{Emitter, Progress, Session, TaskContext, Workload};
+use crate::workload::{Emitter, Progress, Session, TaskContext, TaskFault, TaskResult, Terms, Workload};
 
 pub use expected::panic_is_expected;
 use expected::{ExpectingPanic, caught};
@@ -40,6 +45,12 @@ pub struct Job {
     pub workers: NonZeroUsize,
     /// How many threads drive the event loop of async.
     pub async_threads: NonZeroUsize,
+    /// How the main thread, which is the one that calls [`Job::execute`], takes the results.
+    pub collect: Collect,
+    /// How long the main thread has work of its own once the tasks are handed out.
+    pub main_work: Duration,
+    /// The program and its arguments, for [`ExecutorKind::External`].
+    pub command: Arc<[String]>,
     /// The work.
     pub workload: Arc<dyn Workload>,
     /// Where events go.
@@ -61,17 +72,25 @@ impl Job {
             return self.refuse(&error);
         }
         self.emitter.emit(Fact::RunStarted { run: self.run });
-        let ended = match self.executor {
+        let ended = match &self.executor {
             ExecutorKind::Sequential => sequential::execute(self),
             ExecutorKind::Threads => threads::execute(self),
             ExecutorKind::Pool => pool::execute(self),
             ExecutorKind::Async => event_loop::execute(self),
+            ExecutorKind::Processes => processes::execute(self),
+            ExecutorKind::Gil => gil::execute(self),
+            ExecutorKind::External(_) => program::execute(self),
         };
         match ended {
             Ok(leftovers) => {
-                let cancelled = self.cancel.is_cancelled();
-                let end = if cancelled { RunEnd::Cancelled } else { RunEnd::Completed };
-                self.emitter.emit(Fact::RunFinished { run: self.run, end });
+                let at = self.emitter.now();
+                let concluded = self.workload.conclude(&self.emitter, self.run, at);
+                let end = match concluded {
+                    _ if self.cancel.is_cancelled() => RunEnd::Cancelled,
+                    Ok(()) => RunEnd::Completed,
+                    Err(message) => RunEnd::Failed { message },
+                };
+                self.emitter.emit_at(at, Fact::RunFinished { run: self.run, end });
                 (leftovers.0)();
             }
             Err(error) => self.fail(&error),
@@ -114,7 +133,10 @@ impl Job {
 
     /// Ends a task that no worker took up.
     fn task_ended_unstarted(&self, task: TaskId, outcome: Outcome) {
-        self.task_ended(task, TaskEnd { outcome, bytes: 0, write_nanos: 0, check: Check::Nothing });
+        self.task_ended(
+            task,
+            TaskEnd { outcome, bytes: 0, write_nanos: 0, check: Check::Nothing, result: None },
+        );
     }
 
     /// Does one task on a lane: the same body, whoever drives it. The outcome is said in events; a
@@ -124,10 +146,10 @@ impl Job {
             self.task_ended_unstarted(task, Outcome::Cancelled);
             return;
         }
-        let context = TaskContext::new(self.emitter.clone(), self.progress.clone(), self.run, task, lane);
+        let terms = Terms { cancel: self.cancel.clone() };
+        let (emitter, progress) = (self.emitter.clone(), self.progress.clone());
+        let context = TaskContext::new(emitter, progress, self.run, task, lane, terms);
         context.emit(|run, task| Fact::TaskStarted { run, task, lane });
-        let mut check = Check::Nothing;
-        let mut bytes = None;
         let done = {
             let body = AssertUnwindSafe(async { equipment.session(self)?.perform(&context).await });
             let mut body = pin!(body.catch_unwind());
@@ -141,21 +163,23 @@ impl Job {
                 () = self.cancel.cancelled() => None,
             }
         };
+        let mut result = TaskResult::default();
         let outcome = match done {
-            None => Outcome::Cancelled,
-            Some(Ok(Ok(result))) => {
-                (check, bytes) = (result.check, Some(result.bytes));
+            None | Some(Ok(Err(TaskFault::Stopped))) => Outcome::Cancelled,
+            Some(Ok(Ok(done))) => {
+                result = done;
                 Outcome::Done
             }
-            Some(Ok(Err(error))) => Outcome::Failed(error),
+            Some(Ok(Err(TaskFault::Failed(error)))) => Outcome::Failed(error),
             Some(Err(panic)) => {
                 *equipment = Equipment::None;
                 Outcome::Panicked { message: panic_message(panic.as_ref()).to_owned() }
             }
         };
-        let bytes = bytes.unwrap_or_else(|| context.bytes());
+        let bytes = if outcome == Outcome::Done { result.bytes } else { context.bytes() };
         let disk_full = matches!(&outcome, Outcome::Failed(error) if error.kind == ErrorKind::DiskFull);
-        self.task_ended(task, TaskEnd { outcome, bytes, write_nanos: context.write_nanos(), check });
+        let (write_nanos, check) = (context.write_nanos(), result.check);
+        self.task_ended(task, TaskEnd { outcome, bytes, write_nanos, check, result: result.result });
         if disk_full {
             self.cancel.cancel();
         }

@@ -9,7 +9,7 @@ mod run;
 mod steps;
 
 pub use lane::{Lane, Mix, OpenSpan, Span};
-pub use run::{Counts, RunState, RunStatus, SharedPlan, Stage, Story, TaskState};
+pub use run::{Counter, CounterAccess, Counts, RunState, RunStatus, SharedPlan, Stage, Story, TaskState};
 pub use steps::Steps;
 
 use std::time::Duration;
@@ -86,9 +86,9 @@ impl RaceState {
         self.last
     }
 
-    /// Whether every run did every task.
-    pub fn did_everything(&self) -> bool {
-        self.runs.iter().all(RunState::did_everything)
+    /// Whether every run came to its end as it was meant to.
+    pub fn went_as_meant(&self) -> bool {
+        self.runs.iter().all(RunState::went_as_meant)
     }
 
     /// Whether a task failed because the output folder or the disk refused.
@@ -130,6 +130,11 @@ impl RaceState {
             | Fact::AttemptStarted { run, .. }
             | Fact::AttemptFailed { run, .. }
             | Fact::ResponseArrived { run, .. }
+            | Fact::BodyArrived { run, .. }
+            | Fact::CounterAccessed { run, .. }
+            | Fact::CounterRead { run, .. }
+            | Fact::ResultDelivered { run, .. }
+            | Fact::RunMeasured { run, .. }
             | Fact::BytesArrived { run, .. }
             | Fact::TaskFinished { run, .. } => self.with_run(*run, |run| run.apply(event)),
         };

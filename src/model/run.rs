@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{
-    At, Check, ErrorKind, Event, Fact, HEADS_KEPT, LaneId, Outcome, Phase, ResponseHead, RunEnd, RunPlan,
-    TaskError, TaskId,
+    Access, At, Check, Collect, ErrorKind, Event, Fact, HEADS_KEPT, LaneId, Outcome, Phase, ResponseHead,
+    RunEnd, RunPlan, TaskError, TaskId, Usage, Variant,
 };
 
 use super::lane::{Lane, Span};
@@ -49,6 +49,8 @@ pub enum Stage {
     Cancelled,
     /// Its code panicked.
     Panicked,
+    /// The main thread ended without waiting for it, and it was cut off.
+    Abandoned,
 }
 
 impl Stage {
@@ -62,12 +64,13 @@ impl Stage {
             Stage::Failed => "failed",
             Stage::Cancelled => "cancelled",
             Stage::Panicked => "panicked",
+            Stage::Abandoned => "abandoned",
         }
     }
 
     /// Whether the task has come to its end.
     pub fn is_over(self) -> bool {
-        matches!(self, Stage::Done | Stage::Failed | Stage::Cancelled | Stage::Panicked)
+        !matches!(self, Stage::Planned | Stage::Queued | Stage::Active(_))
     }
 }
 
@@ -80,6 +83,8 @@ pub struct Story {
     pub failures: Vec<(At, TaskError)>,
     /// The message of the error or panic that ended the task.
     pub error: Option<String>,
+    /// The body of the last answer, where it is short text; foreign.
+    pub body: Option<Box<str>>,
 }
 
 /// One task of one run.
@@ -97,6 +102,10 @@ pub struct TaskState {
     pub first_byte: Option<At>,
     /// When it ended.
     pub finished: Option<At>,
+    /// When its result was handed to the main thread, where that takes results.
+    pub delivered: Option<At>,
+    /// What came out, in a few words.
+    pub result: Option<Box<str>>,
     /// Bytes of the body so far, in the attempt that goes on or was the last.
     pub bytes: u64,
     /// The body's announced length in bytes.
@@ -121,6 +130,8 @@ impl TaskState {
         started: None,
         first_byte: None,
         finished: None,
+        delivered: None,
+        result: None,
         bytes: 0,
         length: None,
         attempts: 0,
@@ -172,6 +183,8 @@ pub struct Counts {
     pub cancelled: u32,
     /// Panicked.
     pub panicked: u32,
+    /// Were cut off when the main thread ended.
+    pub abandoned: u32,
     /// Attempts beyond each task's first.
     pub retries: u32,
 }
@@ -179,12 +192,12 @@ pub struct Counts {
 impl Counts {
     /// Tasks that came to their end, however.
     pub fn over(&self) -> u32 {
-        self.done + self.failed + self.cancelled + self.panicked
+        self.done + self.not_done()
     }
 
     /// Tasks that came to an end other than done.
     pub fn not_done(&self) -> u32 {
-        self.failed + self.cancelled + self.panicked
+        self.failed + self.cancelled + self.panicked + self.abandoned
     }
 }
 
@@ -200,6 +213,34 @@ pub struct RunState {
     in_progress: Steps,
     finishes: Vec<At>,
     interrupted: Duration,
+    counter: Option<Counter>,
+    accesses: Vec<CounterAccess>,
+    usage: Option<Usage>,
+}
+
+/// The most accesses to the counter that a run keeps: more than anybody follows with the eye.
+const ACCESSES_KEPT: usize = 10_000;
+
+/// What a run's shared counter shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// What it must be.
+    pub expected: u64,
+    /// What it is.
+    pub actual: u64,
+}
+
+/// A worker read or wrote the counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CounterAccess {
+    /// When.
+    pub at: At,
+    /// For which task.
+    pub task: TaskId,
+    /// On which lane.
+    pub lane: LaneId,
+    /// What it did.
+    pub access: Access,
 }
 
 impl RunState {
@@ -214,7 +255,34 @@ impl RunState {
             in_progress: Steps::default(),
             finishes: Vec::new(),
             interrupted: Duration::ZERO,
+            counter: None,
+            accesses: Vec::new(),
+            usage: None,
         }
+    }
+
+    /// What the run's shared counter shows, where there is one.
+    pub fn counter(&self) -> Option<Counter> {
+        self.counter
+    }
+
+    /// The accesses to the counter that were told, in the order of time; at most 10,000 of them, the first.
+    pub fn accesses(&self) -> &[CounterAccess] {
+        &self.accesses
+    }
+
+    /// What the run used of the machine; none before its end.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Whether the run came to its end as it was meant to: every task did its work, or was left behind by a
+    /// main thread that waits for none.
+    pub fn went_as_meant(&self) -> bool {
+        let daemon = self.plan.variant == Some(Variant::Collect(Collect::Daemon));
+        let done = self.counts.done + if daemon { self.counts.abandoned } else { 0 };
+        matches!(self.status, RunStatus::Ended { end: RunEnd::Completed, .. })
+            && done as usize == self.tasks.len()
     }
 
     /// What was planned.
@@ -348,10 +416,26 @@ impl RunState {
         if let Fact::LaneOpened { lane, worker, .. } = &event.fact {
             return self.lane_mut(*lane).map(|lane| lane.open_with(worker.clone(), at)).is_some();
         }
+        match &event.fact {
+            Fact::CounterRead { expected, actual, .. } => {
+                self.counter = Some(Counter { expected: *expected, actual: *actual });
+                return true;
+            }
+            Fact::RunMeasured { usage, .. } => {
+                self.usage = Some(*usage);
+                return true;
+            }
+            _ => {}
+        }
         let Some(task) = task_of(&event.fact) else { return false };
-        let Some(state) = self.tasks.get_mut(task.index()).filter(|state| !state.stage.is_over()) else {
+        let Some(state) = self.tasks.get_mut(task.index()) else { return false };
+        if let Fact::ResultDelivered { .. } = &event.fact {
+            state.delivered = Some(at);
+            return true;
+        }
+        if state.stage.is_over() {
             return false;
-        };
+        }
         match &event.fact {
             Fact::TaskQueued { .. } => {
                 state.queued = Some(at);
@@ -385,6 +469,18 @@ impl RunState {
                     state.story_mut().heads.push((at, (**head).clone()));
                 }
             }
+            Fact::BodyArrived { text, .. } => {
+                if task.0 < HEADS_KEPT {
+                    state.story_mut().body = Some(text.clone());
+                }
+            }
+            Fact::CounterAccessed { access, .. } => {
+                let Some(lane) = state.lane else { return false };
+                if self.accesses.len() < ACCESSES_KEPT {
+                    let place = self.accesses.iter().rposition(|other| other.at <= at).map_or(0, |i| i + 1);
+                    self.accesses.insert(place, CounterAccess { at, task, lane, access: *access });
+                }
+            }
             Fact::BytesArrived { bytes, .. } => {
                 let more = bytes.saturating_sub(state.bytes);
                 state.bytes += more;
@@ -395,6 +491,7 @@ impl RunState {
                 state.bytes = end.bytes;
                 state.write_nanos = end.write_nanos;
                 state.check = end.check;
+                state.result = end.result.as_deref().map(Box::from);
                 self.task_finished(task, &end.outcome, at);
             }
             _ => return false,
@@ -439,6 +536,7 @@ impl RunState {
                 (Stage::Failed, &mut self.counts.failed)
             }
             Outcome::Cancelled => (Stage::Cancelled, &mut self.counts.cancelled),
+            Outcome::Abandoned => (Stage::Abandoned, &mut self.counts.abandoned),
             Outcome::Panicked { message } => {
                 state.story_mut().error = Some(message.clone());
                 (Stage::Panicked, &mut self.counts.panicked)
@@ -471,11 +569,16 @@ fn task_of(fact: &Fact) -> Option<TaskId> {
         | Fact::AttemptStarted { task, .. }
         | Fact::AttemptFailed { task, .. }
         | Fact::ResponseArrived { task, .. }
+        | Fact::BodyArrived { task, .. }
+        | Fact::CounterAccessed { task, .. }
+        | Fact::ResultDelivered { task, .. }
         | Fact::BytesArrived { task, .. }
         | Fact::TaskFinished { task, .. } => Some(*task),
         Fact::RaceStarted { .. }
         | Fact::RunStarted { .. }
         | Fact::LaneOpened { .. }
+        | Fact::CounterRead { .. }
+        | Fact::RunMeasured { .. }
         | Fact::RunFinished { .. }
         | Fact::Interrupted { .. }
         | Fact::RaceFinished => None,

@@ -1,9 +1,11 @@
 //! What a [`Shape`] means: the delays, the failures, and how it reads on screen.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::{Latency, Shape};
 use crate::chance::{Lot, draw};
+use crate::event::TimeScale;
 
 impl Shape {
     /// No delay, no limit, no failure.
@@ -32,6 +34,24 @@ impl Shape {
     /// and the attempt alone.
     pub fn fails(&self, seed: u64, path: &str, attempt: u32) -> bool {
         draw(seed, path, Lot::Failure { attempt }) < self.failures
+    }
+
+    /// The same shape with every delay scaled, and every rate with it, so that a body takes its share of
+    /// the time as before. Rates stay above zero.
+    pub fn scaled(self, scale: TimeScale) -> Shape {
+        let rate = |rate: NonZeroU64| {
+            let scaled = u128::from(rate.get()) * u128::from(TimeScale::ONE.0) / u128::from(scale.0.max(1));
+            NonZeroU64::new(u64::try_from(scaled).unwrap_or(u64::MAX)).unwrap_or(NonZeroU64::MIN)
+        };
+        let latency = match self.latency {
+            Latency::Fixed(delay) => Latency::Fixed(scale.of(delay)),
+            Latency::Uniform { mean, spread } => {
+                Latency::Uniform { mean: scale.of(mean), spread: scale.of(spread) }
+            }
+            Latency::Exponential { mean } => Latency::Exponential { mean: scale.of(mean) },
+        };
+        let (bandwidth, shared_bandwidth) = (self.bandwidth.map(rate), self.shared_bandwidth.map(rate));
+        Shape { latency, bandwidth, shared_bandwidth, ..self }
     }
 
     /// The shape in words, for the screen: `200–300 ms before the first byte, 500 kB/s a connection`.
@@ -106,7 +126,7 @@ fn speed(rate: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU64, NonZeroUsize};
+    use std::num::NonZeroUsize;
 
     use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The collector: looks in about 20 times a second, takes what the workers said and samples how many
 //! bytes the tasks in progress have.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::event::{Event, Fact, RunId, TaskId};
-use crate::workload::Progress;
+use crate::executor::Job;
 
 use super::{Notice, RaceError};
 
@@ -26,7 +26,7 @@ const INTERRUPTION: Duration = Duration::from_millis(400);
 pub(super) fn while_running(
     work: impl FnOnce() -> Result<(), RaceError> + Send,
     arriving: &Receiver<Event>,
-    progress: &[Progress],
+    jobs: &[Job],
     clock: &Clock,
     notices: &Sender<Notice>,
 ) -> Result<(), RaceError> {
@@ -38,9 +38,10 @@ pub(super) fn while_running(
             work()
         });
         let runner = runner.map_err(RaceError::Thread)?;
-        let mut sampler = Sampler { progress, active: HashMap::new() };
+        let mut sampler = Sampler { jobs, active: HashMap::new() };
         loop {
             let last = over.load(Ordering::Acquire);
+            sampler.ask_workloads();
             let mut batch: Vec<Event> = arriving.try_iter().collect();
             sampler.watch(&batch);
             sampler.sample(clock, &mut batch);
@@ -79,11 +80,19 @@ impl Drop for WakeOnDrop<'_> {
 
 /// Knows which tasks are in progress, and what was last said of their bytes.
 struct Sampler<'a> {
-    progress: &'a [Progress],
+    jobs: &'a [Job],
     active: HashMap<(RunId, TaskId), u64>,
 }
 
 impl Sampler<'_> {
+    /// Lets the workloads with tasks in progress say what those are doing together.
+    fn ask_workloads(&self) {
+        let busy: BTreeSet<RunId> = self.active.keys().map(|(run, _)| *run).collect();
+        for job in busy.iter().filter_map(|run| self.jobs.get(run.index())) {
+            job.workload.sample(&job.emitter, job.run);
+        }
+    }
+
     fn watch(&mut self, batch: &[Event]) {
         for event in batch {
             match event.fact {
@@ -105,7 +114,7 @@ impl Sampler<'_> {
 
     fn sample(&mut self, clock: &Clock, batch: &mut Vec<Event>) {
         for (&(run, task), told) in &mut self.active {
-            let bytes = self.progress.get(run.index()).map_or(0, |progress| progress.bytes(task));
+            let bytes = self.jobs.get(run.index()).map_or(0, |job| job.progress.bytes(task));
             if bytes > *told {
                 *told = bytes;
                 batch.push(Event { at: clock.now(), fact: Fact::BytesArrived { run, task, bytes } });

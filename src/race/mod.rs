@@ -169,13 +169,12 @@ fn conduct(
     let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
     let (events, arriving) = mpsc::channel();
     let jobs = prepared.jobs(cancel, events);
-    let progress: Vec<_> = jobs.iter().map(|job| job.progress.clone()).collect();
     let clock = prepared.clock.clone();
     let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
     let _ = notices.send(Notice::Started(clock.clone()));
     let _ = notices.send(Notice::Events(vec![started]));
     let run_all = || run_in_order(&jobs, prepared.plan.order);
-    let ran = collect::while_running(run_all, &arriving, &progress, &clock, notices);
+    let ran = collect::while_running(run_all, &arriving, &jobs, &clock, notices);
     let _ = notices.send(Notice::Events(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]));
     let tidied = prepared.tidy();
     ran.map(|()| tidied)

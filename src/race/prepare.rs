@@ -1,7 +1,7 @@
 //! Everything that happens before the clock of the first run starts: the origin and its bodies, names,
 //! addresses, the output folder.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -17,11 +17,17 @@ use crate::clock::Clock;
 use crate::config::{Settings, without_password};
 use crate::event::{Event, ExecutorKind, Machine, RacePlan, RunId, RunPlan, TaskPlan};
 use crate::executor::Job;
-use crate::origin::{Content, Library, Options, Origin, Shape};
-use crate::scenario::{ExecutorChoice, Scenario, Source};
+use crate::origin::{Content, Library, Options, Origin, OriginTask, Shape};
+use crate::scenario::{self, ExecutorChoice, Programs, Scenario, Source};
 use crate::text;
+use crate::workload::api::{Api, Calls};
+use crate::workload::compute::{Computation, Compute};
+use crate::workload::counter::{Counter, CounterWork};
+use crate::workload::crud::{Crud, RowWork};
 use crate::workload::download::{Conduct, Downloads, Limits, Server, Target};
-use crate::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, Tls};
+use crate::workload::files::{FileWork, Files};
+use crate::workload::sleep::{self, Sleep};
+use crate::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, Tls, Workload};
 
 use super::{Preparing, RaceError};
 
@@ -65,12 +71,31 @@ impl Libraries {
 pub(super) struct Prepared {
     pub(super) plan: Arc<RacePlan>,
     pub(super) clock: Clock,
-    downloads: Downloads,
-    output: OutputFolder,
-    folders: Vec<RunFolder>,
-    async_threads: NonZeroUsize,
+    supply: Supply,
+    scenario: Scenario,
+    programs: Programs,
+    output: Option<Output>,
+    /// What of every run gets a file of its own.
+    files: Vec<String>,
     /// Serves for as long as the race is.
     _origin: Option<Origin>,
+}
+
+/// The output folder with the folders of the runs, in the order of the runs.
+struct Output {
+    folder: OutputFolder,
+    runs: Vec<RunFolder>,
+}
+
+/// What the workloads of the runs are made from.
+enum Supply {
+    Downloads(Downloads),
+    Api { calls: Calls, base: Url, limits: Limits, tls: Tls },
+    Files(FileWork),
+    Crud(RowWork),
+    Compute(Computation),
+    Sleep(Arc<[Duration]>),
+    Counter(CounterWork),
 }
 
 fn limits(settings: &crate::config::Download) -> Limits {
@@ -87,13 +112,31 @@ fn limits(settings: &crate::config::Download) -> Limits {
     }
 }
 
-/// What there is to download, and from whom.
+/// What there is to do: the tasks, and where they come from, in words.
 struct Work {
-    targets: Vec<Target>,
-    server: Server,
+    tasks: Vec<TaskPlan>,
+    supply: Supply,
     source: String,
     noun: &'static str,
+    /// The names of the files that each run writes.
+    files: Vec<String>,
+    output: OutputNeed,
     origin: Option<Origin>,
+}
+
+/// Whether a scenario writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OutputNeed {
+    Folder,
+    Nothing,
+}
+
+/// What a race is prepared with.
+struct Preparation<'a> {
+    settings: &'a Settings,
+    libraries: &'a Libraries,
+    cancel: &'a CancellationToken,
+    tell: &'a dyn Fn(Preparing),
 }
 
 pub(super) fn prepare(
@@ -104,58 +147,236 @@ pub(super) fn prepare(
 ) -> Result<Prepared, RaceError> {
     raise_open_files();
     let scenario = &settings.scenario;
-    let clock;
-    let work = match &scenario.source {
-        Source::Origin { content, shape } => {
-            let library = libraries.get(content, settings.seed, scenario.tasks, cancel, tell)?;
-            clock = Clock::start();
-            of_origin(settings, content, *shape, library, &clock)?
-        }
-        Source::Urls(urls) => {
-            clock = Clock::start();
-            of_urls(urls)?
-        }
-    };
-    let tls = Tls::new()?;
-    let mut resolved = Resolved::new();
-    if work.server == Server::Foreign {
-        tell(Preparing::Lookups);
-        if work.targets.iter().any(|target| target.url.scheme() == "https") {
-            tls.read_roots();
-        }
-        resolved = look_up(&work.targets, cancel)?;
-    }
-    tell(Preparing::Output);
-    let runs = run_plans(scenario, work.targets.len());
+    let preparation = Preparation { settings, libraries, cancel, tell };
+    let (work, clock) = preparation.work()?;
+    let runs = run_plans(scenario, work.tasks.len());
     // Names are claimed only for runs that will start: what is claimed counts as ours from then on.
     if cancel.is_cancelled() {
         return Err(RaceError::Cancelled);
     }
-    let mut output = OutputFolder::open(&settings.output)?;
-    let names: Vec<&str> = work.targets.iter().map(|target| target.name.as_str()).collect();
-    let labels: Vec<&str> = runs.iter().map(|run| run.label.as_str()).collect();
-    let folders = output.make_room(&labels, &names)?;
-    let tasks = work
-        .targets
-        .iter()
-        .map(|target| TaskPlan { name: target.name.clone(), url: shown_url(&target.url) })
-        .collect();
+    let output = match work.output {
+        OutputNeed::Nothing => None,
+        OutputNeed::Folder => {
+            tell(Preparing::Output);
+            let mut folder = OutputFolder::open(&settings.output)?;
+            let names: Vec<&str> = work.files.iter().map(String::as_str).collect();
+            let labels: Vec<&str> = runs.iter().map(|run| run.label.as_str()).collect();
+            let runs = folder.make_room(&labels, &names)?;
+            Some(Output { folder, runs })
+        }
+    };
     let plan = Arc::new(RacePlan {
         scenario: scenario.name.clone(),
         about: scenario.about.clone(),
+        workload: scenario.work.kind(),
         noun: work.noun.to_owned(),
         source: work.source,
+        time_scale: settings.time_scale,
         seed: settings.seed,
         order: settings.order,
-        tasks,
+        tasks: work.tasks,
         runs,
         output: std::path::absolute(&settings.output).unwrap_or_else(|_| PathBuf::from(&settings.output)),
         machine: machine(),
     });
-    let limits = limits(&settings.download);
-    let downloads = Downloads::new(work.targets, limits, work.server, tls, resolved, settings.seed);
-    let async_threads = NonZeroUsize::new(scenario.async_threads).unwrap_or(NonZeroUsize::MIN);
-    Ok(Prepared { plan, clock, downloads, output, folders, async_threads, _origin: work.origin })
+    Ok(Prepared {
+        plan,
+        clock,
+        supply: work.supply,
+        scenario: scenario.clone(),
+        programs: settings.programs.clone(),
+        output,
+        files: work.files,
+        _origin: work.origin,
+    })
+}
+
+impl Preparation<'_> {
+    /// Makes the work ready, and starts the race's clock: after the origin's bodies were made, and before
+    /// the origin starts, whose log it stamps.
+    fn work(&self) -> Result<(Work, Clock), RaceError> {
+        let scenario = &self.settings.scenario;
+        let local = |tasks, supply, source: String, noun| {
+            let work = Work {
+                tasks,
+                supply,
+                source,
+                noun,
+                files: Vec::new(),
+                output: OutputNeed::Nothing,
+                origin: None,
+            };
+            (work, Clock::start())
+        };
+        Ok(match &scenario.work {
+            scenario::Work::Download(Source::Origin { content, shape }) => {
+                let library = self.library(content)?;
+                let clock = Clock::start();
+                (self.of_origin(content, *shape, library, &clock)?, clock)
+            }
+            scenario::Work::Download(Source::Urls(urls)) => {
+                let clock = Clock::start();
+                (self.of_urls(urls)?, clock)
+            }
+            scenario::Work::Api { calls, shape } => {
+                let library = self.library(&Content::Posts)?;
+                let clock = Clock::start();
+                (self.of_api(*calls, *shape, library, &clock)?, clock)
+            }
+            scenario::Work::Files(files) => {
+                let (work, clock) =
+                    local(self.numbered("file"), Supply::Files(*files), files.describe(), "files");
+                (Work { output: OutputNeed::Folder, ..work }, clock)
+            }
+            scenario::Work::Crud(rows) => {
+                let (work, clock) =
+                    local(self.numbered("batch"), Supply::Crud(*rows), rows.describe(), "batches of rows");
+                let files = vec![Crud::FILE.to_owned()];
+                (Work { output: OutputNeed::Folder, files, ..work }, clock)
+            }
+            scenario::Work::Compute(computation) => {
+                let supply = Supply::Compute(*computation);
+                let (one, many) = computation.noun();
+                local(self.numbered(one), supply, computation.describe(), many)
+            }
+            scenario::Work::Sleep(durations) => {
+                let supply = Supply::Sleep(durations.clone());
+                local(self.numbered("sleep"), supply, sleep::describe(durations), "sleeps")
+            }
+            scenario::Work::Counter(counter) => {
+                let supply = Supply::Counter(*counter);
+                local(self.numbered("adder"), supply, counter.describe(), "adders")
+            }
+        })
+    }
+
+    /// The tasks of work that has no names of its own.
+    fn numbered(&self, noun: &str) -> Vec<TaskPlan> {
+        let tasks = self.settings.scenario.tasks;
+        let digits = tasks.to_string().len();
+        (1..=tasks).map(|number| TaskPlan { name: format!("{noun}-{number:0digits$}"), url: None }).collect()
+    }
+
+    fn library(&self, content: &Content) -> Result<Library, RaceError> {
+        let Settings { seed, scenario, .. } = self.settings;
+        self.libraries.get(content, *seed, scenario.tasks, self.cancel, self.tell)
+    }
+
+    fn origin(&self, shape: Shape, library: Library, clock: &Clock) -> Result<Origin, RaceError> {
+        let bind = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = Options { bind, hosts: Vec::new(), seed: self.settings.seed, shape };
+        Ok(Origin::start(options, library, clock.clone())?)
+    }
+
+    fn of_origin(
+        &self,
+        content: &Content,
+        shape: Shape,
+        library: Library,
+        clock: &Clock,
+    ) -> Result<Work, RaceError> {
+        let tasks: Vec<_> = library.tasks().collect();
+        let origin = self.origin(shape, library, clock)?;
+        let targets = tasks.into_iter().map(|task| {
+            let conduct = if task.panics { Conduct::Panics } else { Conduct::Normal };
+            Ok(Target { url: parse(&origin.url(&task.path))?, name: task.name, conduct })
+        });
+        let targets = targets.collect::<Result<_, RaceError>>()?;
+        let source = format!("built-in origin {}: {}", origin.address(), shape.describe());
+        let work = self.downloads(targets, Server::Origin, source, content.noun())?;
+        Ok(Work { origin: Some(origin), ..work })
+    }
+
+    fn of_api(&self, calls: Calls, shape: Shape, library: Library, clock: &Clock) -> Result<Work, RaceError> {
+        let tasks: Vec<_> = library.tasks().collect();
+        let origin = self.origin(shape, library, clock)?;
+        let plan = |task: OriginTask| {
+            let name = task.name.trim_end_matches(".json").to_owned();
+            TaskPlan { name, url: Some(origin.url(&task.path)) }
+        };
+        let limits = limits(&self.settings.download);
+        Ok(Work {
+            tasks: tasks.into_iter().map(plan).collect(),
+            supply: Supply::Api { calls, base: parse(&origin.url("/"))?, limits, tls: Tls::new()? },
+            source: format!("built-in origin {}: {}", origin.address(), shape.describe()),
+            noun: Content::Posts.noun(),
+            files: Vec::new(),
+            output: OutputNeed::Nothing,
+            origin: Some(origin),
+        })
+    }
+
+    fn of_urls(&self, urls: &[String]) -> Result<Work, RaceError> {
+        let urls: Vec<Url> = urls.iter().map(|url| parse(url)).collect::<Result<_, _>>()?;
+        let last_segment = |url: &Url| {
+            let segment = url.path_segments().and_then(|mut segments| segments.next_back());
+            text::file_name(segment.unwrap_or_default())
+        };
+        let names = text::unique_names(urls.iter().map(last_segment).collect());
+        let hosts: BTreeSet<&str> = urls.iter().filter_map(Url::host_str).collect();
+        let source = match hosts.iter().copied().collect::<Vec<_>>()[..] {
+            [one] => one.to_owned(),
+            [one, two] => format!("{one} and {two}"),
+            [one, ref more @ ..] => format!("{one} and {} other servers", more.len()),
+            [] => String::new(),
+        };
+        let targets = urls.into_iter().zip(names);
+        let targets = targets.map(|(url, name)| Target { url, name, conduct: Conduct::Normal }).collect();
+        self.downloads(targets, Server::Foreign, source, "downloads")
+    }
+
+    fn downloads(
+        &self,
+        targets: Vec<Target>,
+        server: Server,
+        source: String,
+        noun: &'static str,
+    ) -> Result<Work, RaceError> {
+        let tls = Tls::new()?;
+        let mut resolved = Resolved::new();
+        if server == Server::Foreign {
+            (self.tell)(Preparing::Lookups);
+            if targets.iter().any(|target| target.url.scheme() == "https") {
+                tls.read_roots();
+            }
+            resolved = look_up(&targets, self.cancel)?;
+        }
+        let plan =
+            |target: &Target| TaskPlan { name: target.name.clone(), url: Some(shown_url(&target.url)) };
+        let tasks = targets.iter().map(plan).collect();
+        let files = targets.iter().map(|target| target.name.clone()).collect();
+        let limits = limits(&self.settings.download);
+        let downloads = Downloads::new(targets, limits, server, tls, resolved, self.settings.seed);
+        let (supply, output) = (Supply::Downloads(downloads), OutputNeed::Folder);
+        Ok(Work { tasks, supply, source, noun, files, output, origin: None })
+    }
+}
+
+impl Supply {
+    /// The workload of one run.
+    fn workload(
+        &self,
+        plan: &RacePlan,
+        choice: &ExecutorChoice,
+        folder: Option<&RunFolder>,
+    ) -> Arc<dyn Workload> {
+        let (tasks, seed) = (plan.tasks.len(), plan.seed);
+        let folder = || folder.cloned().unwrap_or_default();
+        match self {
+            Supply::Downloads(downloads) => Arc::new(downloads.into_folder(folder())),
+            Supply::Api { calls, base, limits, tls } => {
+                Arc::new(Api::new(*calls, base.clone(), tasks, limits.clone(), tls.clone(), seed))
+            }
+            Supply::Files(work) => Arc::new(Files::new(*work, tasks, seed, folder())),
+            Supply::Crud(work) => Arc::new(Crud::new(*work, tasks, seed, folder())),
+            Supply::Compute(computation) => Arc::new(Compute::new(*computation, tasks, seed)),
+            Supply::Sleep(durations) => Arc::new(Sleep::new(durations.clone())),
+            Supply::Counter(work) => {
+                let guard = choice.guard().unwrap_or(work.guard);
+                Arc::new(Counter::new(CounterWork { guard, ..*work }, tasks))
+            }
+        }
+    }
 }
 
 impl Prepared {
@@ -163,25 +384,36 @@ impl Prepared {
     pub(super) fn jobs(&self, cancel: &CancellationToken, events: mpsc::Sender<Event>) -> Vec<Job> {
         let tasks = self.plan.tasks.len();
         let emitter = Emitter::new(self.clock.clone(), events);
-        let runs = self.plan.runs.iter().zip(&self.folders).enumerate();
-        runs.map(|(index, (run, folder))| Job {
-            executor: run.executor,
-            run: RunId::of(index),
-            tasks,
-            workers: NonZeroUsize::new(run.workers as usize).unwrap_or(NonZeroUsize::MIN),
-            async_threads: self.async_threads,
-            workload: Arc::new(self.downloads.into_folder(folder.clone())),
-            emitter: emitter.clone(),
-            progress: Progress::new(tasks),
-            cancel: cancel.clone(),
+        let runs = self.plan.runs.iter().zip(&self.scenario.executors).enumerate();
+        runs.map(|(index, (run, choice))| {
+            let folder = self.output.as_ref().and_then(|output| output.runs.get(index));
+            let program = match &run.executor {
+                ExecutorKind::External(name) => self.programs.get(name),
+                _ => None,
+            };
+            Job {
+                executor: run.executor.clone(),
+                run: RunId::of(index),
+                tasks,
+                workers: NonZeroUsize::new(run.workers as usize).unwrap_or(NonZeroUsize::MIN),
+                async_threads: NonZeroUsize::new(self.scenario.async_threads).unwrap_or(NonZeroUsize::MIN),
+                collect: choice.collect(),
+                main_work: self.scenario.main_work,
+                command: program.map_or_else(|| Arc::from([]), |program| program.command.clone().into()),
+                workload: self.supply.workload(&self.plan, choice, folder),
+                emitter: emitter.clone(),
+                progress: Progress::new(tasks),
+                cancel: cancel.clone(),
+            }
         })
         .collect()
     }
 
     /// Takes note of the files that the race wrote.
     pub(super) fn tidy(&mut self) -> Result<(), RaceError> {
-        let names: Vec<&str> = self.plan.tasks.iter().map(|task| task.name.as_str()).collect();
-        Ok(self.output.close_runs(&self.folders, &names)?)
+        let Some(output) = &mut self.output else { return Ok(()) };
+        let names: Vec<&str> = self.files.iter().map(String::as_str).collect();
+        Ok(output.folder.close_runs(&output.runs, &names)?)
     }
 }
 
@@ -196,8 +428,10 @@ pub fn origin_alone(
     go_on: &dyn Fn() -> ControlFlow<()>,
 ) -> Result<(Origin, String), RaceError> {
     raise_open_files();
-    let Source::Origin { content, shape } = &settings.scenario.source else {
-        return Err(RaceError::NoOrigin(settings.scenario.name.clone()));
+    let (content, shape) = match &settings.scenario.work {
+        scenario::Work::Download(Source::Origin { content, shape }) => (content, shape),
+        scenario::Work::Api { shape, .. } => (&Content::Posts, shape),
+        _ => return Err(RaceError::NoOrigin(settings.scenario.name.clone())),
     };
     let tasks = settings.scenario.tasks;
     let made = Library::make(content, settings.seed, tasks, &mut |_, _| go_on());
@@ -210,45 +444,6 @@ pub fn origin_alone(
     };
     let origin = Origin::start(options, library, Clock::start())?;
     Ok((origin, format!("{tasks} {}: {}", content.noun(), shape.describe())))
-}
-
-fn of_origin(
-    settings: &Settings,
-    content: &Content,
-    shape: Shape,
-    library: Library,
-    clock: &Clock,
-) -> Result<Work, RaceError> {
-    let bind = SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = Options { bind, hosts: Vec::new(), seed: settings.seed, shape };
-    let tasks: Vec<_> = library.tasks().collect();
-    let origin = Origin::start(options, library, clock.clone())?;
-    let targets = tasks.into_iter().map(|task| {
-        let conduct = if task.panics { Conduct::Panics } else { Conduct::Normal };
-        Ok(Target { url: parse(&origin.url(&task.path))?, name: task.name, conduct })
-    });
-    let targets = targets.collect::<Result<_, RaceError>>()?;
-    let source = format!("built-in origin {}: {}", origin.address(), shape.describe());
-    Ok(Work { targets, server: Server::Origin, source, noun: content.noun(), origin: Some(origin) })
-}
-
-fn of_urls(urls: &[String]) -> Result<Work, RaceError> {
-    let urls: Vec<Url> = urls.iter().map(|url| parse(url)).collect::<Result<_, _>>()?;
-    let last_segment = |url: &Url| {
-        let segment = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
-        text::file_name(segment)
-    };
-    let names = text::unique_names(urls.iter().map(last_segment).collect());
-    let hosts: BTreeSet<&str> = urls.iter().filter_map(Url::host_str).collect();
-    let source = match hosts.iter().copied().collect::<Vec<_>>()[..] {
-        [one] => one.to_owned(),
-        [one, two] => format!("{one} and {two}"),
-        [one, ref more @ ..] => format!("{one} and {} other servers", more.len()),
-        [] => String::new(),
-    };
-    let targets = urls.into_iter().zip(names);
-    let targets = targets.map(|(url, name)| Target { url, name, conduct: Conduct::Normal }).collect();
-    Ok(Work { targets, server: Server::Foreign, source, noun: "downloads", origin: None })
 }
 
 /// A URL as it may be shown.
@@ -265,21 +460,27 @@ fn parse(url: &str) -> Result<Url, RaceError> {
         .map_err(|error| RaceError::Url { url: text::shown(url).into_owned(), reason: error.to_string() })
 }
 
-/// The runs of a scenario. A label is the executor's name, and carries the workers where the same
-/// executor runs more than once.
+/// The runs of a scenario. A label is the executor's name, and carries the workers and the variant where
+/// the same executor runs more than once.
 fn run_plans(scenario: &Scenario, tasks: usize) -> Vec<RunPlan> {
-    let mut count: HashMap<ExecutorKind, usize> = HashMap::new();
-    for choice in &scenario.executors {
-        *count.entry(choice.kind).or_default() += 1;
-    }
+    let alike = |choice: &ExecutorChoice| {
+        let kind = choice.kind.clone();
+        scenario.executors.iter().filter(move |other| other.kind == kind)
+    };
+    let workers_of = |choice: &ExecutorChoice| choice.workers.unwrap_or(scenario.workers);
     let plan = |choice: &ExecutorChoice| {
-        let asked = choice.workers.unwrap_or(scenario.workers);
-        let label = match count.get(&choice.kind) {
-            Some(2..) => format!("{}-{asked}", choice.kind),
-            _ => choice.kind.to_string(),
-        };
+        let asked = workers_of(choice);
+        let mut label = choice.kind.to_string();
+        if alike(choice).any(|other| workers_of(other) != asked) {
+            label = format!("{label}-{asked}");
+        }
+        if let Some(variant) =
+            choice.variant.filter(|_| alike(choice).any(|other| other.variant != choice.variant))
+        {
+            label = format!("{label}-{}", variant.name());
+        }
         let workers = u32::try_from(choice.kind.parallelism(asked, tasks)).unwrap_or(u32::MAX);
-        RunPlan { executor: choice.kind, workers, label }
+        RunPlan { executor: choice.kind.clone(), workers, variant: choice.variant, label }
     };
     scenario.executors.iter().map(plan).collect()
 }

@@ -79,12 +79,12 @@ fn row<'a>(
     let (task, plan) = (state.tasks().get(at)?, race.plan().tasks.get(at)?);
     Some(Row {
         run: label,
-        executor: state.plan().executor,
+        executor: state.plan().executor.clone(),
         workers: state.plan().workers,
         order: race.plan().order,
         task: at,
         name: cell(&plan.name),
-        url: cell(&plan.url),
+        url: cell(plan.url.as_deref().unwrap_or_default()),
         lane: task.lane.map(|lane| lane.0),
         queued: task.queued.map(At::seconds),
         started: task.started.map(At::seconds),

@@ -72,7 +72,7 @@ struct LatencySeconds {
 struct Task<'a> {
     task: usize,
     name: &'a str,
-    url: &'a str,
+    url: Option<&'a str>,
     lane: Option<u32>,
     queued: Option<f64>,
     started: Option<f64>,
@@ -157,7 +157,7 @@ fn run_row<'a>(
     };
     Run {
         label: &figures.label,
-        executor: figures.executor,
+        executor: figures.executor.clone(),
         workers: figures.workers,
         status: figures.status_name(),
         message,
@@ -196,7 +196,7 @@ fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState)
     Task {
         task: id,
         name: plan.map_or("", |plan| &plan.name),
-        url: plan.map_or("", |plan| &plan.url),
+        url: plan.and_then(|plan| plan.url.as_deref()),
         lane: task.lane.map(|lane| lane.0),
         queued: task.queued.map(At::seconds),
         started: task.started.map(At::seconds),
@@ -213,7 +213,7 @@ fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState)
 
 fn lane_row(id: usize, lane: &Lane, now: At) -> impl Serialize + '_ {
     let worker = lane.worker().map(|worker| match worker {
-        Worker::Thread { name, .. } => name.as_str(),
+        Worker::Thread { name, .. } | Worker::Process { name, .. } => name.as_str(),
         Worker::AsyncSlot { .. } => "slot",
     });
     let spans = move || {

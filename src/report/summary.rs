@@ -203,7 +203,7 @@ impl RunSummary {
         };
         RunSummary {
             label: plan.label.clone(),
-            executor: plan.executor,
+            executor: plan.executor.clone(),
             workers: plan.workers,
             status: run.status().clone(),
             wall,

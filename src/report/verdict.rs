@@ -189,17 +189,22 @@ fn together(best: &RunSummary, sequential: Duration) -> String {
 /// A run's workers as a subject: `the pool of 5`.
 fn who(run: &RunSummary) -> String {
     let workers = count(u64::from(run.workers));
-    match run.executor {
+    match &run.executor {
         ExecutorKind::Sequential => "one worker".to_owned(),
         ExecutorKind::Threads if run.workers == 1 => "one thread".to_owned(),
         ExecutorKind::Threads => format!("{workers} threads"),
         ExecutorKind::Pool => format!("the pool of {workers}"),
         ExecutorKind::Async => format!("async with {workers} in flight"),
+        ExecutorKind::Processes if run.workers == 1 => "one process".to_owned(),
+        ExecutorKind::Processes => format!("{workers} processes"),
+        ExecutorKind::Gil => format!("the {workers} threads under one interpreter lock"),
+        ExecutorKind::External(name) => format!("{name} with {workers} workers"),
     }
 }
 
 fn was(run: &RunSummary) -> &'static str {
-    if run.executor == ExecutorKind::Threads && run.workers > 1 { "were" } else { "was" }
+    let many = matches!(run.executor, ExecutorKind::Threads | ExecutorKind::Processes | ExecutorKind::Gil);
+    if many && run.workers > 1 { "were" } else { "was" }
 }
 
 /// What the workers' time mostly went by with, where that overlapped.

@@ -131,9 +131,12 @@ pub fn run(settings: Settings, look: Look) -> Result<Left, DashboardError> {
 /// then every other kind.
 pub fn offers(next: &Settings, chosen: &[ExecutorChoice]) -> Vec<ExecutorChoice> {
     let mut offers = next.scenario.executors.clone();
-    let others = ExecutorKind::ALL.map(|kind| ExecutorChoice { kind, workers: None });
-    for offer in chosen.iter().copied().chain(others) {
-        let covered = offers.iter().any(|other| other.kind == offer.kind && offer.workers.is_none());
+    let programs = next.programs.keys().cloned().map(ExecutorKind::External);
+    let others = ExecutorKind::BUILT_IN.into_iter().chain(programs).map(ExecutorChoice::plain);
+    for offer in chosen.iter().cloned().chain(others) {
+        let covered = offers
+            .iter()
+            .any(|other| other.kind == offer.kind && offer.workers.is_none() && offer.variant.is_none());
         if !covered && !offers.contains(&offer) {
             offers.push(offer);
         }

@@ -302,7 +302,7 @@ impl Theme {
             Stage::Active(_) => self.base,
             Stage::Done => self.good,
             Stage::Failed | Stage::Panicked => self.bad,
-            Stage::Cancelled => self.warn,
+            Stage::Cancelled | Stage::Abandoned => self.warn,
         }
     }
 

@@ -18,7 +18,7 @@ use super::http::{
     ClientSettings, ProxyUse, RedirectError, Resolved, Tls, Watch, cause, client, with_causes,
 };
 use super::output::{PartFile, RunFolder};
-use super::{Session, TaskContext, TaskFuture, TaskResult, Workload};
+use super::{Session, TaskContext, TaskFault, TaskFuture, TaskResult, Workload};
 
 mod digest;
 mod head;
@@ -147,13 +147,14 @@ impl Session for DownloadSession {
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a> {
         Box::pin(async move {
             let deadline = self.download.shared.limits.deadline;
-            match tokio::time::timeout(deadline, self.attempts(context)).await {
+            let done = match tokio::time::timeout(deadline, self.attempts(context)).await {
                 Ok(result) => result,
                 Err(_) => Err(TaskError::new(
                     ErrorKind::Deadline,
                     format!("not finished within {} (download.timeout_seconds)", seconds(deadline)),
                 )),
-            }
+            };
+            done.map_err(TaskFault::from)
         })
     }
 }
@@ -283,7 +284,7 @@ impl DownloadSession {
             _ if length.is_some() => Check::Length,
             _ => Check::Nothing,
         };
-        Ok(TaskResult { bytes, check })
+        Ok(TaskResult { bytes, check, result: None })
     }
 
     /// The task's part file, made by its first attempt. The request goes out first: the file is made while

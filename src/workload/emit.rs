@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::clock::Clock;
 use crate::event::{At, Event, Fact, LaneId, Phase, RunId, TaskId};
+
+use super::TaskFault;
 
 /// Stamps facts with the race's clock and hands them over. Sending never waits: the channel has no
 /// bound, and nobody sleeps on its other end.
@@ -66,7 +70,14 @@ impl Progress {
     }
 }
 
-/// A task in a worker's hands: which one it is, and how to tell what happens to it.
+/// What a task has to heed while it keeps its worker's thread to itself.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Tells it to stop.
+    pub cancel: CancellationToken,
+}
+
+/// A task in a worker's hands: which one it is, how to tell what happens to it, and what it has to heed.
 #[derive(Debug, Clone)]
 pub struct TaskContext {
     emitter: Emitter,
@@ -75,12 +86,34 @@ pub struct TaskContext {
     task: TaskId,
     lane: LaneId,
     write_nanos: Arc<AtomicU64>,
+    terms: Terms,
 }
 
 impl TaskContext {
     /// The context of `task` of `run` on `lane`.
-    pub fn new(emitter: Emitter, progress: Progress, run: RunId, task: TaskId, lane: LaneId) -> TaskContext {
-        TaskContext { emitter, progress, run, task, lane, write_nanos: Arc::default() }
+    pub fn new(
+        emitter: Emitter,
+        progress: Progress,
+        run: RunId,
+        task: TaskId,
+        lane: LaneId,
+        terms: Terms,
+    ) -> TaskContext {
+        TaskContext { emitter, progress, run, task, lane, write_nanos: Arc::default(), terms }
+    }
+
+    /// Asks in the middle of a computation whether to go on. Cheap: may be asked every few microseconds, and
+    /// must be every few milliseconds.
+    ///
+    /// # Errors
+    /// [`TaskFault::Stopped`] when the task is to stop.
+    pub fn checkpoint(&self) -> Result<(), TaskFault> {
+        if self.terms.cancel.is_cancelled() { Err(TaskFault::Stopped) } else { Ok(()) }
+    }
+
+    /// Makes a call that may block the thread: what an interpreter makes without its lock.
+    pub fn blocking<T>(&self, call: impl FnOnce() -> T) -> T {
+        call()
     }
 
     /// The task.

@@ -1,31 +1,61 @@
 //! What a task does. A workload is one async function over a worker's own session, and every executor
 //! drives that same function: what differs between two runs is who runs it and when, never the work.
 
+pub mod api;
+pub mod compute;
+pub mod counter;
+pub mod crud;
 pub mod download;
 mod emit;
+pub mod files;
 mod http;
 mod output;
+pub mod sleep;
 
 use std::future::Future;
 use std::pin::Pin;
 
-pub use emit::{Emitter, Progress, TaskContext};
+pub use emit::{Emitter, Progress, TaskContext, Terms};
 pub use http::{Resolved, Tls, TlsError};
 pub use output::{OutputError, OutputFolder, RunFolder};
 
-use crate::event::{Check, TaskError};
+use crate::event::{At, Check, ErrorKind, RunId, TaskError};
 
 /// What is left of a task that did its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct TaskResult {
-    /// Bytes of the body.
+    /// Bytes of the body, or of the files that were written and read.
     pub bytes: u64,
-    /// What the body was held against.
+    /// What the work was held against.
     pub check: Check,
+    /// What came out, in a few words.
+    pub result: Option<String>,
+}
+
+/// Why a task did not do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskFault {
+    /// It gave up.
+    Failed(TaskError),
+    /// It was told to stop, and did.
+    Stopped,
+}
+
+impl From<TaskError> for TaskFault {
+    fn from(error: TaskError) -> TaskFault {
+        TaskFault::Failed(error)
+    }
+}
+
+impl TaskFault {
+    /// A failure of `kind`, in words.
+    pub fn failed(kind: ErrorKind, message: impl Into<String>) -> TaskFault {
+        TaskFault::Failed(TaskError::new(kind, message))
+    }
 }
 
 /// The future of one task.
-pub type TaskFuture<'a> = Pin<Box<dyn Future<Output = Result<TaskResult, TaskError>> + Send + 'a>>;
+pub type TaskFuture<'a> = Pin<Box<dyn Future<Output = Result<TaskResult, TaskFault>> + Send + 'a>>;
 
 /// The tasks of one run, ready to be done.
 pub trait Workload: Send + Sync {
@@ -35,11 +65,26 @@ pub trait Workload: Send + Sync {
     /// # Errors
     /// When the worker can't be equipped; its tasks then fail with that error.
     fn open(&self) -> Result<Box<dyn Session>, TaskError>;
+
+    /// Looks, when every task of `run` has ended, at what they did together, and says it at `at`, which is
+    /// the run's end. The workers' sessions still exist.
+    ///
+    /// # Errors
+    /// In words, when what they did together is wrong though each did its work: the run has then failed.
+    fn conclude(&self, _emitter: &Emitter, _run: RunId, _at: At) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What the tasks are doing together, for the collector to ask about 20 times a second; said at once.
+    fn sample(&self, _emitter: &Emitter, _run: RunId) {}
 }
 
 /// What one worker keeps from task to task. Two workers never share one.
 pub trait Session: Send {
     /// Does the task that the context names. Dropping the future gives the task up and leaves nothing
     /// half-done behind.
+    ///
+    /// Whatever computes for longer than a few milliseconds asks [`TaskContext::checkpoint`] in between,
+    /// and every call that may block goes through [`TaskContext::blocking`].
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a>;
 }

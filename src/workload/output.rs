@@ -87,7 +87,7 @@ pub struct OutputFolder {
 }
 
 /// Where one run writes, and what it has written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default, Clone)]
 pub struct RunFolder {
     label: String,
     path: PathBuf,

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::config::ThemeName;
 use crate::race::RaceError;
-use crate::scenario::{ExecutorChoice, MAX_WORKERS, Scenario};
+use crate::scenario::{MAX_WORKERS, Scenario};
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
@@ -19,8 +19,7 @@ use super::{App, Restart};
 
 /// Whether two executors of a scenario are the same with the same workers.
 fn repeats(scenario: &Scenario) -> bool {
-    let key = |choice: &ExecutorChoice| (choice.kind, choice.workers.unwrap_or(scenario.workers));
-    let keys: Vec<_> = scenario.executors.iter().map(key).collect();
+    let keys: Vec<_> = scenario.executors.iter().map(|choice| choice.key(scenario.workers)).collect();
     (1..keys.len()).any(|at| keys[..at].contains(&keys[at]))
 }
 
@@ -165,7 +164,7 @@ impl App {
                         if let Some(offer) = offers.get(*at) {
                             match chosen.iter().position(|choice| choice == offer) {
                                 Some(place) => _ = chosen.remove(place),
-                                None => chosen.push(*offer),
+                                None => chosen.push(offer.clone()),
                             }
                         }
                     }

@@ -182,10 +182,8 @@ pub(super) fn tiny(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) {
 /// The workers of the executors whose number can be chosen.
 fn next_workers(scenario: &Scenario) -> String {
     let chosen = scenario.executors.iter().filter_map(|choice| match choice.kind {
-        ExecutorKind::Pool | ExecutorKind::Async => {
-            Some(format!("{} ×{}", choice.kind, choice.workers.unwrap_or(scenario.workers)))
-        }
         ExecutorKind::Sequential | ExecutorKind::Threads => None,
+        _ => Some(format!("{} ×{}", choice.kind, choice.workers.unwrap_or(scenario.workers))),
     });
     let chosen: Vec<String> = chosen.collect();
     if chosen.is_empty() { "other executors".to_owned() } else { chosen.join(", ") }

@@ -162,19 +162,32 @@ fn executors(scene: &Scene<'_>, chosen: &[crate::scenario::ExecutorChoice]) -> V
         let on = chosen.contains(offer);
         let tasks = scene.next.scenario.tasks;
         let workers = offer.kind.parallelism(offer.workers.unwrap_or(scene.next.scenario.workers), tasks);
-        let words = match workers {
+        let mut words = match workers {
             1 => "1 worker".to_owned(),
             more => format!("{more} workers"),
         };
+        if let Some(variant) = offer.variant {
+            words = format!("{words}, {}", variant.name());
+        }
         let mark = if on { "[x] " } else { "[ ] " };
-        let name = format!("{:<12}", offer.kind.name());
-        let like = match offer.kind {
+        let name = format!("{:<15}", offer.kind.name());
+        let like = match &offer.kind {
             ExecutorKind::Sequential => "one after the other: a for loop",
             ExecutorKind::Threads => "a thread for each task: threading.Thread",
             ExecutorKind::Pool => "threads that share a queue: ThreadPoolExecutor",
             ExecutorKind::Async => "tasks in flight on one event loop: asyncio",
+            ExecutorKind::Processes => "child processes: ProcessPoolExecutor",
+            ExecutorKind::Gil => "threads that take turns at one lock: CPython",
+            ExecutorKind::External(_) => "a program of its own",
         };
         let words = format!("{words:<14}");
+        if let Some(why_not) = scene.next.scenario.why_not(offer, &scene.next.programs) {
+            return vec![vec![
+                ("    ".to_owned(), theme.dim),
+                (name, theme.dim),
+                (format!("not here: {why_not}"), theme.dim),
+            ]];
+        }
         vec![vec![
             (mark.to_owned(), theme.strong),
             (name, theme.strong),

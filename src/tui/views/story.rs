@@ -34,7 +34,9 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
         theme.strong,
     );
     field("name", plan.name.clone(), theme.base);
-    field("url", plan.url.clone(), theme.base);
+    if let Some(url) = &plan.url {
+        field("url", url.clone(), theme.base);
+    }
     field("state", state.stage.name().to_owned(), theme.stage(state.stage));
     if let Some(message) = state.error_message() {
         field("error", message.to_owned(), theme.bad);
