@@ -13,7 +13,7 @@ use super::keys::{self, NAMES, Section};
 use super::*;
 use crate::event::{ExecutorKind, Order};
 use crate::origin::{Content, Latency};
-use crate::scenario::{ExecutorList, Source};
+use crate::scenario::{ExecutorList, Source, Work};
 
 type Fallible = Result<(), Box<dyn std::error::Error>>;
 
@@ -79,7 +79,7 @@ fn the_built_in_file_alone_is_enough() -> Fallible {
     let effective = Desk::with("")?.load(none())?;
     let settings = &effective.settings;
     assert_eq!(settings.scenario.name, "images-20");
-    assert_eq!(settings.scenario.source, settings.scenarios[0].source);
+    assert_eq!(settings.scenario.work, settings.scenarios[0].work);
     assert_eq!(settings.output, PathBuf::from("threadrace-output"));
     assert_eq!((settings.seed, settings.order), (1, Order::OneByOne));
     assert_eq!(settings.download.timeout, Duration::from_secs(60));
@@ -282,12 +282,14 @@ fn a_users_file_changes_single_keys_and_adds_scenarios() -> Fallible {
     .settings;
     assert_eq!(settings.scenario.tasks, 7);
     assert_eq!(settings.scenario.workers, 5);
-    let Source::Origin { shape, .. } = &settings.scenario.source else { panic!("no origin") };
+    let Work::Download(Source::Origin { shape, .. }) = &settings.scenario.work else { panic!("no origin") };
     assert_eq!(shape.bandwidth, None);
     assert!(matches!(shape.latency, Latency::Uniform { mean, .. } if mean == Duration::from_millis(250)));
     let own: Vec<&str> = settings.scenarios[7..].iter().map(|scenario| scenario.name.as_str()).collect();
     assert_eq!(own, ["zoo", "ant"]);
-    let Source::Origin { content, shape } = &settings.scenarios[7].source else { panic!("no origin") };
+    let Work::Download(Source::Origin { content, shape }) = &settings.scenarios[7].work else {
+        panic!("no origin")
+    };
     assert_eq!(*content, Content::Bytes { size: 10240 });
     assert_eq!((shape.failures, shape.concurrent.map(|most| most.get())), (0.5, Some(3)));
     let ant = &settings.scenarios[8];
@@ -464,8 +466,10 @@ fn urls_make_a_scenario() -> Fallible {
     assert_eq!((scenario.name.as_str(), scenario.about.as_str()), ("urls", "2 downloads from example.org"));
     assert_eq!((scenario.tasks, scenario.workers, scenario.executors.len()), (2, 5, 4));
     assert_eq!(
-        scenario.source,
-        Source::Urls(vec!["http://u:p@example.org/1".to_owned(), "http://example.org/2".to_owned()])
+        scenario.work,
+        Work::Download(Source::Urls(
+            ["http://u:p@example.org/1", "http://example.org/2"].map(String::from).into()
+        ))
     );
     assert_eq!(&effective.settings.scenarios[0], scenario);
     assert_eq!(effective.settings.scenarios[1].name, "images-20");
@@ -482,7 +486,7 @@ fn urls_make_a_scenario() -> Fallible {
     };
     let scenario = desk.load(flags)?.settings.scenario;
     assert_eq!((scenario.tasks, scenario.workers, scenario.executors.len()), (1, 2, 1));
-    assert_eq!(scenario.source, Source::Urls(vec!["http://a/".to_owned()]));
+    assert_eq!(scenario.work, Work::Download(Source::Urls(vec!["http://a/".to_owned()])));
     assert_eq!(scenario.about, "1 download from a");
     let flags = Flags { tasks: Some(9), ..urls(&["http://a"]) };
     assert_eq!(desk.load(flags)?.settings.scenario.tasks, 1);
@@ -498,8 +502,8 @@ fn lists_of_urls_come_from_files_and_standard_input() -> Fallible {
     let list = |name: &str| Flags { url_list: Some(name.into()), ..urls(&["http://c/1"]) };
     let effective = desk.load(list("list.txt"))?;
     assert_eq!(
-        effective.settings.scenario.source,
-        Source::Urls(["http://c/1", "http://a/1", "http://a/2"].map(String::from).into())
+        effective.settings.scenario.work,
+        Work::Download(Source::Urls(["http://c/1", "http://a/1", "http://a/2"].map(String::from).into()))
     );
     assert_eq!(layer(&effective, "tasks"), &Layer::Flag("--urls"));
     assert_eq!(desk.load(list("-"))?.settings.scenario.tasks, 2);
