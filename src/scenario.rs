@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use reqwest::Url;
 
 use crate::event::ExecutorKind;
 use crate::origin::{Content, Shape};
@@ -46,7 +49,7 @@ pub enum Source {
         shape: Shape,
     },
     /// Servers that are not ours, by URL; a task for each.
-    Urls(Vec<String>),
+    Urls(Arc<[Url]>),
 }
 
 /// The most workers that an executor may be asked for.

@@ -113,7 +113,7 @@ pub(super) fn prepare(
         }
         Source::Urls(urls) => {
             clock = Clock::start();
-            of_urls(urls)?
+            of_urls(urls)
         }
     };
     let tls = Tls::new()?;
@@ -232,8 +232,7 @@ fn of_origin(
     Ok(Work { targets, server: Server::Origin, source, noun: content.noun(), origin: Some(origin) })
 }
 
-fn of_urls(urls: &[String]) -> Result<Work, RaceError> {
-    let urls: Vec<Url> = urls.iter().map(|url| parse(url)).collect::<Result<_, _>>()?;
+fn of_urls(urls: &[Url]) -> Work {
     let last_segment = |url: &Url| {
         let segment = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
         text::file_name(segment)
@@ -246,9 +245,9 @@ fn of_urls(urls: &[String]) -> Result<Work, RaceError> {
         [one, ref more @ ..] => format!("{one} and {} other servers", more.len()),
         [] => String::new(),
     };
-    let targets = urls.into_iter().zip(names);
+    let targets = urls.iter().cloned().zip(names);
     let targets = targets.map(|(url, name)| Target { url, name, conduct: Conduct::Normal }).collect();
-    Ok(Work { targets, server: Server::Foreign, source, noun: "downloads", origin: None })
+    Work { targets, server: Server::Foreign, source, noun: "downloads", origin: None }
 }
 
 /// A URL as it may be shown.
