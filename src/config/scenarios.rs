@@ -46,7 +46,7 @@ impl Layers<'_> {
             Layer::Variable(_) | Layer::Flag(_) => list.keep(sizes.tasks.value),
         }
         let about = Found { value: list.about(), layer: layer.clone(), span: 0..0 };
-        let urls = list.into_texts();
+        let urls = list.into_urls();
         sizes.tasks.value = urls.len();
         let entries = [Entry::of(&keys::ABOUT, &about)].into_iter().chain(sizes.entries()).collect();
         let work = Work::Download(Source::Urls(urls));

@@ -491,6 +491,10 @@ fn urls(texts: &[&str]) -> Flags {
     Flags { urls: texts.iter().map(|&text| text.to_owned()).collect(), ..none() }
 }
 
+fn parsed(texts: &[&str]) -> Result<std::sync::Arc<[reqwest::Url]>, url::ParseError> {
+    texts.iter().map(|text| reqwest::Url::parse(text)).collect()
+}
+
 #[test]
 fn urls_make_a_scenario() -> Fallible {
     let desk = Desk::with("")?;
@@ -500,9 +504,7 @@ fn urls_make_a_scenario() -> Fallible {
     assert_eq!((scenario.tasks, scenario.workers, scenario.executors.len()), (2, 5, 4));
     assert_eq!(
         scenario.work,
-        Work::Download(Source::Urls(
-            ["http://u:p@example.org/1", "http://example.org/2"].map(String::from).into()
-        ))
+        Work::Download(Source::Urls(parsed(&["http://u:p@example.org/1", "http://example.org/2"])?))
     );
     assert_eq!(&effective.settings.scenarios[0], scenario);
     assert_eq!(effective.settings.scenarios[1].name, "images-20");
@@ -519,7 +521,7 @@ fn urls_make_a_scenario() -> Fallible {
     };
     let scenario = desk.load(flags)?.settings.scenario;
     assert_eq!((scenario.tasks, scenario.workers, scenario.executors.len()), (1, 2, 1));
-    assert_eq!(scenario.work, Work::Download(Source::Urls(vec!["http://a/".to_owned()])));
+    assert_eq!(scenario.work, Work::Download(Source::Urls(parsed(&["http://a/"])?)));
     assert_eq!(scenario.about, "1 download from a");
     let flags = Flags { tasks: Some(9), ..urls(&["http://a"]) };
     assert_eq!(desk.load(flags)?.settings.scenario.tasks, 1);
@@ -536,7 +538,7 @@ fn lists_of_urls_come_from_files_and_standard_input() -> Fallible {
     let effective = desk.load(list("list.txt"))?;
     assert_eq!(
         effective.settings.scenario.work,
-        Work::Download(Source::Urls(["http://c/1", "http://a/1", "http://a/2"].map(String::from).into()))
+        Work::Download(Source::Urls(parsed(&["http://c/1", "http://a/1", "http://a/2"])?))
     );
     assert_eq!(layer(&effective, "tasks"), &Layer::Flag("--urls"));
     assert_eq!(desk.load(list("-"))?.settings.scenario.tasks, 2);
