@@ -93,7 +93,7 @@ enum Supply {
     Api { calls: Calls, base: Url, limits: Limits, tls: Tls },
     Files(FileWork),
     Crud(RowWork),
-    Compute(Computation),
+    Compute(Compute),
     Sleep(Arc<[Duration]>),
     Counter(CounterWork),
 }
@@ -235,8 +235,8 @@ impl Preparation<'_> {
                 (Work { output: OutputNeed::Folder, files, ..work }, clock)
             }
             scenario::Work::Compute(computation) => {
-                let supply = Supply::Compute(*computation);
                 let (one, many) = computation.noun();
+                let supply = Supply::Compute(self.compute(*computation)?);
                 local(self.numbered(one), supply, computation.describe(), many)
             }
             scenario::Work::Sleep(durations) => {
@@ -255,6 +255,18 @@ impl Preparation<'_> {
         let tasks = self.settings.scenario.tasks;
         let digits = tasks.to_string().len();
         (1..=tasks).map(|number| TaskPlan { name: format!("{noun}-{number:0digits$}"), url: None }).collect()
+    }
+
+    fn compute(&self, computation: Computation) -> Result<Compute, RaceError> {
+        let Settings { seed, scenario, .. } = self.settings;
+        let go_on = || match self.cancel.is_cancelled() {
+            true => ControlFlow::Break(RaceError::Cancelled),
+            false => ControlFlow::Continue(()),
+        };
+        match Compute::prepare(computation, scenario.tasks, *seed, &go_on) {
+            ControlFlow::Continue(compute) => Ok(compute),
+            ControlFlow::Break(error) => Err(error),
+        }
     }
 
     fn library(&self, content: &Content) -> Result<Library, RaceError> {
@@ -371,7 +383,7 @@ impl Supply {
             }
             Supply::Files(work) => Arc::new(Files::new(*work, tasks, seed, folder()?)),
             Supply::Crud(work) => Arc::new(Crud::new(*work, tasks, seed, folder()?)),
-            Supply::Compute(computation) => Arc::new(Compute::new(*computation, tasks, seed)),
+            Supply::Compute(compute) => Arc::new(compute.for_another_run()),
             Supply::Sleep(durations) => Arc::new(Sleep::new(durations.clone())),
             Supply::Counter(work) => {
                 let guard = choice.guard().unwrap_or(work.guard);

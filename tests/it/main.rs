@@ -1,6 +1,7 @@
 //! What can only be seen from outside: real sockets, real processes, real terminals.
 
 mod cli;
+mod compute;
 mod dashboard;
 mod executors;
 mod house;
