@@ -2,6 +2,7 @@
 
 mod cli;
 mod dashboard;
+mod disk;
 mod executors;
 mod house;
 mod origin;
