@@ -57,7 +57,7 @@ impl Failure {
 impl From<RaceError> for Failure {
     fn from(error: RaceError) -> Failure {
         let exit = match &error {
-            RaceError::Output(_) => Exit::Output,
+            RaceError::Output(_) | RaceError::Unready(_) => Exit::Output,
             RaceError::Cancelled => Exit::NotAllDone,
             RaceError::Url { .. } | RaceError::NoOrigin(_) => Exit::Usage,
             RaceError::Origin(_) | RaceError::Tls(_) | RaceError::Thread(_) | RaceError::Internal(_) => {

@@ -27,7 +27,7 @@ use crate::workload::crud::{Crud, RowWork};
 use crate::workload::download::{Conduct, Downloads, Limits, Server, Target};
 use crate::workload::files::{FileWork, Files};
 use crate::workload::sleep::{self, Sleep};
-use crate::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, Tls, Workload};
+use crate::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, TaskFault, Tls, Workload};
 
 use super::{Preparing, RaceError};
 
@@ -433,6 +433,16 @@ impl Prepared {
         let names: Vec<&str> = self.files.iter().map(String::as_str).collect();
         Ok(output.folder.close_runs(&output.runs, &names)?)
     }
+}
+
+/// Gets ready what the tasks of each run are to find, such as files to read.
+pub(super) fn get_ready(jobs: &[Job], cancel: &CancellationToken) -> Result<(), RaceError> {
+    jobs.iter().try_for_each(|job| {
+        job.workload.prepare(cancel).map_err(|fault| match fault {
+            TaskFault::Failed(error) => RaceError::Unready(error),
+            TaskFault::Stopped => RaceError::Cancelled,
+        })
+    })
 }
 
 /// Starts the origin of a scenario by itself, where the settings say that it listens; returns it and what

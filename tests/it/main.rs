@@ -3,6 +3,7 @@
 mod cli;
 mod compute;
 mod dashboard;
+mod disk;
 mod executors;
 mod house;
 mod origin;
