@@ -9,15 +9,19 @@ pub mod download;
 mod emit;
 pub mod files;
 mod http;
+mod interpreter;
 mod output;
 pub mod sleep;
+mod terms;
 
 use std::future::Future;
 use std::pin::Pin;
 
-pub use emit::{Emitter, Progress, TaskContext, Terms};
+pub use emit::{Emitter, Progress, TaskContext, Turn};
 pub use http::{Resolved, Tls, TlsError};
+pub use interpreter::{InterpreterLock, SWITCH_INTERVAL};
 pub use output::{OutputError, OutputFolder, RunFolder};
+pub use terms::Terms;
 
 use crate::event::{At, Check, ErrorKind, RunId, TaskError};
 
