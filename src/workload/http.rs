@@ -401,13 +401,14 @@ mod tests {
     use crate::clock::Clock;
     use crate::event::{Fact, LaneId, RunId, TaskId};
 
-    use super::super::emit::{Emitter, Progress};
+    use super::super::emit::{Emitter, Progress, Terms};
     use super::*;
 
     fn context() -> (TaskContext, mpsc::Receiver<crate::event::Event>) {
         let (events, arriving) = mpsc::channel();
         let emitter = Emitter::new(Clock::start(), events);
-        (TaskContext::new(emitter, Progress::new(1), RunId(0), TaskId(0), LaneId(0)), arriving)
+        let progress = Progress::new(1);
+        (TaskContext::new(emitter, progress, RunId(0), TaskId(0), LaneId(0), Terms::default()), arriving)
     }
 
     fn phases(arriving: &mpsc::Receiver<crate::event::Event>) -> Vec<Phase> {
