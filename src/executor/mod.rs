@@ -264,9 +264,7 @@ impl ThreadWorker {
 
     fn perform(&mut self, job: &Job, task: TaskId) -> Left {
         match &self.runtime {
-            Some(runtime) => {
-                runtime.block_on(job.drive(&self.terms, &mut self.equipment, self.lane, task))
-            }
+            Some(runtime) => runtime.block_on(job.drive(&self.terms, &mut self.equipment, self.lane, task)),
             None => Left::Nothing,
         }
     }

@@ -127,11 +127,8 @@ impl TaskContext {
         lane: LaneId,
         terms: Terms,
     ) -> TaskContext {
-        let notes = Notes {
-            write_nanos: AtomicU64::new(0),
-            phase: AtomicU8::new(u8::MAX),
-            told: AtomicU64::new(0),
-        };
+        let notes =
+            Notes { write_nanos: AtomicU64::new(0), phase: AtomicU8::new(u8::MAX), told: AtomicU64::new(0) };
         TaskContext { emitter, progress, run, task, lane, notes: Arc::new(notes), terms }
     }
 
@@ -166,7 +163,11 @@ impl TaskContext {
     /// [`TaskFault::Stopped`] when the task is to stop before its turn has come.
     pub fn turn(&self) -> Result<Turn<'_>, TaskFault> {
         let Some(lock) = self.terms.lock() else { return Ok(Turn(None)) };
-        if self.take(lock, &|| self.terms.is_stopped()) { Ok(Turn(Some(self))) } else { Err(TaskFault::Stopped) }
+        if self.take(lock, &|| self.terms.is_stopped()) {
+            Ok(Turn(Some(self)))
+        } else {
+            Err(TaskFault::Stopped)
+        }
     }
 
     fn let_go(&self) {
@@ -290,5 +291,167 @@ impl TaskContext {
     /// Nanoseconds spent inside the system calls that write.
     pub fn write_nanos(&self) -> u64 {
         self.notes.write_nanos.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc::Receiver;
+    use std::thread;
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    /// What a test waits for comes long before this, or never.
+    const NEVER: Duration = Duration::from_secs(60);
+
+    struct Pair {
+        lock: Arc<InterpreterLock>,
+        cancel: CancellationToken,
+        a: TaskContext,
+        b: TaskContext,
+        told: Receiver<Event>,
+    }
+
+    fn pair() -> Pair {
+        let (out, told) = mpsc::channel();
+        let (lock, cancel) = (Arc::<InterpreterLock>::default(), CancellationToken::new());
+        let terms = Terms::new(cancel.clone()).with_lock(lock.clone());
+        let (emitter, progress) = (Emitter::new(Clock::start(), out), Progress::new(2));
+        let context = |index| {
+            let (task, lane) = (TaskId::of(index), LaneId::of(index));
+            TaskContext::new(emitter.clone(), progress.clone(), RunId(0), task, lane, terms.clone())
+        };
+        Pair { a: context(0), b: context(1), lock, cancel, told }
+    }
+
+    fn phases(told: &Receiver<Event>, of: &TaskContext) -> Vec<Phase> {
+        let all: Vec<(At, Phase)> = told
+            .try_iter()
+            .filter_map(|event| match event.fact {
+                Fact::PhaseEntered { task, phase, .. } if task == of.task() => Some((event.at, phase)),
+                _ => None,
+            })
+            .collect();
+        assert!(all.is_sorted_by_key(|(at, _)| *at), "{all:?}");
+        all.into_iter().map(|(_, phase)| phase).collect()
+    }
+
+    #[test]
+    fn who_only_computes_hands_over_at_a_checkpoint_and_goes_on_computing() {
+        let Pair { a, b, told, .. } = pair();
+        thread::scope(|scope| {
+            let turn = a.turn().unwrap();
+            a.enter(Phase::Computing);
+            let waiter = scope.spawn(|| drop(b.turn().unwrap()));
+            while !waiter.is_finished() {
+                a.checkpoint().unwrap();
+            }
+            drop(turn);
+        });
+        assert_eq!(phases(&told, &a), [Phase::Computing, Phase::Locked, Phase::Computing]);
+    }
+
+    #[test]
+    fn who_waits_for_its_turn_is_locked_and_then_what_it_was() {
+        let Pair { a, b, told, .. } = pair();
+        let of = b.clone();
+        thread::scope(|scope| {
+            let turn = a.turn().unwrap();
+            b.enter(Phase::Sleeping);
+            let early = b.now();
+            let waiter = scope.spawn(move || {
+                let _turn = b.turn().unwrap();
+                // It learned that while it waited; it could do something about it only now.
+                b.enter_at(early, Phase::Receiving);
+            });
+            while !waiter.is_finished() {
+                a.checkpoint().unwrap();
+            }
+            drop(turn);
+        });
+        assert_eq!(phases(&told, &of), [Phase::Sleeping, Phase::Locked, Phase::Sleeping, Phase::Receiving]);
+    }
+
+    #[test]
+    fn turns_that_nobody_else_wants_are_not_told() {
+        let Pair { a, told, .. } = pair();
+        for _ in 0..1000 {
+            let _turn = a.turn().unwrap();
+            a.checkpoint().unwrap();
+            a.blocking(|| ());
+        }
+        assert_eq!(told.try_iter().count(), 0);
+    }
+
+    #[test]
+    fn a_call_that_may_block_is_made_without_the_lock() {
+        let Pair { lock, a, b, .. } = pair();
+        let _turn = a.turn().unwrap();
+        let had = a.blocking(|| {
+            // A call within such a call has nothing to let go, and nothing to take back.
+            a.blocking(|| ());
+            let free = lock.take_free(b.lane());
+            lock.release(b.lane());
+            free
+        });
+        assert!(had && !lock.take_free(b.lane()));
+    }
+
+    #[test]
+    fn a_panic_leaves_the_lock_free() {
+        let Pair { lock, a, b, .. } = pair();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _turn = a.turn().unwrap();
+            a.blocking(|| panic!("on purpose"))
+        }));
+        assert!(panicked.is_err());
+        assert!(lock.take_free(b.lane()));
+    }
+
+    #[test]
+    fn being_cancelled_ends_every_wait_for_a_turn() {
+        let Pair { lock, cancel, a, b, .. } = pair();
+        assert!(lock.take_free(LaneId(9)));
+        thread::scope(|scope| {
+            let waiters = [&a, &b].map(|context| scope.spawn(|| context.turn().is_err()));
+            cancel.cancel();
+            assert!(waiters.map(|waiter| waiter.join().unwrap()).iter().all(|stopped| *stopped));
+        });
+        assert_eq!(a.checkpoint(), Err(TaskFault::Stopped));
+    }
+
+    #[test]
+    fn who_hands_over_and_is_cancelled_stops_without_the_lock() {
+        let Pair { lock, cancel, a, b, told, .. } = pair();
+        let (has, wait) = mpsc::channel();
+        thread::scope(|scope| {
+            let turn = a.turn().unwrap();
+            a.enter(Phase::Computing);
+            let holder = scope.spawn(move || {
+                let turn = b.turn().unwrap();
+                wait.recv_timeout(NEVER).unwrap();
+                drop(turn);
+            });
+            let of = &a;
+            let stopper = scope.spawn(move || {
+                // `a` is told to be locked once `b` has the lock.
+                while phases(&told, of).last() != Some(&Phase::Locked) {
+                    thread::yield_now();
+                }
+                cancel.cancel();
+            });
+            while a.checkpoint().is_ok() {}
+            drop(turn);
+            assert!(!lock.take_free(LaneId(9)), "it is the other's still");
+            has.send(()).unwrap();
+            holder.join().unwrap();
+            stopper.join().unwrap();
+        });
+        assert!(lock.take_free(LaneId(9)));
     }
 }

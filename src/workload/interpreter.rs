@@ -171,3 +171,113 @@ impl InterpreterLock {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    const A: LaneId = LaneId(0);
+    const B: LaneId = LaneId(1);
+
+    /// What a test waits for comes long before this, or never.
+    const NEVER: Duration = Duration::from_secs(60);
+
+    fn never() -> bool {
+        false
+    }
+
+    fn wait_until(so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !so() {
+            assert!(begun.elapsed() < NEVER, "it never came");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn one_at_a_time_has_it() {
+        let lock = InterpreterLock::new(Duration::from_micros(100));
+        let (inside, turns) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for lane in (0..4).map(LaneId::of) {
+                let (lock, inside, turns) = (&lock, &inside, &turns);
+                scope.spawn(move || {
+                    for _ in 0..500 {
+                        assert!(lock.take(lane, &never, &mut || ()));
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                        thread::yield_now();
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        turns.fetch_add(1, Ordering::SeqCst);
+                        assert!(lock.release(lane));
+                    }
+                });
+            }
+        });
+        assert_eq!(turns.into_inner(), 2000);
+        assert_eq!(lock.turns().waiting, 0);
+    }
+
+    #[test]
+    fn who_waits_asks_for_it_and_has_it_when_the_other_let_go() {
+        let lock = InterpreterLock::default();
+        assert!(lock.take_free(A) && !lock.take_free(B));
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                assert!(lock.take(B, &never, &mut || ()));
+                assert!(!lock.is_asked_for());
+            });
+            wait_until(|| lock.is_asked_for());
+            assert!(lock.is_waited_for());
+            // Nobody else takes it, so it is with the one who asked for it as soon as this returns.
+            assert!(lock.release(A));
+            assert_eq!(lock.turns().holder, Some(B));
+            assert!(!lock.release(A), "it is not A's any more");
+            waiter.join().unwrap();
+        });
+        assert!(lock.release(B));
+        assert!(lock.take_free(A));
+    }
+
+    #[test]
+    fn a_wait_is_told_once_and_given_up_when_asked_to() {
+        let lock = InterpreterLock::default();
+        let (told, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        assert!(lock.take_free(A));
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                let gives_up = || stop.load(Ordering::SeqCst);
+                lock.take(B, &gives_up, &mut || drop(told.fetch_add(1, Ordering::SeqCst)))
+            });
+            wait_until(|| told.load(Ordering::SeqCst) > 0 && lock.is_asked_for());
+            stop.store(true, Ordering::SeqCst);
+            assert!(!waiter.join().unwrap());
+        });
+        assert_eq!(told.into_inner(), 1);
+        assert_eq!(lock.turns().holder, Some(A));
+        assert!(lock.is_asked_for() && !lock.is_waited_for() && !lock.is_asked_for());
+        assert!(lock.release(A), "and waits for nobody");
+    }
+
+    #[test]
+    fn who_lets_go_does_not_wait_for_somebody_who_has_given_up() {
+        let lock = InterpreterLock::default();
+        let stop = AtomicBool::new(false);
+        assert!(lock.take_free(A));
+        let (done, over) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| lock.take(B, &|| stop.load(Ordering::SeqCst), &mut || ()));
+            wait_until(|| lock.is_asked_for());
+            stop.store(true, Ordering::SeqCst);
+            scope.spawn(|| {
+                lock.release(A);
+                done.send(()).unwrap();
+            });
+            over.recv_timeout(NEVER).unwrap();
+        });
+    }
+}

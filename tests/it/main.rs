@@ -13,3 +13,4 @@ mod servers;
 mod simulate;
 mod spans;
 mod terminal;
+mod turns;
