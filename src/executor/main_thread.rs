@@ -1,8 +1,13 @@
 //! What the main thread of a run has to do with its tasks once they are handed out: work of its own, and
 //! then their results, or leaving them behind.
 
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::Duration;
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +64,7 @@ pub(super) fn of(job: &Job, terms: impl FnOnce(CancellationToken) -> Terms) -> (
 
 impl Crew {
     /// The worker of the calling thread.
-    pub(super) fn open(&self, job: &Job, lane: LaneId) -> std::io::Result<ThreadWorker> {
+    pub(super) fn open(&self, job: &Job, lane: LaneId) -> io::Result<ThreadWorker> {
         ThreadWorker::open(job, lane, self.terms.clone())
     }
 
@@ -77,7 +82,7 @@ impl Crew {
     }
 
     /// Ends a task for which there is no worker.
-    pub(super) fn no_worker(&self, job: &Job, task: TaskId, error: &std::io::Error) {
+    pub(super) fn no_worker(&self, job: &Job, task: TaskId, error: &io::Error) {
         self.never_started(job, task, Outcome::Failed(no_worker(error)));
     }
 
@@ -92,7 +97,9 @@ impl MainThread<'_> {
     /// Goes on after the tasks are handed out, until it has all results, or has left the tasks behind. The
     /// caller's own [`Crew`] must be gone, and joins the workers afterwards.
     pub(super) fn go_on(self) {
-        work(self.job.main_work, &self.job.cancel);
+        if !self.job.main_work.is_zero() {
+            work(self.job.main_work, &self.job.cancel);
+        }
         match self.takes {
             Takes::None => {}
             Takes::Leaves(cut) => cut.cancel(),
@@ -128,11 +135,22 @@ impl Job {
 
 /// Has work for so long, or until the run is cancelled. The work is simulated: it takes no processor time.
 fn work(long: Duration, cancel: &CancellationToken) {
-    if long.is_zero() {
-        return;
+    let begun = Instant::now();
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cancelled = pin!(cancel.cancelled());
+    while cancelled.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        let left = long.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        thread::park_timeout(left);
     }
-    match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-        Ok(runtime) => drop(runtime.block_on(tokio::time::timeout(long, cancel.cancelled()))),
-        Err(_) => std::thread::sleep(long),
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Unpark>) {
+        self.0.unpark();
     }
 }

@@ -251,7 +251,9 @@ mod tests {
         thread::scope(|scope| {
             let waiter = scope.spawn(|| {
                 let gives_up = || stop.load(Ordering::SeqCst);
-                lock.take(B, &gives_up, &mut || drop(told.fetch_add(1, Ordering::SeqCst)))
+                lock.take(B, &gives_up, &mut || {
+                    told.fetch_add(1, Ordering::SeqCst);
+                })
             });
             wait_until(|| told.load(Ordering::SeqCst) > 0 && lock.is_asked_for());
             stop.store(true, Ordering::SeqCst);
