@@ -7,19 +7,20 @@
 
 mod collect;
 mod prepare;
+mod room;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use std::{io, panic, thread};
+use std::{io, panic, slice, thread};
 
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::event::{Event, Fact, Order, TaskError};
+use crate::event::{Event, Fact, Order, RacePlan, TaskError};
 use crate::executor::Job;
 use crate::origin::OriginError;
 use crate::workload::{OutputError, TlsError};
@@ -183,7 +184,7 @@ fn conduct(
     let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
     let _ = notices.send(Notice::Started(clock.clone()));
     let _ = notices.send(Notice::Events(vec![started]));
-    let run_all = || run_in_order(&jobs, prepared.plan.order);
+    let run_all = || run_in_order(&jobs, &prepared.plan);
     let ran = collect::while_running(run_all, &arriving, &jobs, &clock, notices);
     let _ = notices.send(Notice::Events(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]));
     let tidied = prepared.tidy();
@@ -192,13 +193,22 @@ fn conduct(
 
 /// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and
 /// of `async`.
-fn run_in_order(jobs: &[Job], order: Order) -> Result<(), RaceError> {
+fn run_in_order(jobs: &[Job], plan: &RacePlan) -> Result<(), RaceError> {
+    let order = plan.order;
     thread::scope(|scope| {
         let mut running = Vec::new();
         for job in jobs {
             // A run that would only be cancelled never starts.
             if order == Order::OneByOne && job.cancel.is_cancelled() {
                 break;
+            }
+            let at_once = if order == Order::Together { jobs } else { slice::from_ref(job) };
+            // Runs that go on together are looked at together, before the first.
+            if running.is_empty()
+                && let Err(error) = room::room_for(at_once, plan.workload)
+            {
+                job.refuse_because(&error.to_string());
+                continue;
             }
             let thread = thread::Builder::new().name(job.executor.name().to_owned());
             match (thread.spawn_scoped(scope, || job.execute()), order) {

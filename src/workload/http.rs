@@ -411,7 +411,8 @@ mod tests {
     use crate::clock::Clock;
     use crate::event::{Fact, LaneId, RunId, TaskId};
 
-    use super::super::emit::{Emitter, Progress, Terms};
+    use super::super::emit::{Emitter, Progress};
+    use super::super::terms::Terms;
     use super::*;
 
     fn context() -> (TaskContext, mpsc::Receiver<crate::event::Event>) {

@@ -9,8 +9,10 @@ pub mod download;
 mod emit;
 pub mod files;
 mod http;
+mod interpreter;
 mod output;
 pub mod sleep;
+mod terms;
 mod working;
 
 use std::future::Future;
@@ -19,9 +21,11 @@ use std::pin::Pin;
 
 use tokio_util::sync::CancellationToken;
 
-pub use emit::{Emitter, Progress, TaskContext, Terms};
+pub use emit::{Emitter, Progress, TaskContext, Turn};
 pub use http::{Resolved, Tls, TlsError};
+pub use interpreter::{InterpreterLock, SWITCH_INTERVAL};
 pub use output::{OutputError, OutputFolder, RunFolder};
+pub use terms::Terms;
 
 use crate::event::{At, Check, ErrorKind, RunId, TaskError};
 

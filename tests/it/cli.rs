@@ -764,7 +764,7 @@ mod on_linux {
     }
 
     #[test]
-    fn threads_that_cannot_be_had_cost_their_tasks() -> Fallible {
+    fn a_run_that_would_need_more_threads_than_there_can_be_is_refused() -> Fallible {
         if !rustix::process::geteuid().is_root() {
             println!("skipped: only root can become somebody who may have few threads");
             return Ok(());
@@ -807,8 +807,7 @@ mod on_linux {
             assert_code(&output, i32::from(failed > 0));
             assert!(!err(&output).contains("panicked at"), "{executors}: {}", err(&output));
             match executors {
-                "threads" => assert!((1..60).contains(&failed), "{failed}"),
-                "pool:60" => assert_eq!((failed, &run["status"]), (60, &Value::from("failed"))),
+                "threads" | "pool:60" => assert_eq!((failed, &run["status"]), (60, &Value::from("failed"))),
                 _ => assert_eq!(failed, 0),
             }
             let tasks = run["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();

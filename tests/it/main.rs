@@ -15,3 +15,4 @@ mod servers;
 mod simulate;
 mod spans;
 mod terminal;
+mod turns;

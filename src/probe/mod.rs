@@ -1,0 +1,3 @@
+//! What the operating system says, and allows.
+
+pub mod limits;
