@@ -16,7 +16,8 @@ pub(super) fn room_for(jobs: &[Job], workload: WorkloadKind) -> Result<(), NoRoo
         all.files =
             all.files.saturating_add(threads.saturating_mul(FILES_PER_RUNTIME + files_per_task(workload)));
     }
-    limits::room_for(all)
+    // A run that starts no threads of its own fits wherever this program does.
+    if all == Needs::default() { Ok(()) } else { limits::room_for(all) }
 }
 
 /// How many threads with a runtime of their own a run has at once. Those of `threads` may all be there

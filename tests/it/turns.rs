@@ -124,7 +124,7 @@ fn the_lock_is_let_go_around_calls_that_block() -> Fallible {
         let barrier = barrier.clone();
         Box::pin(async move {
             context.enter(Phase::Writing);
-            context.blocking(|| drop(barrier.wait()));
+            let _leader = context.blocking(|| barrier.wait());
             nothing()
         })
     });
