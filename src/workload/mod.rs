@@ -10,6 +10,7 @@ mod emit;
 pub mod files;
 mod http;
 mod output;
+mod request;
 pub mod sleep;
 
 use std::future::Future;
