@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use reqwest::header::{ACCEPT, CONTENT_RANGE, HeaderMap};
+use reqwest::header::{CONTENT_RANGE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::event::{Check, ErrorKind, Phase, TaskError};
@@ -73,7 +73,7 @@ impl Downloads {
     ) -> Downloads {
         let proxy = match server {
             Server::Origin => ProxyUse::None,
-            Server::Foreign => ProxyUse::Environment,
+            Server::Foreign => ProxyUse::of_variables(std::env::vars_os().map(|(name, _)| name)),
         };
         let client = ClientSettings {
             tls,
@@ -232,7 +232,7 @@ impl DownloadSession {
     ) -> Result<Response, Failure> {
         let shared = &self.download.shared;
         let make = |client: &Client| {
-            let request = client.get(target.url.clone()).header(ACCEPT, "*/*");
+            let request = client.get(target.url.clone());
             match shared.server {
                 Server::Origin => request.header(ATTEMPT_HEADER, number),
                 Server::Foreign => request,
