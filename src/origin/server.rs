@@ -292,7 +292,7 @@ impl Server {
         if wish.has_body() {
             bytes = match read(body).await {
                 Ok(bytes) => bytes,
-                Err(refusal) => return Decision::at_once(refusal),
+                Err((status, line)) => return Decision::at_once(Reply::line(status, line)),
             };
             if !wish.takes(&media_type(request)) {
                 let line = "a post is sent with Content-Type: application/json\n";
@@ -371,13 +371,13 @@ fn head(reply: Reply) -> (Payload, (StatusCode, Vec<(HeaderName, HeaderValue)>))
     (payload, (reply.status, headers))
 }
 
-/// Reads a request's body.
-async fn read(mut body: Incoming) -> Result<Bytes, Reply> {
+/// Reads a request's body, or says with which status and line the request is refused.
+async fn read(mut body: Incoming) -> Result<Bytes, (StatusCode, String)> {
     let reading = async {
         let (mut bytes, mut length) = (BytesMut::new(), 0);
         while let Some(frame) = poll_fn(|polled| Pin::new(&mut body).poll_frame(polled)).await {
             let Ok(frame) = frame else {
-                return Err(Reply::line(StatusCode::BAD_REQUEST, "the body broke off\n"));
+                return Err((StatusCode::BAD_REQUEST, "the body broke off\n".to_owned()));
             };
             let Ok(data) = frame.into_data() else { continue };
             length += data.len();
@@ -389,11 +389,11 @@ async fn read(mut body: Incoming) -> Result<Bytes, Reply> {
         }
         if length > LARGEST_BODY {
             let line = format!("a post has at most {LARGEST_BODY} bytes\n");
-            return Err(Reply::line(StatusCode::PAYLOAD_TOO_LARGE, line));
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, line));
         }
         Ok(bytes.freeze())
     };
-    let late = |_| Err(Reply::line(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n"));
+    let late = |_| Err((StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n".to_owned()));
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(late)
 }
 
