@@ -78,9 +78,11 @@ struct Task<'a> {
     started: Option<f64>,
     first_byte: Option<f64>,
     finished: Option<f64>,
+    delivered: Option<f64>,
     bytes: u64,
     attempts: u32,
     outcome: Option<&'static str>,
+    result: Option<&'a str>,
     error: Option<Failure<'a>>,
     path: Option<String>,
 }
@@ -202,9 +204,11 @@ fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState)
         started: task.started.map(At::seconds),
         first_byte: task.first_byte.map(At::seconds),
         finished: task.finished.map(At::seconds),
+        delivered: task.delivered.map(At::seconds),
         bytes: task.bytes,
         attempts: task.attempts,
         outcome: rows::outcome(task),
+        result: task.result.as_deref(),
         error: rows::kind(task)
             .map(|kind| Failure { kind, message: task.error_message().unwrap_or_default() }),
         path: rows::path(race, run, id),

@@ -11,6 +11,7 @@ pub mod files;
 mod http;
 mod interpreter;
 mod output;
+mod request;
 pub mod sleep;
 mod terms;
 mod working;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use threadrace::event::{At, ExecutorKind, Fact, Order};
+use threadrace::event::{At, Event, ExecutorKind, Fact, Order, RunId, TaskId};
 use threadrace::model::RaceState;
 use threadrace::report::{Comparable, Format, SHARED, Summary, save, so_far, write};
 
@@ -233,6 +233,38 @@ fn the_csv_has_a_row_for_each_task_and_no_formula() -> Tested {
 }
 
 #[test]
+fn what_came_out_of_a_task_and_when_it_was_delivered_is_reported() -> Tested {
+    let mut events = four(1).events();
+    let is_it = |event: &Event| match &event.fact {
+        Fact::TaskFinished { run, task, .. } => (*run, *task) == (RunId(2), TaskId(4)),
+        _ => false,
+    };
+    let place = events.iter().position(is_it).ok_or("it never finished")?;
+    let at = events[place].at;
+    if let Fact::TaskFinished { end, .. } = &mut events[place].fact {
+        end.result = Some("=post 5: \"\u{202e}\"".to_owned());
+    }
+    let delivered = Fact::ResultDelivered { run: RunId(2), task: TaskId(4) };
+    events.insert(place + 1, Event { at, fact: delivered });
+    let state = folded(&events);
+    assert_eq!(state.misfits(), 0);
+    let json = json_of(&state, END)?;
+    assert_eq!(faults(&json)?, Vec::<String>::new());
+    let (task, other) = (&json["runs"][2]["tasks"][4], &json["runs"][2]["tasks"][5]);
+    assert_eq!(task["result"], "=post 5: \"\u{202e}\"");
+    assert_eq!(task["delivered"], task["finished"]);
+    assert!(other["result"].is_null() && other["delivered"].is_null());
+    let text = report(Format::Csv, &state, END)?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers()?.clone();
+    let column = |name: &str| headers.iter().position(|header| header == name).ok_or("no such column");
+    let row = reader.records().nth(44).ok_or("no such row")??;
+    assert_eq!(&row[column("result")?], "'=post 5: \"\\u{202e}\"");
+    assert_eq!(row[column("delivered_seconds")?], row[column("finished_seconds")?]);
+    Ok(())
+}
+
+#[test]
 fn saving_replaces_the_file_and_explains_when_it_cannot() -> Tested {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("report.json");
@@ -296,7 +328,10 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         ("/runs/2/tasks/3/path", json!("somewhere")),
         ("/runs/0/tasks/0/outcome", json!("lost")),
         ("/runs/0/tasks/0/outcome", json!(null)),
-        ("/runs/0/tasks/0/path", json!(null)),
+        ("/runs/0/tasks/0/path", json!(7)),
+        ("/runs/0/tasks/0/delivered", json!("soon")),
+        ("/runs/0/tasks/0/result", json!(7)),
+        ("/runs/2/tasks/3/result", json!("a post")),
         ("/runs/0/tasks/0/lane", json!(null)),
         ("/runs/0/tasks/0/finished", json!(null)),
         ("/runs/0/lanes/0/spans/0/phase", json!("dreaming")),
