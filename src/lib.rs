@@ -51,6 +51,7 @@ pub mod executor;
 pub mod model;
 pub mod origin;
 pub mod plain;
+pub mod probe;
 pub mod race;
 pub mod report;
 pub mod scenario;
