@@ -215,6 +215,11 @@ fn twenty_pictures_are_raced_and_reported_as_json() -> Fallible {
         }
         let folder = place.path("threadrace-output").join(run["label"].as_str().ok_or("no label")?);
         assert_eq!(files_in(&folder)?.len(), 20);
+        if cfg!(target_os = "linux") {
+            let cpu = |kind: &str| run["cpu_seconds"][kind].as_f64().ok_or("no processor time");
+            assert!(cpu("user")? + cpu("system")? > 0.0, "{run}");
+            assert!(run["peak_memory_bytes"].as_u64().ok_or("no memory")? > 1_000_000, "{run}");
+        }
     }
     let csv = fs::read_to_string(place.path("report.csv"))?;
     assert_eq!(csv.lines().count(), 81, "a row for each task of each run, and the head");

@@ -172,7 +172,11 @@ fn every_format_says_that_the_runs_were_together() -> Tested {
         let text = on_one_line(report(format, &state, END)?);
         assert!(text.contains(SHARED), "{text}");
     }
-    assert_eq!(json_of(&state, END)?["scenario"]["order"], "together");
+    let json = json_of(&state, END)?;
+    assert_eq!(json["scenario"]["order"], "together");
+    let used = |run: &Value| ["cpu_seconds", "processors", "peak_memory_bytes"].map(|key| run[key].clone());
+    assert_eq!(used(&json["runs"][0]), [Value::Null, Value::Null, Value::Null]);
+    assert!(used(&json_of(&four(1).state(), END)?["runs"][0]).iter().all(|figure| !figure.is_null()));
     assert!(report(Format::Csv, &state, END)?.lines().skip(1).all(|line| line.contains(",together,")));
     Ok(())
 }
@@ -320,6 +324,11 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         ("/runs/0/wall_seconds", json!(null)),
         ("/runs/0/wall_seconds", json!("10")),
         ("/runs/0/speedup", json!(0.0)),
+        ("/runs/0/improvement", json!(1.1)),
+        ("/runs/0/cpu_seconds", json!({ "user": 1.0 })),
+        ("/runs/0/cpu_seconds/system", json!(-1.0)),
+        ("/runs/0/peak_memory_bytes", json!(0.5)),
+        ("/runs/2/improvement", json!(0.5)),
         ("/runs/0/latency_seconds/mean", json!(null)),
         ("/runs/0/latency_seconds/p99", json!(-1.0)),
         ("/runs/2/speedup", json!(4.0)),
@@ -469,6 +478,13 @@ proptest! {
                 prop_assert!((number(&run["speedup"])? * wall - sequential).abs() < 1e-9 * sequential);
                 let workers = number(&run["workers"])?;
                 prop_assert!((number(&run["efficiency"])? * workers - number(&run["speedup"])?).abs() < 1e-9);
+                let improvement = number(&run["improvement"])?;
+                prop_assert!(((1.0 - improvement) * number(&run["speedup"])? - 1.0).abs() < 1e-9);
+            }
+            if !run["processors"].is_null() {
+                let cpu = number(&run["cpu_seconds"]["user"])? + number(&run["cpu_seconds"]["system"])?;
+                let wall = number(&run["wall_seconds"])?;
+                prop_assert!((number(&run["processors"])? * wall - cpu).abs() < 1e-9);
             }
         }
     }
