@@ -1,15 +1,18 @@
 //! The workload `api`: JSON over HTTP.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{ErrorKind, TaskError};
 
-use super::{Session, Workload};
+use super::{Session, WorkPlan, Workload};
 
 use super::Tls;
 use super::download::Limits;
 use reqwest::Url;
 
 /// What each task calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Calls {
     /// GET of one post by its id.
     Get,
@@ -36,6 +39,11 @@ impl Api {
 }
 
 impl Workload for Api {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Api { calls, tasks, seed, .. } = *self;
+        Some(WorkPlan::Api { calls, base: self.base.to_string(), tasks, limits: self.limits.clone(), seed })
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         Err(TaskError::new(ErrorKind::Worker, "this workload is not built yet"))
     }

@@ -1,11 +1,14 @@
 //! The workload `compute`: uses the processor, and checks what comes out.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{ErrorKind, TaskError};
 
-use super::{Session, Workload};
+use super::{Session, WorkPlan, Workload};
 
 /// What is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Computation {
     /// Count the primes below a number.
     Primes {
@@ -47,6 +50,11 @@ impl Compute {
 }
 
 impl Workload for Compute {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Compute { computation, tasks, seed } = *self;
+        Some(WorkPlan::Compute { computation, tasks, seed })
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         Err(TaskError::new(ErrorKind::Worker, "this workload is not built yet"))
     }

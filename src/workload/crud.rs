@@ -1,13 +1,15 @@
 //! The workload `crud`: inserts, reads, updates and deletes rows of a real SQLite file.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{ErrorKind, TaskError};
 
-use super::{Session, Workload};
+use super::{Session, WorkPlan, Workload};
 
 use super::RunFolder;
 
 /// What the tasks of a scenario do in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowWork {
     /// Rows that each task inserts, reads, updates and, half of them, deletes.
     pub rows: u32,
@@ -30,6 +32,11 @@ impl Crud {
 }
 
 impl Workload for Crud {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Crud { work, tasks, seed, .. } = *self;
+        Some(WorkPlan::Crud { work, tasks, seed, folder: self.folder.path().to_owned() })
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         Err(TaskError::new(ErrorKind::Worker, "this workload is not built yet"))
     }

@@ -11,14 +11,15 @@ use reqwest::header::{
     ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use reqwest::{Response, StatusCode, Url, Version};
+use serde::{Deserialize, Serialize};
 
-use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError};
+use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError, TaskId};
 
 use super::http::{
     ClientSettings, ProxyUse, RedirectError, Resolved, Tls, Watch, cause, client, with_causes,
 };
 use super::output::{PartFile, RunFolder};
-use super::{Session, TaskContext, TaskFault, TaskFuture, TaskResult, Workload};
+use super::{Session, TargetPlan, TaskContext, TaskFault, TaskFuture, TaskResult, WorkPlan, Workload};
 
 mod digest;
 mod head;
@@ -27,7 +28,7 @@ use digest::{Announced, Hasher};
 use head::{headers_kept, redirected_to};
 
 /// The limits that every download keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// For one task with all its attempts.
     pub deadline: Duration,
@@ -61,7 +62,8 @@ pub struct Target {
 }
 
 /// How a task body behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Conduct {
     /// As written.
     Normal,
@@ -70,7 +72,8 @@ pub enum Conduct {
 }
 
 /// Who the server is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Server {
     /// The embedded origin: it is told the attempt, and no proxy stands between.
     Origin,
@@ -133,6 +136,44 @@ impl Workload for Download {
             TaskError::new(ErrorKind::Worker, words)
         })?;
         Ok(Box::new(DownloadSession { download: self.clone(), client, watch }))
+    }
+
+    fn plan(&self) -> Option<WorkPlan> {
+        let Downloads { targets, limits, client, server, seed } = &self.shared;
+        let target = |target: &Target| TargetPlan {
+            url: target.url.to_string(),
+            name: target.name.clone(),
+            conduct: target.conduct,
+        };
+        Some(WorkPlan::Download {
+            targets: targets.iter().map(target).collect(),
+            limits: (**limits).clone(),
+            server: *server,
+            resolved: (*client.resolved).clone(),
+            seed: *seed,
+            folder: self.folder.path().to_owned(),
+        })
+    }
+
+    fn done_elsewhere(&self, task: TaskId, bytes: Option<u64>) -> Result<(), TaskError> {
+        let missing = || TaskError::new(ErrorKind::Worker, "the run has no such task");
+        let target = self.shared.targets.get(task.index()).ok_or_else(missing)?;
+        let there = self.folder.note(&target.name).map_err(|error| {
+            TaskError::new(ErrorKind::Wrong, format!("it was told to be done, and its file can't be read: {error}"))
+        })?;
+        match bytes.filter(|&bytes| bytes != there) {
+            Some(bytes) => {
+                let words = format!("it was told to have {bytes} bytes, and its file has {there}");
+                Err(TaskError::new(ErrorKind::Wrong, words))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn clear_elsewhere(&self, task: TaskId) {
+        if let Some(target) = self.shared.targets.get(task.index()) {
+            self.folder.clear(&target.name);
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! The workload `files`: writes, reads, copies and deletes files, and checks each step.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{ErrorKind, TaskError};
 
-use super::{Session, Workload};
+use super::{Session, WorkPlan, Workload};
 
 use super::RunFolder;
 
 /// What each task does with its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Operations {
     /// Write it, read it back and verify it, copy it, and delete both.
     All,
@@ -26,7 +29,8 @@ impl Operations {
 }
 
 /// Whether what is written must have reached the disk before a task goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// It may stay in the operating system's cache.
     Cached,
@@ -35,7 +39,7 @@ pub enum Durability {
 }
 
 /// How the files of a scenario are treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileWork {
     /// What each task does.
     pub operations: Operations,
@@ -62,6 +66,11 @@ impl Files {
 }
 
 impl Workload for Files {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Files { work, tasks, seed, .. } = *self;
+        Some(WorkPlan::Files { work, tasks, seed, folder: self.folder.path().to_owned() })
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         Err(TaskError::new(ErrorKind::Worker, "this workload is not built yet"))
     }

@@ -100,6 +100,31 @@ impl RunFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// The folder of a run that another process keeps the notes of.
+    pub(super) fn elsewhere(path: PathBuf) -> RunFolder {
+        RunFolder { path, ..RunFolder::default() }
+    }
+
+    /// Takes note that another process of this run gave the file `name` its final name; says how many bytes
+    /// it has.
+    pub(super) fn note(&self, name: &str) -> io::Result<u64> {
+        let found = fs::symlink_metadata(self.path.join(name))?;
+        if !found.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.insert(name.to_owned(), written(&found));
+        Ok(found.len())
+    }
+
+    /// Removes the part file that another process of this run left of `name`.
+    pub(super) fn clear(&self, name: &str) {
+        let part = part_path(&self.path, name);
+        if fs::symlink_metadata(&part).is_ok_and(|found| found.is_file()) {
+            let _ = fs::remove_file(part);
+        }
+    }
 }
 
 impl OutputFolder {
