@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Url;
+
 use crate::event::{Collect, ExecutorKind, Guard, TimeScale, Variant, WorkloadKind};
 use crate::origin::{Content, Shape};
 use crate::workload::api::Calls;
@@ -81,7 +83,7 @@ pub enum Source {
         shape: Shape,
     },
     /// Servers that are not ours, by URL; a task for each.
-    Urls(Vec<String>),
+    Urls(Arc<[Url]>),
 }
 
 /// A program that can run tasks, as the configuration tells it.

@@ -619,7 +619,9 @@ pub(crate) struct Executors;
 
 impl Rule<ExecutorList> for Executors {
     fn allowed(&self) -> String {
-        "names of executors (sequential, threads, pool, async, processes, gil, a program's, or all), where need be with workers and variant: pool:10, threads:daemon".to_owned()
+        "names of executors: sequential, threads, pool, async, processes, gil, that of a program or all, \
+         with workers and a variant where need be (pool:10, threads:daemon)"
+            .to_owned()
     }
 
     fn text(&self, text: &str) -> Result<ExecutorList, Refusal> {
@@ -726,9 +728,9 @@ mod tests {
 
     #[test]
     fn a_wrong_executor_is_pointed_at() {
-        let value = DeValue::parse(r#"["pool", "fibers"]"#).map(|value| Executors.toml(value.get_ref()));
+        let value = DeValue::parse(r#"["pool", "Fibers"]"#).map(|value| Executors.toml(value.get_ref()));
         let Ok(Err(Refusal::Because { reason, part })) = value else { panic!("not refused: {value:?}") };
-        assert!(reason.contains("'fibers'"), "{reason}");
+        assert!(reason.contains("'Fibers'"), "{reason}");
         assert_eq!(part, Some(9..17));
         assert!(toml(&Executors, "[]").is_err());
         assert!(toml(&Executors, "[3]").is_err());

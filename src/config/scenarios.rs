@@ -12,9 +12,9 @@ use super::load::{Found, Layers};
 use super::rules::RESERVED;
 use super::settings::{ComputationName, ContentName, LatencyName};
 use super::urls::UrlList;
-use crate::event::WorkloadKind;
+use crate::event::{ExecutorKind, WorkloadKind};
 use crate::origin::{Content, Latency, Shape};
-use crate::scenario::{ExecutorList, Scenario, Source, Work};
+use crate::scenario::{ExecutorError, ExecutorList, Scenario, Source, Work};
 use crate::text::shown;
 use crate::workload::api::Calls;
 use crate::workload::compute::Computation;
@@ -29,6 +29,7 @@ struct Sizes {
     workers: Found<usize>,
     async_threads: Found<usize>,
     main_work: Found<Duration>,
+    pace: Found<Duration>,
 }
 
 impl Layers<'_> {
@@ -45,7 +46,7 @@ impl Layers<'_> {
             Layer::Variable(_) | Layer::Flag(_) => list.keep(sizes.tasks.value),
         }
         let about = Found { value: list.about(), layer: layer.clone(), span: 0..0 };
-        let urls = list.into_texts();
+        let urls = list.into_urls();
         sizes.tasks.value = urls.len();
         let entries = [Entry::of(&keys::ABOUT, &about)].into_iter().chain(sizes.entries()).collect();
         let work = Work::Download(Source::Urls(urls));
@@ -63,7 +64,7 @@ impl Layers<'_> {
         let sizes = self.sizes(name, selected)?;
         let mut entries = vec![Entry::of(&keys::ABOUT, &about), Entry::of(&keys::WORKLOAD, &workload)];
         let mut after = Vec::new();
-        let work = self.work(name, workload.value, selected, &mut entries, &mut after)?;
+        let work = self.work(name, workload.value, &sizes.pace, &mut entries, &mut after)?;
         entries.extend(sizes.entries());
         entries.append(&mut after);
         Ok((self.into_scenario(sizes, name, about.value, work)?, entries))
@@ -75,7 +76,7 @@ impl Layers<'_> {
         &self,
         name: &str,
         workload: WorkloadKind,
-        selected: Option<&Flags>,
+        pace: &Found<Duration>,
         entries: &mut Vec<Entry>,
         after: &mut Vec<Entry>,
     ) -> Result<Work, ConfigError> {
@@ -118,13 +119,9 @@ impl Layers<'_> {
                 Work::Sleep(times.durations().into())
             }
             WorkloadKind::Counter => {
-                let mut pace = self.of_scenario(&keys::PACE, name)?;
-                if let Some(flags) = selected {
-                    pace = self.above(pace, &keys::PACE, flags.pace)?;
-                }
                 let adds = self.listed(&keys::ADDS, name, entries)?;
                 let guard = self.listed(&keys::GUARD, name, entries)?;
-                entries.push(Entry::of(&keys::PACE, &pace));
+                entries.push(Entry::of(&keys::PACE, pace));
                 Work::Counter(CounterWork { adds, guard, pace: pace.value })
             }
         })
@@ -178,7 +175,19 @@ impl Layers<'_> {
         let found = sizes.executors;
         let fitting = found.value.clone().fitting(|choice| scenario.why_not(choice, &self.programs));
         let executors = fitting.map_err(|(choice, reason)| {
-            let message = format!("{choice} can't do scenario {}: {reason}", shown(name));
+            let message = match &choice.kind {
+                ExecutorKind::External(program) if !self.programs.contains_key(program) => {
+                    let known = ExecutorKind::BUILT_IN;
+                    let known =
+                        known.iter().map(ExecutorKind::name).chain(self.programs.keys().map(|name| &**name));
+                    format!(
+                        "{}{}",
+                        ExecutorError::Unknown(program.to_string()),
+                        hint(nearest(program, known))
+                    )
+                }
+                _ => format!("{choice} can't do scenario {}: {reason}", shown(name)),
+            };
             self.blame(&found, &keys::EXECUTORS, name, &message)
         })?;
         Ok(Scenario { executors, ..scenario }.scaled(self.time_scale))
@@ -191,6 +200,7 @@ impl Layers<'_> {
             workers: self.of_scenario(&keys::WORKERS, name)?,
             async_threads: self.of_scenario(&keys::ASYNC_THREADS, name)?,
             main_work: self.of_scenario(&keys::MAIN_WORK, name)?,
+            pace: self.of_scenario(&keys::PACE, name)?,
         };
         if let Some(flags) = selected {
             sizes = Sizes {
@@ -199,6 +209,7 @@ impl Layers<'_> {
                 workers: self.above(sizes.workers, &keys::WORKERS, flags.workers)?,
                 async_threads: self.above(sizes.async_threads, &keys::ASYNC_THREADS, flags.async_threads)?,
                 main_work: sizes.main_work,
+                pace: self.above(sizes.pace, &keys::PACE, flags.pace)?,
             };
         }
         let workers = sizes.workers.value;

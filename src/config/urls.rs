@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use reqwest::Url;
 
@@ -160,9 +161,9 @@ impl UrlList {
         }
     }
 
-    /// The URLs as text, passwords and all.
-    pub(super) fn into_texts(self) -> Vec<String> {
-        self.0.into_iter().map(String::from).collect()
+    /// The URLs, passwords and all.
+    pub(super) fn into_urls(self) -> Arc<[Url]> {
+        self.0.into()
     }
 }
 
@@ -220,7 +221,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Result<Vec<String>, String> {
         UrlList::read(&[], Some(("urls.txt", &mut &*bytes)))
-            .map(UrlList::into_texts)
+            .map(|list| list.0.into_iter().map(String::from).collect())
             .map_err(|error| error.to_string())
     }
 

@@ -150,21 +150,30 @@ impl RaceState {
 mod tests {
     use std::sync::Arc;
 
-    use crate::event::{LaneId, Machine, Order, RacePlan, RunPlan, TaskId, TaskPlan};
+    use crate::event::{
+        LaneId, Machine, Order, RacePlan, RunPlan, TaskId, TaskPlan, TimeScale, WorkloadKind,
+    };
 
     use super::*;
 
     #[test]
     fn no_run_goes_on_when_the_race_is_over() {
-        let run = |label: &str| RunPlan { executor: ExecutorKind::Pool, workers: 1, label: label.to_owned() };
+        let run = |label: &str| RunPlan {
+            executor: ExecutorKind::Pool,
+            workers: 1,
+            variant: None,
+            label: label.to_owned(),
+        };
         let plan = RacePlan {
             scenario: "test".to_owned(),
             about: String::new(),
+            workload: WorkloadKind::Sleep,
             noun: "tasks".to_owned(),
             source: String::new(),
+            time_scale: TimeScale::ONE,
             seed: 0,
             order: Order::OneByOne,
-            tasks: vec![TaskPlan { name: "a".to_owned(), url: "http://localhost/a".to_owned() }],
+            tasks: vec![TaskPlan { name: "a".to_owned(), url: None }],
             runs: vec![run("over"), run("broken"), run("waiting")],
             output: "out".into(),
             machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },

@@ -168,7 +168,7 @@ fn conduct(
     };
     let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
     let (events, arriving) = mpsc::channel();
-    let jobs = prepared.jobs(cancel, events);
+    let jobs = prepared.jobs(cancel, events)?;
     let clock = prepared.clock.clone();
     let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
     let _ = notices.send(Notice::Started(clock.clone()));

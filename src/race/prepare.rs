@@ -322,8 +322,7 @@ impl Preparation<'_> {
         })
     }
 
-    fn of_urls(&self, urls: &[String]) -> Result<Work, RaceError> {
-        let urls: Vec<Url> = urls.iter().map(|url| parse(url)).collect::<Result<_, _>>()?;
+    fn of_urls(&self, urls: &[Url]) -> Result<Work, RaceError> {
         let last_segment = |url: &Url| {
             let segment = url.path_segments().and_then(|mut segments| segments.next_back());
             text::file_name(segment.unwrap_or_default())
@@ -336,7 +335,7 @@ impl Preparation<'_> {
             [one, ref more @ ..] => format!("{one} and {} other servers", more.len()),
             [] => String::new(),
         };
-        let targets = urls.into_iter().zip(names);
+        let targets = urls.iter().cloned().zip(names);
         let targets = targets.map(|(url, name)| Target { url, name, conduct: Conduct::Normal }).collect();
         self.downloads(targets, Server::Foreign, source, "downloads")
     }
@@ -375,29 +374,36 @@ impl Supply {
         plan: &RacePlan,
         choice: &ExecutorChoice,
         folder: Option<&RunFolder>,
-    ) -> Arc<dyn Workload> {
+    ) -> Result<Arc<dyn Workload>, RaceError> {
         let (tasks, seed) = (plan.tasks.len(), plan.seed);
-        let folder = || folder.cloned().unwrap_or_default();
-        match self {
-            Supply::Downloads(downloads) => Arc::new(downloads.into_folder(folder())),
+        let folder = || {
+            let missing = || RaceError::Internal("a run that writes has no folder".to_owned());
+            folder.cloned().ok_or_else(missing)
+        };
+        Ok(match self {
+            Supply::Downloads(downloads) => Arc::new(downloads.into_folder(folder()?)),
             Supply::Api { calls, base, limits, tls } => {
                 Arc::new(Api::new(*calls, base.clone(), tasks, limits.clone(), tls.clone(), seed))
             }
-            Supply::Files(work) => Arc::new(Files::new(*work, tasks, seed, folder())),
-            Supply::Crud(work) => Arc::new(Crud::new(*work, tasks, seed, folder())),
+            Supply::Files(work) => Arc::new(Files::new(*work, tasks, seed, folder()?)),
+            Supply::Crud(work) => Arc::new(Crud::new(*work, tasks, seed, folder()?)),
             Supply::Compute(computation) => Arc::new(Compute::new(*computation, tasks, seed)),
             Supply::Sleep(durations) => Arc::new(Sleep::new(durations.clone())),
             Supply::Counter(work) => {
                 let guard = choice.guard().unwrap_or(work.guard);
                 Arc::new(Counter::new(CounterWork { guard, ..*work }, tasks))
             }
-        }
+        })
     }
 }
 
 impl Prepared {
     /// The jobs of the race, in the order of its runs.
-    pub(super) fn jobs(&self, cancel: &CancellationToken, events: mpsc::Sender<Event>) -> Vec<Job> {
+    pub(super) fn jobs(
+        &self,
+        cancel: &CancellationToken,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Vec<Job>, RaceError> {
         let tasks = self.plan.tasks.len();
         let emitter = Emitter::new(self.clock.clone(), events);
         let own_program: Arc<Path> =
@@ -409,7 +415,7 @@ impl Prepared {
                 ExecutorKind::External(name) => self.programs.get(name),
                 _ => None,
             };
-            Job {
+            Ok(Job {
                 executor: run.executor.clone(),
                 run: RunId::of(index),
                 tasks,
@@ -420,11 +426,11 @@ impl Prepared {
                 command: program.map_or_else(|| Arc::from([]), |program| program.command.clone().into()),
                 own_program: own_program.clone(),
                 patience: self.patience,
-                workload: self.supply.workload(&self.plan, choice, folder),
+                workload: self.supply.workload(&self.plan, choice, folder)?,
                 emitter: emitter.clone(),
                 progress: Progress::new(tasks),
                 cancel: cancel.clone(),
-            }
+            })
         })
         .collect()
     }

@@ -7,9 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
-};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
 use reqwest::{Response, StatusCode, Url, Version};
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +101,7 @@ impl Downloads {
     ) -> Downloads {
         let proxy = match server {
             Server::Origin => ProxyUse::None,
-            Server::Foreign => ProxyUse::Environment,
+            Server::Foreign => ProxyUse::of_variables(std::env::vars_os().map(|(name, _)| name)),
         };
         let client = ClientSettings {
             tls,
@@ -368,7 +366,7 @@ impl DownloadSession {
 
     async fn send(&self, target: &Target, number: u32) -> Result<Response, Failure> {
         let stall = self.download.shared.limits.stall;
-        let mut request = self.client.get(target.url.clone()).header(ACCEPT, "*/*");
+        let mut request = self.client.get(target.url.clone());
         if self.download.shared.server == Server::Origin {
             request = request.header("threadrace-attempt", number);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::ffi::OsString;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -147,8 +148,17 @@ pub(super) struct ClientSettings {
 pub(super) enum ProxyUse {
     /// `HTTP_PROXY` and its kin are honoured.
     Environment,
-    /// Never: the origin is on this machine.
+    /// Never: the origin is on this machine, or the environment names no proxy.
     None,
+}
+
+impl ProxyUse {
+    /// What an environment with variables of these names asks for. A client that may use proxies looks for
+    /// one at every request, also where there is none to be found.
+    pub(super) fn of_variables(names: impl IntoIterator<Item = OsString>) -> ProxyUse {
+        let names_proxy = |name: OsString| name.to_ascii_lowercase().as_encoded_bytes().ends_with(b"_proxy");
+        if names.into_iter().any(names_proxy) { ProxyUse::Environment } else { ProxyUse::None }
+    }
 }
 
 /// Makes a worker's own client, which tells `watch` when it connects.
@@ -401,13 +411,14 @@ mod tests {
     use crate::clock::Clock;
     use crate::event::{Fact, LaneId, RunId, TaskId};
 
-    use super::super::emit::{Emitter, Progress};
+    use super::super::emit::{Emitter, Progress, Terms};
     use super::*;
 
     fn context() -> (TaskContext, mpsc::Receiver<crate::event::Event>) {
         let (events, arriving) = mpsc::channel();
         let emitter = Emitter::new(Clock::start(), events);
-        (TaskContext::new(emitter, Progress::new(1), RunId(0), TaskId(0), LaneId(0)), arriving)
+        let progress = Progress::new(1);
+        (TaskContext::new(emitter, progress, RunId(0), TaskId(0), LaneId(0), Terms::default()), arriving)
     }
 
     fn phases(arriving: &mpsc::Receiver<crate::event::Event>) -> Vec<Phase> {
@@ -416,6 +427,15 @@ mod tests {
             _ => None,
         };
         arriving.try_iter().filter_map(phase).collect()
+    }
+
+    #[test]
+    fn only_an_environment_that_names_a_proxy_asks_for_one() {
+        let of = |names: &[&str]| ProxyUse::of_variables(names.iter().map(OsString::from));
+        for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+            assert_eq!(of(&["HOME", name]), ProxyUse::Environment, "{name}");
+        }
+        assert_eq!(of(&["HOME", "PATH", "PROXY"]), ProxyUse::None);
     }
 
     #[test]

@@ -8,12 +8,15 @@
 //! run never came to its end (the program was killed).
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, unlinkat};
+use rustix::io::retry_on_intr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -87,40 +90,47 @@ pub struct OutputFolder {
 }
 
 /// Where one run writes, and what it has written.
-#[derive(Debug, Default, Clone)]
-pub struct RunFolder {
+#[derive(Debug, Clone)]
+pub struct RunFolder(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
     label: String,
     path: PathBuf,
+    /// The folder, open: a file in it is found by its name, without its whole path being walked each time.
+    folder: OwnedFd,
     /// By name, what got its final name.
-    finished: Arc<Mutex<HashMap<String, Written>>>,
+    finished: Mutex<HashMap<String, Written>>,
 }
 
 impl RunFolder {
     /// The folder's path.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// The folder of a run that another process keeps the notes of.
-    pub(super) fn elsewhere(path: PathBuf) -> RunFolder {
-        RunFolder { path, ..RunFolder::default() }
+    pub(super) fn elsewhere(path: PathBuf) -> io::Result<RunFolder> {
+        let folder = File::open(&path)?.into();
+        let (label, finished) = (String::new(), Mutex::default());
+        Ok(RunFolder(Arc::new(Place { label, path, folder, finished })))
     }
 
     /// Takes note that another process of this run gave the file `name` its final name; says how many bytes
     /// it has.
     pub(super) fn note(&self, name: &str) -> io::Result<u64> {
-        let found = fs::symlink_metadata(self.path.join(name))?;
+        let found = fs::symlink_metadata(self.0.path.join(name))?;
         if !found.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
-        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
         finished.insert(name.to_owned(), written(&found));
         Ok(found.len())
     }
 
     /// Removes the part file that another process of this run left of `name`.
     pub(super) fn clear(&self, name: &str) {
-        let part = part_path(&self.path, name);
+        let part = part_path(&self.0.path, name);
         if fs::symlink_metadata(&part).is_ok_and(|found| found.is_file()) {
             let _ = fs::remove_file(part);
         }
@@ -170,7 +180,13 @@ impl OutputFolder {
             for name in names.iter().filter(|_| !empty) {
                 ours.extend(self.in_the_way(label, &folder, name)?);
             }
-            folders.push(RunFolder { label: (*label).to_owned(), path: folder, finished: Arc::default() });
+            let place = Place {
+                label: (*label).to_owned(),
+                folder: File::open(&folder).map_err(io_error(&folder))?.into(),
+                path: folder,
+                finished: Mutex::new(HashMap::with_capacity(names.len())),
+            };
+            folders.push(RunFolder(Arc::new(place)));
         }
         for path in ours {
             fs::remove_file(&path).map_err(io_error(&path))?;
@@ -213,7 +229,7 @@ impl OutputFolder {
     /// # Errors
     /// When the manifest can't be written.
     pub fn close_runs(&mut self, folders: &[RunFolder], names: &[&str]) -> Result<(), OutputError> {
-        for folder in folders {
+        for RunFolder(folder) in folders {
             let finished = folder.finished.lock().unwrap_or_else(PoisonError::into_inner);
             for name in names {
                 let key = format!("{}/{name}", folder.label);
@@ -259,7 +275,7 @@ fn part_path(folder: &Path, name: &str) -> PathBuf {
 #[derive(Debug)]
 pub(super) struct PartFile {
     file: Option<File>,
-    part: PathBuf,
+    part: String,
     name: String,
     folder: RunFolder,
 }
@@ -267,9 +283,11 @@ pub(super) struct PartFile {
 impl PartFile {
     /// Starts the file `name`; its part file must not exist.
     pub(super) fn create(folder: &RunFolder, name: &str) -> io::Result<PartFile> {
-        let part = part_path(&folder.path, name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
-        Ok(PartFile { file: Some(file), part, name: name.to_owned(), folder: folder.clone() })
+        let part = [name, ".part"].concat();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let file = retry_on_intr(|| openat(&folder.0.folder, &part, flags, mode))?;
+        Ok(PartFile { file: Some(file.into()), part, name: name.to_owned(), folder: folder.clone() })
     }
 
     /// Adds a chunk.
@@ -295,9 +313,9 @@ impl PartFile {
     pub(super) fn finish(mut self) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let written = written(&file.metadata()?);
-        rename_without_replacing(&self.part, &self.folder.path.join(&self.name))?;
+        rename_without_replacing(&self.folder.0.folder, &self.part, &self.name)?;
         self.file = None;
-        let mut finished = self.folder.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut finished = self.folder.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
         finished.insert(std::mem::take(&mut self.name), written);
         Ok(())
     }
@@ -306,23 +324,23 @@ impl PartFile {
 impl Drop for PartFile {
     fn drop(&mut self) {
         if self.file.take().is_some() {
-            let _ = fs::remove_file(&self.part);
+            let _ = unlinkat(&self.folder.0.folder, &self.part, AtFlags::empty());
         }
     }
 }
 
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+fn rename_without_replacing(folder: &OwnedFd, from: &str, to: &str) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        use rustix::fs::{RenameFlags, renameat_with};
+        match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
             result => return Ok(result?),
         }
     }
     // A hard link is the other operation that never replaces; file systems that lack the rename have it.
-    fs::hard_link(from, to)?;
-    fs::remove_file(from)
+    linkat(folder, from, folder, to, AtFlags::empty())?;
+    Ok(unlinkat(folder, from, AtFlags::empty())?)
 }
 
 #[cfg(test)]
@@ -400,6 +418,22 @@ mod tests {
         assert_eq!(part.finish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"theirs");
         assert!(!dir.path().join("pool/a.part").exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_moved_under_a_run_keeps_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a", "b"]).unwrap().remove(0);
+        let part = PartFile::create(&folder, "a").unwrap();
+        fs::rename(dir.path().join("pool"), dir.path().join("moved")).unwrap();
+        fs::create_dir(dir.path().join("pool")).unwrap();
+        fs::write(dir.path().join("pool/a"), "theirs").unwrap();
+        part.finish().unwrap();
+        drop(PartFile::create(&folder, "b").unwrap());
+        let names = fs::read_dir(dir.path().join("moved")).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["a"]);
+        assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"theirs");
     }
 
     #[test]

@@ -121,6 +121,7 @@ impl WorkPlan {
             TaskError::new(ErrorKind::Worker, format!("the worker can't do this work: {what}"))
         };
         let tls = || Tls::new().map_err(|error| wrong(&error));
+        let place = |folder| RunFolder::elsewhere(folder).map_err(|error| wrong(&error));
         let url = |url: &str| Url::parse(url).map_err(|error| wrong(&error));
         Ok(match self {
             WorkPlan::Download { targets, limits, server, resolved, seed, folder } => {
@@ -133,16 +134,16 @@ impl WorkPlan {
                     tls.read_roots();
                 }
                 let downloads = Downloads::new(targets, limits, server, tls, resolved, seed);
-                Arc::new(downloads.into_folder(RunFolder::elsewhere(folder)))
+                Arc::new(downloads.into_folder(place(folder)?))
             }
             WorkPlan::Api { calls, base, tasks, limits, seed } => {
                 Arc::new(Api::new(calls, url(&base)?, tasks, limits, tls()?, seed))
             }
             WorkPlan::Files { work, tasks, seed, folder } => {
-                Arc::new(Files::new(work, tasks, seed, RunFolder::elsewhere(folder)))
+                Arc::new(Files::new(work, tasks, seed, place(folder)?))
             }
             WorkPlan::Crud { work, tasks, seed, folder } => {
-                Arc::new(Crud::new(work, tasks, seed, RunFolder::elsewhere(folder)))
+                Arc::new(Crud::new(work, tasks, seed, place(folder)?))
             }
             WorkPlan::Compute { computation, tasks, seed } => {
                 Arc::new(Compute::new(computation, tasks, seed))

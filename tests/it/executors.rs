@@ -21,7 +21,7 @@ use threadrace::origin::{Content, Latency, Shape};
 use threadrace::race::{Libraries, Notice, Race};
 use threadrace::scenario::ExecutorList;
 use threadrace::workload::download::{Conduct, Limits, Target};
-use threadrace::workload::{Session, TaskContext, TaskFuture, TaskResult, Workload};
+use threadrace::workload::{Session, TaskContext, TaskFault, TaskFuture, TaskResult, Workload};
 use tokio::sync::Barrier;
 
 use crate::rig::{
@@ -67,8 +67,8 @@ fn every_executor_writes_the_same_complete_files() -> Fallible {
         let (targets, bodies) = (served.targets()?, bodies(&served)?);
         let mut disk = Disk::new()?;
         for who in Who::everyone(3, targets.len()) {
-            let ran = run(who, disk.downloads(&targets, limits())?, &served.clock)?;
-            ran.assert_accounted(who);
+            let ran = run(&who, disk.downloads(&targets, limits())?, &served.clock)?;
+            ran.assert_accounted(&who);
             assert!(ran.run().is_comparable(), "{who:?}: {:?}", ran.run());
             assert_eq!(disk.files()?, bodies, "{who:?} {content:?}");
             let bytes: usize = bodies.values().map(Vec::len).sum();
@@ -86,8 +86,8 @@ fn as_many_requests_are_in_flight_as_were_asked_for_and_no_more() -> Fallible {
     let served = Served::new(&Content::Posts, 8, shape)?;
     let (targets, mut disk, mut before) = (served.targets()?, Disk::new()?, 0);
     for who in Who::everyone(4, targets.len()) {
-        let ran = run(who, disk.downloads(&targets, limits())?, &served.clock)?;
-        ran.assert_accounted(who);
+        let ran = run(&who, disk.downloads(&targets, limits())?, &served.clock)?;
+        ran.assert_accounted(&who);
         assert!(ran.run().is_comparable(), "{who:?}");
         let log = served.origin.log().split_off(before);
         before += log.len();
@@ -137,7 +137,7 @@ impl Workload for AtGate {
     }
 }
 
-const NOTHING: TaskResult = TaskResult { bytes: 0, check: Check::Nothing };
+const NOTHING: TaskResult = TaskResult { bytes: 0, check: Check::Nothing, result: None };
 
 impl Session for AtGate {
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a> {
@@ -162,8 +162,8 @@ fn concurrency_is_exactly_what_was_asked_for() -> Fallible {
         for who in Who::everyone(workers, tasks) {
             // It hangs, and so fails, where fewer tasks than that are ever in progress at once.
             let gate = Gate::new(who.workers);
-            let ran = run(who, Arc::new(AtGate(gate.clone())), &Clock::start())?;
-            ran.assert_accounted(who);
+            let ran = run(&who, Arc::new(AtGate(gate.clone())), &Clock::start())?;
+            ran.assert_accounted(&who);
             assert_eq!(gate.most.load(Ordering::SeqCst), who.workers, "{who:?}");
             assert_eq!(ran.run().in_progress().peak() as usize, who.workers, "{who:?}");
             assert_eq!(ran.run().lanes().len(), who.workers, "{who:?}");
@@ -178,8 +178,8 @@ fn tasks_are_taken_up_in_their_order() -> Fallible {
         events.iter().filter_map(|event| wanted(&event.fact)).collect()
     };
     for who in Who::everyone(4, 60) {
-        let ran = run(who, Arc::new(AtGate(Gate::new(who.workers))), &Clock::start())?;
-        ran.assert_accounted(who);
+        let ran = run(&who, Arc::new(AtGate(Gate::new(who.workers))), &Clock::start())?;
+        ran.assert_accounted(&who);
         let queued = events_of(&ran.events, |fact| match fact {
             Fact::TaskQueued { task, .. } => Some(task.index()),
             _ => None,
@@ -211,7 +211,7 @@ fn tasks_are_taken_up_in_their_order() -> Fallible {
 #[test]
 fn every_lane_says_what_its_worker_is() -> Fallible {
     for who in Who::everyone(3, 12) {
-        let ran = run(who, Arc::new(AtGate(Gate::new(who.workers))), &Clock::start())?;
+        let ran = run(&who, Arc::new(AtGate(Gate::new(who.workers))), &Clock::start())?;
         let workers: Vec<&Worker> = ran.run().lanes().iter().filter_map(|lane| lane.worker()).collect();
         assert_eq!(workers.len(), who.workers, "{who:?}");
         let ids: Vec<u64> = workers.iter().filter_map(|worker| worker.thread_id()).collect();
@@ -244,7 +244,7 @@ fn every_run_opens_connections_of_its_own() -> Fallible {
     for who in Who::everyone(2, targets.len()) {
         for _ in 0..2 {
             let before = server.accepted();
-            let ran = run(who, disk.downloads(&targets, limits())?, &Clock::start())?;
+            let ran = run(&who, disk.downloads(&targets, limits())?, &Clock::start())?;
             assert!(ran.run().is_comparable(), "{who:?}");
             let used = ran.run().lanes().iter().filter(|lane| lane.tasks() > 0).count();
             let opened = server.accepted() - before;
@@ -285,7 +285,7 @@ impl Session for FragileSession {
             tokio::time::sleep(MS(1)).await;
             assert_ne!(context.task().0, 4, "task {} panics on purpose", context.task().0);
             self.hurt.store(false, Ordering::SeqCst);
-            if hurt { Err(TaskError::new(ErrorKind::Worker, "used after a panic")) } else { Ok(NOTHING) }
+            if hurt { Err(TaskFault::failed(ErrorKind::Worker, "used after a panic")) } else { Ok(NOTHING) }
         })
     }
 }
@@ -294,8 +294,8 @@ impl Session for FragileSession {
 fn a_panic_costs_its_task_and_its_session_alone() -> Fallible {
     for who in Who::everyone(3, 12) {
         let workload = Arc::new(Fragile::default());
-        let ran = run(who, workload.clone(), &Clock::start())?;
-        ran.assert_accounted(who);
+        let ran = run(&who, workload.clone(), &Clock::start())?;
+        ran.assert_accounted(&who);
         for (index, task) in ran.run().tasks().iter().enumerate() {
             let stage = if [2, 4].contains(&index) { Stage::Panicked } else { Stage::Done };
             assert_eq!(task.stage, stage, "{who:?}: task {index}: {:?}", task.error_message());
@@ -316,8 +316,8 @@ fn a_panic_costs_its_task_and_its_session_alone() -> Fallible {
 fn a_panic_while_a_session_is_made_costs_one_task() -> Fallible {
     for who in Who::everyone(3, 2) {
         let workload = Arc::new(Fragile { open_panics: true, ..Fragile::default() });
-        let ran = run(who, workload, &Clock::start())?;
-        ran.assert_accounted(who);
+        let ran = run(&who, workload, &Clock::start())?;
+        ran.assert_accounted(&who);
         let counts = ran.run().counts();
         assert_eq!((counts.panicked, counts.done), (1, 1), "{who:?}");
     }
@@ -330,8 +330,8 @@ fn a_picture_that_panics_leaves_no_part_behind() -> Fallible {
     let (targets, mut disk) = (served.targets()?, Disk::new()?);
     for who in Who::everyone(4, targets.len()) {
         let limits = Limits { retry_after_cap: Duration::ZERO, ..limits() };
-        let ran = run(who, disk.downloads(&targets, limits)?, &served.clock)?;
-        ran.assert_accounted(who);
+        let ran = run(&who, disk.downloads(&targets, limits)?, &served.clock)?;
+        ran.assert_accounted(&who);
         let done = ran.run().tasks().iter().zip(&targets).filter(|(task, _)| task.stage == Stage::Done);
         let names: Vec<&String> = done.map(|(_, target)| &target.name).collect();
         assert_eq!(ran.run().counts().panicked, 2, "{who:?}");
@@ -360,8 +360,8 @@ fn a_worker_that_cannot_be_equipped_fails_its_tasks() -> Fallible {
     for (failures, failed) in [(usize::MAX, 2), (1, 1), (0, 0)] {
         for who in Who::everyone(2, 2) {
             let workload = Unequipped { asked: AtomicUsize::new(0), failures };
-            let ran = run(who, Arc::new(workload), &Clock::start())?;
-            ran.assert_accounted(who);
+            let ran = run(&who, Arc::new(workload), &Clock::start())?;
+            ran.assert_accounted(&who);
             assert_eq!(ran.run().counts().failed, failed, "{who:?}");
             let errors = ran.run().tasks().iter().filter(|task| task.stage == Stage::Failed);
             for task in errors {
@@ -410,8 +410,8 @@ fn a_runs_time_does_not_hold_the_taking_apart_of_its_workers() -> Fallible {
         let clock = Clock::start();
         let (left, opened) = (Arc::default(), AtomicUsize::new(0));
         let workload = Arc::new(SlowToLeave { clock: clock.clone(), opened, left: Arc::clone(&left) });
-        let ran = run(who, workload.clone(), &clock)?;
-        ran.assert_accounted(who);
+        let ran = run(&who, workload.clone(), &clock)?;
+        ran.assert_accounted(&who);
         let over = ran.run().until(At::ZERO).ok_or("it never started")?;
         let left = left.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(left.iter().all(|&at| over <= at), "{who:?}: over at {over:?}, left at {left:?}");
@@ -437,7 +437,7 @@ impl Session for Expects {
             let outside = elsewhere.await.unwrap_or(true);
             match (before, outside, panic_is_expected()) {
                 (true, false, true) => Ok(NOTHING),
-                told => Err(TaskError::new(ErrorKind::Worker, format!("{told:?}"))),
+                told => Err(TaskFault::failed(ErrorKind::Worker, format!("{told:?}"))),
             }
         })
     }
@@ -446,9 +446,9 @@ impl Session for Expects {
 #[test]
 fn a_panic_is_expected_in_a_task_and_nowhere_else() -> Fallible {
     for who in Who::everyone(3, 9) {
-        let ran = run(who, Arc::new(Expects), &Clock::start())?;
-        ran.assert_accounted(who);
-        assert!(ran.run().did_everything(), "{who:?}: {:?}", ran.task(0).error_message());
+        let ran = run(&who, Arc::new(Expects), &Clock::start())?;
+        ran.assert_accounted(&who);
+        assert!(ran.run().went_as_meant(), "{who:?}: {:?}", ran.task(0).error_message());
     }
     Ok(())
 }
@@ -494,7 +494,7 @@ fn cancel_in(phase: Phase, targets: &[Target]) -> Fallible {
             backoff_cap: NEVER,
             ..limits()
         };
-        let mut running = start(who, disk.downloads(targets, limits)?, &Clock::start());
+        let mut running = start(&who, disk.downloads(targets, limits)?, &Clock::start());
         running.wait_for(
             who.workers,
             |fact| matches!(fact, Fact::PhaseEntered { phase: p, .. } if *p == phase),
@@ -503,7 +503,7 @@ fn cancel_in(phase: Phase, targets: &[Target]) -> Fallible {
         let asked = Instant::now();
         let ran = running.finish()?;
         assert!(asked.elapsed() < SOON, "{who:?} in {phase:?}: {:?}", asked.elapsed());
-        ran.assert_accounted(who);
+        ran.assert_accounted(&who);
         assert_eq!(ran.run().counts().cancelled as usize, targets.len(), "{who:?} in {phase:?}");
         assert!(matches!(ran.run().status(), RunStatus::Ended { end: RunEnd::Cancelled, .. }), "{who:?}");
         let started = ran.run().tasks().iter().filter(|task| task.started.is_some()).count();
@@ -562,10 +562,10 @@ fn a_run_is_cancelled_while_it_backs_off() -> Fallible {
 fn a_run_that_is_cancelled_before_it_starts_starts_nothing() -> Fallible {
     for who in Who::everyone(3, 1000) {
         let gate = Gate::new(1001);
-        let running = start(who, Arc::new(AtGate(gate)), &Clock::start());
+        let running = start(&who, Arc::new(AtGate(gate)), &Clock::start());
         running.cancel.cancel();
         let ran = running.finish()?;
-        ran.assert_accounted(who);
+        ran.assert_accounted(&who);
         assert_eq!(ran.run().counts().cancelled as usize, who.tasks, "{who:?}");
     }
     Ok(())
@@ -641,7 +641,7 @@ fn a_race_is_run_from_its_settings_again_and_again() -> Fallible {
         let race = Race::start(settings.clone(), &libraries)?;
         let state = watch(&race, |_| {})?;
         assert_eq!(state.misfits(), 0);
-        assert!(state.is_over() && state.did_everything());
+        assert!(state.is_over() && state.went_as_meant());
         let labels: Vec<&str> = state.runs().iter().map(|run| run.plan().label.as_str()).collect();
         assert_eq!(labels, ["sequential", "threads", "pool-3", "async", "pool-2"]);
         for label in labels {
@@ -672,7 +672,7 @@ fn a_cancelled_race_accounts_for_every_task_of_every_run() -> Fallible {
         }
     })?;
     assert!(asked.is_some_and(|asked| asked.elapsed() < SOON), "{asked:?}");
-    assert!(state.is_over() && !state.did_everything());
+    assert!(state.is_over() && !state.went_as_meant());
     for run in state.runs() {
         // A run whose turn never came has nothing to account for.
         let tasks = if run.started().is_some() { run.tasks().len() } else { 0 };

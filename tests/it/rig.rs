@@ -15,8 +15,10 @@ use reqwest::Url;
 use tempfile::TempDir;
 use threadrace::clock::Clock;
 use threadrace::event::{
-    Event, ExecutorKind, Fact, Machine, Order, RacePlan, RunId, RunPlan, TaskId, TaskPlan,
+    Collect, Event, ExecutorKind, Fact, Machine, Order, RacePlan, RunId, RunPlan, TaskId, TaskPlan,
+    TimeScale, WorkloadKind,
 };
+
 use threadrace::executor::Job;
 use threadrace::model::{RaceState, RunState, TaskState};
 use threadrace::origin::{Content, Library, Options, Origin, OriginTask, Shape};
@@ -49,23 +51,36 @@ pub fn limits() -> Limits {
     }
 }
 
+/// The executors that run tasks inside this process and without a lock of their own.
+pub const USUAL: [ExecutorKind; 4] =
+    [ExecutorKind::Sequential, ExecutorKind::Threads, ExecutorKind::Pool, ExecutorKind::Async];
+
 /// Who runs how many tasks on how many workers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Who {
     pub kind: ExecutorKind,
     pub workers: usize,
     pub tasks: usize,
     pub async_threads: usize,
+    pub collect: Collect,
+    pub main_work: Duration,
 }
 
 impl Who {
     pub fn new(kind: ExecutorKind, workers: usize, tasks: usize) -> Who {
-        Who { kind, workers: kind.parallelism(workers, tasks), tasks, async_threads: 1 }
+        Who {
+            workers: kind.parallelism(workers, tasks),
+            kind,
+            tasks,
+            async_threads: 1,
+            collect: Collect::Join,
+            main_work: Duration::ZERO,
+        }
     }
 
     /// Every executor, and async on one thread and on several.
     pub fn everyone(workers: usize, tasks: usize) -> Vec<Who> {
-        let mut all = ExecutorKind::ALL.map(|kind| Who::new(kind, workers, tasks)).to_vec();
+        let mut all = USUAL.map(|kind| Who::new(kind, workers, tasks)).to_vec();
         all.push(Who { async_threads: 3, ..Who::new(ExecutorKind::Async, workers, tasks) });
         all
     }
@@ -100,7 +115,7 @@ impl Ran {
     }
 
     /// Every task came to one end, no more and no less, and nothing that was told contradicts the rest.
-    pub fn assert_accounted(&self, who: Who) {
+    pub fn assert_accounted(&self, who: &Who) {
         assert_eq!(self.state.misfits(), 0, "{who:?}");
         assert_eq!(self.run().counts().over() as usize, who.tasks, "{who:?}: {:?}", self.run().counts());
         assert_eq!(self.ends(), (0..who.tasks).map(|task| (TaskId::of(task), 1)).collect(), "{who:?}");
@@ -125,15 +140,18 @@ pub struct Running {
 }
 
 /// Starts a run of `workload`.
-pub fn start(who: Who, workload: Arc<dyn Workload>, clock: &Clock) -> Running {
+pub fn start(who: &Who, workload: Arc<dyn Workload>, clock: &Clock) -> Running {
     let (events, arriving) = mpsc::channel();
     let cancel = CancellationToken::new();
     let job = Job {
-        executor: who.kind,
+        executor: who.kind.clone(),
         run: RunId(0),
         tasks: who.tasks,
         workers: NonZeroUsize::new(who.workers).unwrap_or(NonZeroUsize::MIN),
         async_threads: NonZeroUsize::new(who.async_threads).unwrap_or(NonZeroUsize::MIN),
+        collect: who.collect,
+        main_work: who.main_work,
+        command: Arc::from([]),
         workload,
         emitter: Emitter::new(clock.clone(), events),
         progress: Progress::new(who.tasks),
@@ -144,7 +162,7 @@ pub fn start(who: Who, workload: Arc<dyn Workload>, clock: &Clock) -> Running {
         job.execute();
         begun.elapsed()
     });
-    Running { thread, arriving, seen: Vec::new(), who, cancel }
+    Running { thread, arriving, seen: Vec::new(), who: who.clone(), cancel }
 }
 
 impl Running {
@@ -174,30 +192,33 @@ impl Running {
         }
         self.seen.append(&mut rest);
         let took = self.thread.join().map_err(|_| format!("{:?} panicked", self.who))?;
-        let mut state = RaceState::new(Arc::new(plan(self.who)));
+        let mut state = RaceState::new(Arc::new(plan(&self.who)));
         self.seen.iter().for_each(|event| state.apply(event));
         Ok(Ran { events: self.seen, state, took })
     }
 }
 
 /// Does a whole run of `workload`.
-pub fn run(who: Who, workload: Arc<dyn Workload>, clock: &Clock) -> Fallible<Ran> {
+pub fn run(who: &Who, workload: Arc<dyn Workload>, clock: &Clock) -> Fallible<Ran> {
     start(who, workload, clock).finish()
 }
 
-fn plan(who: Who) -> RacePlan {
-    let task = |task| TaskPlan { name: format!("{task}"), url: format!("http://localhost/{task}") };
+fn plan(who: &Who) -> RacePlan {
+    let task = |task| TaskPlan { name: format!("{task}"), url: Some(format!("http://localhost/{task}")) };
     RacePlan {
         scenario: "test".to_owned(),
         about: String::new(),
+        workload: WorkloadKind::Download,
         noun: "tasks".to_owned(),
         source: String::new(),
+        time_scale: TimeScale::ONE,
         seed: SEED,
         order: Order::OneByOne,
         tasks: (0..who.tasks).map(task).collect(),
         runs: vec![RunPlan {
-            executor: who.kind,
+            executor: who.kind.clone(),
             workers: u32::try_from(who.workers).unwrap_or(u32::MAX),
+            variant: None,
             label: who.kind.name().to_owned(),
         }],
         output: "out".into(),

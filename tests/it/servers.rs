@@ -324,8 +324,8 @@ fn hold_against_all(kind: ExecutorKind) -> Fallible {
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let mut disk = Disk::new()?;
     let who = Who::new(kind, 8, targets.len());
-    let ran = run(who, disk.downloads(&targets, Limits { stall: STALL, ..limits() })?, &Clock::start())?;
-    ran.assert_accounted(who);
+    let ran = run(&who, disk.downloads(&targets, Limits { stall: STALL, ..limits() })?, &Clock::start())?;
+    ran.assert_accounted(&who);
     let mut expected = BTreeMap::new();
     let asked = server.asked();
     for (index, (name, _, end, requests)) in CASES.iter().enumerate() {
@@ -379,8 +379,8 @@ fn servers_that_misbehave_cost_async_their_own_tasks() -> Fallible {
 /// Downloads one thing, sequentially.
 fn one(target: Target, limits: Limits) -> Fallible<(Ran, BTreeMap<String, Vec<u8>>)> {
     let (who, mut disk) = (Who::new(ExecutorKind::Sequential, 1, 1), Disk::new()?);
-    let ran = run(who, disk.downloads(&[target], limits)?, &Clock::start())?;
-    ran.assert_accounted(who);
+    let ran = run(&who, disk.downloads(&[target], limits)?, &Clock::start())?;
+    ran.assert_accounted(&who);
     Ok((ran, disk.files()?))
 }
 
@@ -559,8 +559,8 @@ fn a_server_that_leaves_while_it_is_kept_warm_costs_nothing() -> Fallible {
     })?;
     let targets = (0..20).map(|task| server.target(&format!("/{task}"))).collect::<Result<Vec<_>, _>>()?;
     for who in Who::everyone(3, targets.len()) {
-        let ran = run(who, Disk::new()?.downloads(&targets, limits())?, &Clock::start())?;
-        ran.assert_accounted(who);
+        let ran = run(&who, Disk::new()?.downloads(&targets, limits())?, &Clock::start())?;
+        ran.assert_accounted(&who);
         assert!(ran.run().is_comparable(), "{who:?}: {:?}", ran.run().counts());
         assert_no_retries(&ran);
     }
@@ -590,8 +590,8 @@ fn a_kept_connection_that_dies_under_a_request_is_replaced_at_once() -> Fallible
     let targets = (0..6).map(|task| server.target(&format!("/{task}"))).collect::<Result<Vec<_>, _>>()?;
     let who = Who::new(ExecutorKind::Sequential, 1, targets.len());
     let limits = Limits { retries: 0, ..limits() };
-    let ran = run(who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
-    ran.assert_accounted(who);
+    let ran = run(&who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
+    ran.assert_accounted(&who);
     assert_no_retries(&ran);
     // Each task after the first is asked for twice: on the kept connection, and on its own.
     assert_eq!((server.accepted(), server.asked().len()), (6, 11));
@@ -610,8 +610,8 @@ fn a_request_is_repeated_only_once() -> Fallible {
     let targets = [server.target("/0")?, server.target("/1")?];
     let who = Who::new(ExecutorKind::Sequential, 1, targets.len());
     let limits = Limits { retries: 0, ..limits() };
-    let ran = run(who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
-    ran.assert_accounted(who);
+    let ran = run(&who, Disk::new()?.downloads(&targets, limits)?, &Clock::start())?;
+    ran.assert_accounted(&who);
     assert_eq!((ran.task(1).error, ran.task(1).attempts), (Some(ErrorKind::Truncated), 1));
     assert_eq!((server.accepted(), server.asked().len()), (2, 3));
     Ok(())
@@ -647,7 +647,7 @@ fn a_redirect_to_another_port_of_a_known_name_goes_there() -> Fallible {
     let resolved = Resolved::from([("localhost".to_owned(), vec!["127.0.0.1:0".parse()?])]);
     let downloads = Downloads::new(vec![target], limits(), Server::Origin, Tls::new()?, resolved, SEED);
     let who = Who::new(ExecutorKind::Sequential, 1, 1);
-    let ran = run(who, Arc::new(downloads.into_folder(folder)), &Clock::start())?;
+    let ran = run(&who, Arc::new(downloads.into_folder(folder)), &Clock::start())?;
     let message = ran.task(0).error_message();
     assert_eq!((ran.task(0).stage, ran.task(0).attempts), (Stage::Done, 1), "{message:?}");
     assert_eq!(std::fs::read(dir.path().join("run/a"))?, b"from B");

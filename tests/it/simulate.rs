@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use threadrace::event::{
     At, Check, ErrorKind, Event, ExecutorKind, Fact, HEADS_KEPT, LaneId, Machine, Order, Outcome, Phase,
-    RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan, Worker,
+    RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan, TimeScale, Worker,
+    WorkloadKind,
 };
 use threadrace::model::RaceState;
 
@@ -145,18 +146,24 @@ impl Race {
     pub fn plan(&self) -> Arc<RacePlan> {
         let tasks = (0..self.tasks).map(|i| {
             let name = self.names.get(&i).cloned().unwrap_or_else(|| format!("picture-{:02}.jpg", i + 1));
-            TaskPlan { name, url: format!("http://127.0.0.1:8080/pictures/{}?seed={}", i + 1, self.seed) }
+            TaskPlan {
+                name,
+                url: Some(format!("http://127.0.0.1:8080/pictures/{}?seed={}", i + 1, self.seed)),
+            }
         });
-        let runs = self.runs.iter().map(|&(executor, workers)| {
-            let workers = executor.parallelism(workers, self.tasks);
-            let twins = self.runs.iter().filter(|(kind, _)| *kind == executor).count();
+        let runs = self.runs.iter().map(|(executor, workers)| {
+            let workers = executor.parallelism(*workers, self.tasks);
+            let twins = self.runs.iter().filter(|(kind, _)| kind == executor).count();
             let label = if twins > 1 { format!("{executor}-{workers}") } else { executor.name().to_owned() };
-            RunPlan { executor, workers: u32::try_from(workers).unwrap_or(u32::MAX), label }
+            let workers = u32::try_from(workers).unwrap_or(u32::MAX);
+            RunPlan { executor: executor.clone(), workers, variant: None, label }
         });
         Arc::new(RacePlan {
             scenario: "simulated".to_owned(),
             about: "pictures over a slow connection each".to_owned(),
+            workload: WorkloadKind::Download,
             noun: "pictures".to_owned(),
+            time_scale: TimeScale::ONE,
             source: "a simulated origin".to_owned(),
             seed: self.seed,
             order: self.order,
@@ -213,7 +220,7 @@ impl Race {
         for i in 0..plan.workers {
             let born = start + u64::from(i) * STEP;
             if before_cut(born) {
-                tell(born, Fact::LaneOpened { run, lane: LaneId(i), worker: worker(plan.executor, id, i) });
+                tell(born, Fact::LaneOpened { run, lane: LaneId(i), worker: worker(&plan.executor, id, i) });
             }
             free.push(Reverse((born, LaneId(i), true)));
         }
@@ -350,16 +357,20 @@ impl Script {
 
 fn finished_with(run: RunId, task: TaskId, outcome: Outcome, bytes: u64) -> Fact {
     let check = if outcome == Outcome::Done { Check::Length } else { Check::Nothing };
-    let end = TaskEnd { outcome, bytes, write_nanos: bytes / 10, check };
+    let end = TaskEnd { outcome, bytes, write_nanos: bytes / 10, check, result: None };
     Fact::TaskFinished { run, task, end: Box::new(end) }
 }
 
-fn worker(executor: ExecutorKind, run: usize, lane: u32) -> Worker {
+fn worker(executor: &ExecutorKind, run: usize, lane: u32) -> Worker {
     let thread_id = Some(4_000 + run as u64 * 100_000 + u64::from(lane));
     let name = match executor {
         ExecutorKind::Sequential => "sequential".to_owned(),
         ExecutorKind::Threads => format!("task-{:02}", lane + 1),
-        ExecutorKind::Pool => "pool".to_owned(),
+        ExecutorKind::Pool | ExecutorKind::Gil => executor.name().to_owned(),
+        ExecutorKind::Processes | ExecutorKind::External(_) => {
+            let pid = 5_000 + lane;
+            return Worker::Process { pid, name: "worker".to_owned(), thread_id: Some(pid.into()) };
+        }
         ExecutorKind::Async => {
             return Worker::AsyncSlot { threads: 1, thread_id: Some(4_000 + run as u64 * 100_000) };
         }

@@ -33,8 +33,8 @@ fn spans_agree_with_the_origins_log() -> Fallible {
     let (targets, mut disk, mut before) = (served.targets()?, Disk::new()?, 0);
     let (mut begins, mut firsts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for who in Who::everyone(4, targets.len()) {
-        let ran = run(who, disk.downloads(&targets, limits())?, &served.clock)?;
-        ran.assert_accounted(who);
+        let ran = run(&who, disk.downloads(&targets, limits())?, &served.clock)?;
+        ran.assert_accounted(&who);
         assert!(ran.run().is_comparable(), "{who:?}");
         let log = served.origin.log().split_off(before);
         before += log.len();
@@ -83,8 +83,8 @@ fn a_retry_is_in_the_spans_and_in_the_log() -> Fallible {
     let (targets, mut disk) = (served.targets()?, Disk::new()?);
     let who = Who::new(ExecutorKind::Pool, 4, targets.len());
     let limits = threadrace::workload::download::Limits { retries: 20, ..limits() };
-    let ran = run(who, disk.downloads(&targets, limits)?, &served.clock)?;
-    ran.assert_accounted(who);
+    let ran = run(&who, disk.downloads(&targets, limits)?, &served.clock)?;
+    ran.assert_accounted(&who);
     assert!(ran.run().is_comparable());
     let log = served.origin.log();
     let mut retried = 0;

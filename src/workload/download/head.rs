@@ -19,7 +19,7 @@ const LONGEST_URL: usize = 2048;
 /// The first headers, each value cut at [`LONGEST_VALUE`]. Where some had to be left out, a last entry named
 /// `…` says how many.
 pub(super) fn headers_kept(headers: &HeaderMap) -> Vec<(String, String)> {
-    let mut kept = Vec::new();
+    let mut kept = Vec::with_capacity(headers.len().min(MOST_HEADERS));
     let mut bytes = 0;
     for (name, value) in headers.iter().take(MOST_HEADERS) {
         // Four bytes more than fit tell that it must be cut, and where a character ends.
@@ -30,7 +30,7 @@ pub(super) fn headers_kept(headers: &HeaderMap) -> Vec<(String, String)> {
         if bytes > MOST_BYTES {
             break;
         }
-        kept.push((name.to_string(), value));
+        kept.push((name.as_str().to_owned(), value));
     }
     match headers.len() - kept.len() {
         0 => {}
@@ -43,6 +43,9 @@ pub(super) fn headers_kept(headers: &HeaderMap) -> Vec<(String, String)> {
 /// Where the answer came from, when that is not what was asked for: without user, password and fragment,
 /// which are shown to nobody and lead nowhere else.
 pub(super) fn redirected_to(asked: &Url, answered: &Url) -> Option<String> {
+    if asked == answered {
+        return None;
+    }
     let (asked, answered) = (bare(asked), bare(answered));
     (asked != answered).then(|| cut(answered.as_str(), LONGEST_URL))
 }
