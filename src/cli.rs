@@ -108,7 +108,8 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
     definition.build();
     let mut commands = Roff::new();
     commands.control("SH", ["COMMANDS"]);
-    for command in definition.get_subcommands_mut().filter(|it| it.get_name() != "help" && !it.is_hide_set()) {
+    for command in definition.get_subcommands_mut().filter(|it| it.get_name() != "help" && !it.is_hide_set())
+    {
         let usage = command.render_usage().to_string();
         commands.control("TP", []);
         commands.text([bold(usage.trim_start_matches("Usage: "))]);

@@ -451,7 +451,8 @@ mod tests {
     #[test]
     fn a_program_is_looked_for_where_it_would_be_run() -> std::io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let path = std::env::join_paths(["/nowhere".as_ref(), folder.path()]).map_err(std::io::Error::other)?;
+        let path =
+            std::env::join_paths(["/nowhere".as_ref(), folder.path()]).map_err(std::io::Error::other)?;
         let presence = |program: &str| Presence::of(program, Some(&path));
         let file = folder.path().join("tool");
         std::fs::write(&file, "")?;

@@ -60,12 +60,17 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts a child, which is number `from` on its letters.
-    pub(super) fn spawn(command: &mut Command, from: usize, letters: SyncSender<Letter>) -> io::Result<Child> {
+    pub(super) fn spawn(
+        command: &mut Command,
+        from: usize,
+        letters: SyncSender<Letter>,
+    ) -> io::Result<Child> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut process = command.spawn()?;
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         let (input, lines) = mpsc::channel::<Lines>();
-        let mut child = Child { process, input: Some(input), stderr: Arc::default(), ended: None, forced: false };
+        let mut child =
+            Child { process, input: Some(input), stderr: Arc::default(), ended: None, forced: false };
         let kept = child.stderr.clone();
         let threads = [
             thread::Builder::new().name("to-program".to_owned()).spawn(move || {

@@ -7,7 +7,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use crate::clock::machine_nanos;
-use crate::event::{Check, ErrorKind, Event, ExecutorKind, Fact, LaneId, Outcome, TaskEnd, TaskError, TaskId};
+use crate::event::{
+    Check, ErrorKind, Event, ExecutorKind, Fact, LaneId, Outcome, TaskEnd, TaskError, TaskId,
+};
 use crate::workload::WorkPlan;
 
 use super::checker::{Breach, Checker, Fault, Heard, Terms};
@@ -89,8 +91,17 @@ pub(super) fn with_crew(job: &Job, work: impl FnOnce(&mut Crew<'_>) -> Result<()
         job.task_ids().for_each(|task| job.task_ended_unstarted(task, failed(&message)));
         return (Leftovers::of(()), Some(message));
     };
-    let mut crew =
-        Crew { job, plan: Arc::new(plan), post, letters, members: BTreeMap::new(), hired: 0, over, left, looked };
+    let mut crew = Crew {
+        job,
+        plan: Arc::new(plan),
+        post,
+        letters,
+        members: BTreeMap::new(),
+        hired: 0,
+        over,
+        left,
+        looked,
+    };
     match work(&mut crew) {
         Ok(()) => {
             let members = crew.members;
@@ -139,7 +150,9 @@ impl Crew<'_> {
             work: own.map(|name| OwnWork { lane: lanes.0, name, plan: self.plan.clone() }),
         };
         let hello = ToProgram::Hello(Box::new(hello)).line().map_err(|error| {
-            Stop::Failed(format!("{name} can't be told its work ({error}); is the output folder's name UTF-8?"))
+            Stop::Failed(format!(
+                "{name} can't be told its work ({error}); is the output folder's name UTF-8?"
+            ))
         })?;
         let from = self.hired;
         let child = Child::spawn(command, from, self.post.clone())
@@ -154,7 +167,11 @@ impl Crew<'_> {
     }
 
     /// Gives tasks to a member.
-    pub(super) fn give(&mut self, member: usize, tasks: impl Iterator<Item = TaskId> + Send + Clone + 'static) {
+    pub(super) fn give(
+        &mut self,
+        member: usize,
+        tasks: impl Iterator<Item = TaskId> + Send + Clone + 'static,
+    ) {
         let Some(member) = self.members.get_mut(&member) else { return };
         tasks.clone().for_each(|task| member.checker.hand_out(task));
         member.quiet = Duration::ZERO;
@@ -206,7 +223,8 @@ impl Crew<'_> {
                 return Err(Stop::Failed(member.with_last_words(words)));
             }
             if member.quiet > patience.silent && member.checker.unfinished().next().is_some() {
-                let words = format!("{name} has tasks, and said nothing for {} s", patience.silent.as_secs_f64());
+                let words =
+                    format!("{name} has tasks, and said nothing for {} s", patience.silent.as_secs_f64());
                 return Err(Stop::Failed(member.with_last_words(words)));
             }
         }
@@ -311,7 +329,8 @@ impl Crew<'_> {
         let deadline = Instant::now() + LAST_WORDS;
         let mut talking = self.members.len();
         while talking > 0 {
-            let Ok(letter) = self.letters.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+            let Ok(letter) = self.letters.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            else {
                 return;
             };
             let Some(member) = self.members.get_mut(&letter.from) else { continue };

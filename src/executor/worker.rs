@@ -147,7 +147,8 @@ impl Teller {
             self.watch(&event.fact);
             self.add(event, &mut lines);
         }
-        let sampled = self.active.filter(|_| sample).map(|(task, told)| (task, told, self.progress.bytes(task)));
+        let sampled =
+            self.active.filter(|_| sample).map(|(task, told)| (task, told, self.progress.bytes(task)));
         if let Some((task, told, bytes)) = sampled
             && bytes > told
         {

@@ -157,7 +157,10 @@ impl Workload for Download {
         let missing = || TaskError::new(ErrorKind::Worker, "the run has no such task");
         let target = self.shared.targets.get(task.index()).ok_or_else(missing)?;
         let there = self.folder.note(&target.name).map_err(|error| {
-            TaskError::new(ErrorKind::Wrong, format!("it was told to be done, and its file can't be read: {error}"))
+            TaskError::new(
+                ErrorKind::Wrong,
+                format!("it was told to be done, and its file can't be read: {error}"),
+            )
         })?;
         match bytes.filter(|&bytes| bytes != there) {
             Some(bytes) => {

@@ -156,13 +156,11 @@ impl WorkPlan {
     pub fn about(&self, task: TaskId) -> Map<String, Value> {
         let number = task.index();
         let about = match self {
-            WorkPlan::Download { targets, folder, .. } => {
-                targets.get(number).map_or(Value::Null, |target| {
-                    let place = |name: &str| absolute(folder).join(name).to_string_lossy().into_owned();
-                    let part = place(&format!("{}.part", target.name));
-                    json!({"name": target.name, "url": target.url, "part": part, "path": place(&target.name)})
-                })
-            }
+            WorkPlan::Download { targets, folder, .. } => targets.get(number).map_or(Value::Null, |target| {
+                let place = |name: &str| absolute(folder).join(name).to_string_lossy().into_owned();
+                let part = place(&format!("{}.part", target.name));
+                json!({"name": target.name, "url": target.url, "part": part, "path": place(&target.name)})
+            }),
             WorkPlan::Api { base, .. } => {
                 json!({"url": format!("{}/posts/{}", base.trim_end_matches('/'), number + 1)})
             }
@@ -196,7 +194,7 @@ mod tests {
         let told: WorkPlan = serde_json::from_str(&serde_json::to_string(&plan)?)?;
         assert_eq!(told.kind(), WorkloadKind::Sleep);
         assert_eq!(told.about(TaskId(2)), *json!({"seconds": 1.5}).as_object().ok_or("no object")?);
-        let again = told.workload()?.plan().ok_or("no plan")?;
+        let again = told.workload().map_err(|error| error.message)?.plan().ok_or("no plan")?;
         assert_eq!(serde_json::to_value(again)?, serde_json::to_value(plan)?);
         Ok(())
     }

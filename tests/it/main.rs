@@ -5,6 +5,7 @@ mod dashboard;
 mod executors;
 mod house;
 mod origin;
+mod programs;
 mod pty;
 mod report;
 mod rig;
