@@ -8,7 +8,9 @@ pub use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::config::{ConfigFlag, Flags, OriginFlags, variables_help};
+use crate::claims::ClaimsFormat;
+use crate::config::{ConfigFlag, Flags, OriginFlags, time_scale_parser, variables_help};
+use crate::event::TimeScale;
 use crate::report::Format;
 
 /// What the program was asked to do.
@@ -32,6 +34,8 @@ pub enum Command {
     Origin(OriginFlags),
     /// List the scenarios
     Scenarios(ConfigFlag),
+    /// Check the published claims about speed on this machine
+    Claims(Box<ClaimsArgs>),
     /// Print the settings in force and where each came from
     Config(Box<RaceArgs>),
     /// Print completions for a shell
@@ -61,6 +65,28 @@ pub struct RaceArgs {
     /// Write the report to FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub report: Option<PathBuf>,
+}
+
+/// Which claims to check, and how.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ClaimsArgs {
+    /// Scenarios whose claims to check; all of them when none is named
+    pub scenarios: Vec<String>,
+    /// Multiply every simulated delay
+    #[arg(long, value_name = "F", default_value = "0.1", value_parser = time_scale_parser())]
+    pub time_scale: TimeScale,
+    /// Races for each claim, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub repeat: u8,
+    /// How to write it
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: ClaimsFormat,
+    /// Folder for finished files
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+    /// The config file.
+    #[command(flatten)]
+    pub config: ConfigFlag,
 }
 
 const ABOUT: &str =
@@ -248,7 +274,7 @@ mod tests {
             command.get_arguments().chain(command.get_subcommands().flat_map(|it| it.get_arguments()));
         let flags: BTreeSet<String> =
             arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
-        let no_settings = ["--url", "--urls", "--config", "--plain", "--format", "--report"];
+        let no_settings = ["--url", "--urls", "--config", "--plain", "--format", "--report", "--repeat"];
         let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
         assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());
     }

@@ -83,11 +83,13 @@ pub enum Phase {
     Queued,
     /// Opening a connection: the name's look-up (when it was not resolved up front), TCP and TLS.
     Connecting,
-    /// The request is sent and no byte of the answer's body is here.
+    /// Waiting for an answer: the request is sent and no byte of the answer's body is here; or the disk or the
+    /// database was asked for what it holds, which is compared as it comes.
     Waiting,
     /// The body is arriving; each chunk is written to the file as it comes.
     Receiving,
-    /// Finishing the file: the last bytes, the checks, the rename.
+    /// Finishing the file: the last bytes, the checks, the rename; or, where files and rows are the work itself,
+    /// making, copying, changing and deleting them.
     Writing,
     /// Using the processor.
     Computing,
@@ -367,7 +369,7 @@ pub struct TaskEnd {
     /// Bytes of the body that arrived in the last attempt.
     pub bytes: u64,
     /// Time spent inside the system calls that wrote the body's chunks, in nanoseconds: part of the
-    /// receiving phase, which they interrupt.
+    /// receiving phase, which they interrupt, or of the writing phase where files are the work itself.
     pub write_nanos: u64,
     /// What a finished task's work was held against.
     pub check: Check,

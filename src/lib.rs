@@ -43,6 +43,7 @@
 //! only [`tui`] knows ratatui and crossterm. A test reads the `use` lines and holds this.
 
 pub mod chance;
+pub mod claims;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use color_eyre::eyre::Report;
 
-use threadrace::cli::{self, Cli, Command, RaceArgs};
+use threadrace::claims::{self, CLAIMS, ClaimsError};
+use threadrace::cli::{self, ClaimsArgs, Cli, Command, RaceArgs};
 use threadrace::config::{self, Effective, Flags, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
@@ -56,7 +57,7 @@ impl Failure {
 impl From<RaceError> for Failure {
     fn from(error: RaceError) -> Failure {
         let exit = match &error {
-            RaceError::Output(_) => Exit::Output,
+            RaceError::Output(_) | RaceError::Unready(_) => Exit::Output,
             RaceError::Cancelled => Exit::NotAllDone,
             RaceError::Url { .. } | RaceError::NoOrigin(_) => Exit::Usage,
             RaceError::Origin(_) | RaceError::Tls(_) | RaceError::Thread(_) | RaceError::Internal(_) => {
@@ -115,6 +116,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
         }
+        Some(Command::Claims(args)) => check_claims(*args),
         Some(Command::Config(args)) => {
             let effective = load(args.flags)?;
             print(|out| out.write_all(effective.listing().as_bytes()))
@@ -127,6 +129,38 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         }
     }
 }
+
+/// Checks the claims one after the other, with a line on standard error before each race.
+fn check_claims(args: ClaimsArgs) -> Result<Exit, Failure> {
+    let ClaimsArgs { scenarios, time_scale, repeat, format, output, config } = args;
+    let flags = Flags { time_scale: Some(time_scale), output, config, ..Flags::default() };
+    let settings = load(flags)?.settings;
+    if let Some(unknown) = scenarios.iter().find(|name| !CLAIMS.iter().any(|claim| claim.scenario == **name))
+    {
+        return Err(Failure::new(Exit::Usage, NoClaim(shown(unknown).into_owned())));
+    }
+    let wanted = CLAIMS
+        .iter()
+        .filter(|claim| scenarios.is_empty() || scenarios.iter().any(|name| name == claim.scenario));
+    let mut checked = Vec::new();
+    for claim in wanted {
+        // Nobody may be reading.
+        let mut tell = |line: &str| drop(writeln!(io::stderr(), "{line}"));
+        match claims::check(claim, &settings, usize::from(repeat), &mut tell) {
+            Ok(measured) => checked.push((claim, measured)),
+            Err(ClaimsError::Signal(number)) => return Ok(Exit::Signal(number)),
+            Err(ClaimsError::Race { error, .. }) => return Err(error.into()),
+            Err(error @ ClaimsError::NotDone { .. }) => return Err(Failure::new(Exit::NotAllDone, error)),
+            Err(error) => return Err(Failure::new(Exit::Usage, error)),
+        }
+    }
+    print(|out| claims::write(format, &checked, time_scale, out))
+}
+
+/// There is no claim about a scenario.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no published claim about '{0}'; `threadrace claims --help` tells more")]
+struct NoClaim(String);
 
 fn load(flags: Flags) -> Result<Effective, Failure> {
     let loaded = config::load(Sources::of_process(flags, &mut io::stdin().lock()));

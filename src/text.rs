@@ -3,6 +3,8 @@
 //! A server, a file or a command line may hold anything: terminal escapes, marks that turn the
 //! direction of writing around, names that climb out of their folder. Everything foreign passes
 //! through here before it is drawn, printed, logged, exported or made a file's name.
+//!
+//! Amounts in words stand here too, because everybody says them.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -140,6 +142,40 @@ pub fn unique_names(names: Vec<String>) -> Vec<String> {
         }
     }
     unique
+}
+
+/// An amount of bytes in powers of 1000: `999 B`, `1.2 MB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let (mut scale, mut unit) = (1_000_u128, UNITS[0]);
+    for larger in &UNITS[1..] {
+        if in_tenths(bytes, scale) < 10_000 {
+            break;
+        }
+        (scale, unit) = (scale * 1_000, larger);
+    }
+    let tenths = in_tenths(bytes, scale);
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+fn in_tenths(bytes: u64, scale: u128) -> u128 {
+    (u128::from(bytes) * 10 + scale / 2) / scale
+}
+
+/// A number with its thousands apart: `9,950`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]

@@ -158,3 +158,8 @@ where
     let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     PossibleValuesParser::new(names).try_map(move |name| key.parser()(&name))
 }
+
+/// What reads a factor for simulated delays.
+pub fn time_scale_parser() -> impl Fn(&str) -> Result<TimeScale, String> + Clone + Send + Sync {
+    keys::TIME_SCALE.parser()
+}

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::event::{Event, Fact, Order};
+use crate::event::{Event, Fact, Order, TaskError};
 use crate::executor::Job;
 use crate::origin::OriginError;
 use crate::workload::{OutputError, TlsError};
@@ -83,6 +83,9 @@ pub enum RaceError {
     /// The scenario has no origin to run.
     #[error("scenario {0} downloads from URLs, so it has no origin; name another scenario")]
     NoOrigin(String),
+    /// What the tasks are to find can't be made.
+    #[error("the tasks can't be got ready: {0}")]
+    Unready(TaskError),
     /// The operating system gave no thread to run the race on.
     #[error("no thread could be had for the race: {0}")]
     Thread(io::Error),
@@ -169,6 +172,13 @@ fn conduct(
     let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
     let (events, arriving) = mpsc::channel();
     let jobs = prepared.jobs(cancel, events)?;
+    if let Err(error) = prepare::get_ready(&jobs, cancel) {
+        drop(jobs);
+        // Names that nothing was written under are claimed no longer; why the race can't start matters more
+        // than a manifest that can't be written.
+        let _ = prepared.tidy();
+        return Err(error);
+    }
     let clock = prepared.clock.clone();
     let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
     let _ = notices.send(Notice::Started(clock.clone()));

@@ -27,7 +27,7 @@ use crate::workload::crud::{Crud, RowWork};
 use crate::workload::download::{Conduct, Downloads, Limits, Server, Target};
 use crate::workload::files::{FileWork, Files};
 use crate::workload::sleep::{self, Sleep};
-use crate::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, Tls, Workload};
+use crate::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, TaskFault, Tls, Workload};
 
 use super::{Preparing, RaceError};
 
@@ -94,7 +94,7 @@ enum Supply {
     Api { calls: Calls, base: Url, limits: Limits, tls: Tls },
     Files(FileWork),
     Crud(RowWork),
-    Compute(Computation),
+    Compute(Compute),
     Sleep(Arc<[Duration]>),
     Counter(CounterWork),
 }
@@ -251,8 +251,8 @@ impl Preparation<'_> {
                 (Work { output: OutputNeed::Folder, files, ..work }, clock)
             }
             scenario::Work::Compute(computation) => {
-                let supply = Supply::Compute(*computation);
                 let (one, many) = computation.noun();
+                let supply = Supply::Compute(self.compute(*computation)?);
                 local(self.numbered(one), supply, computation.describe(), many)
             }
             scenario::Work::Sleep(durations) => {
@@ -271,6 +271,18 @@ impl Preparation<'_> {
         let tasks = self.settings.scenario.tasks;
         let digits = tasks.to_string().len();
         (1..=tasks).map(|number| TaskPlan { name: format!("{noun}-{number:0digits$}"), url: None }).collect()
+    }
+
+    fn compute(&self, computation: Computation) -> Result<Compute, RaceError> {
+        let Settings { seed, scenario, .. } = self.settings;
+        let go_on = || match self.cancel.is_cancelled() {
+            true => ControlFlow::Break(RaceError::Cancelled),
+            false => ControlFlow::Continue(()),
+        };
+        match Compute::prepare(computation, scenario.tasks, *seed, &go_on) {
+            ControlFlow::Continue(compute) => Ok(compute),
+            ControlFlow::Break(error) => Err(error),
+        }
     }
 
     fn library(&self, content: &Content) -> Result<Library, RaceError> {
@@ -387,7 +399,7 @@ impl Supply {
             }
             Supply::Files(work) => Arc::new(Files::new(*work, tasks, seed, folder()?)),
             Supply::Crud(work) => Arc::new(Crud::new(*work, tasks, seed, folder()?)),
-            Supply::Compute(computation) => Arc::new(Compute::new(*computation, tasks, seed)),
+            Supply::Compute(compute) => Arc::new(compute.for_another_run()),
             Supply::Sleep(durations) => Arc::new(Sleep::new(durations.clone())),
             Supply::Counter(work) => {
                 let guard = choice.guard().unwrap_or(work.guard);
@@ -441,6 +453,16 @@ impl Prepared {
         let names: Vec<&str> = self.files.iter().map(String::as_str).collect();
         Ok(output.folder.close_runs(&output.runs, &names)?)
     }
+}
+
+/// Gets ready what the tasks of each run are to find, such as files to read.
+pub(super) fn get_ready(jobs: &[Job], cancel: &CancellationToken) -> Result<(), RaceError> {
+    jobs.iter().try_for_each(|job| {
+        job.workload.prepare(cancel).map_err(|fault| match fault {
+            TaskFault::Failed(error) => RaceError::Unready(error),
+            TaskFault::Stopped => RaceError::Cancelled,
+        })
+    })
 }
 
 /// Starts the origin of a scenario by itself, where the settings say that it listens; returns it and what

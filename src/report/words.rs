@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::text::{bytes, count};
+
 /// Which characters the reader's terminal can show.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Glyphs {
@@ -36,43 +38,9 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-/// An amount of bytes in powers of 1000: `999 B`, `1.2 MB`.
-pub fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1_000 {
-        return format!("{bytes} B");
-    }
-    let (mut scale, mut unit) = (1_000_u128, UNITS[0]);
-    for larger in &UNITS[1..] {
-        if in_tenths(bytes, scale) < 10_000 {
-            break;
-        }
-        (scale, unit) = (scale * 1_000, larger);
-    }
-    let tenths = in_tenths(bytes, scale);
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
-}
-
-fn in_tenths(bytes: u64, scale: u128) -> u128 {
-    (u128::from(bytes) * 10 + scale / 2) / scale
-}
-
 /// Bytes a second: `1.2 MB/s`.
 pub fn rate(bytes_per_second: f64) -> String {
     format!("{}/s", bytes(bytes_per_second.round() as u64))
-}
-
-/// A number with its thousands apart: `9,950`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A ratio: `4.87`, and from 100 on without decimals.

@@ -16,7 +16,7 @@ use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, Task
 use super::http::{
     ClientSettings, ProxyUse, RedirectError, Resolved, Tls, Watch, cause, client, with_causes,
 };
-use super::output::{PartFile, RunFolder};
+use super::output::{PartFile, RunFolder, disk_error};
 use super::{Session, TargetPlan, TaskContext, TaskFault, TaskFuture, TaskResult, WorkPlan, Workload};
 
 mod digest;
@@ -225,9 +225,7 @@ impl Failure {
     }
 
     fn disk(error: &io::Error) -> Failure {
-        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let kind = if full { ErrorKind::DiskFull } else { ErrorKind::Disk };
-        Failure::last(kind, format!("the file can't be written: {error}"))
+        Failure { error: disk_error("the file can't be written", error), next: Next::GiveUp }
     }
 }
 

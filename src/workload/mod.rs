@@ -12,9 +12,13 @@ mod http;
 mod output;
 mod plan;
 pub mod sleep;
+mod working;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
+
+use tokio_util::sync::CancellationToken;
 
 pub use emit::{Emitter, Progress, TaskContext, Terms};
 pub use http::{Resolved, Tls, TlsError};
@@ -67,6 +71,20 @@ pub trait Workload: Send + Sync {
     /// # Errors
     /// When the worker can't be equipped; its tasks then fail with that error.
     fn open(&self) -> Result<Box<dyn Session>, TaskError>;
+
+    /// Gets ready what the tasks of the run are to find. Called once, before any clock runs.
+    ///
+    /// # Errors
+    /// When it can't be had; [`TaskFault::Stopped`] when `cancel` broke it off. Either way nothing stays behind.
+    fn prepare(&self, _cancel: &CancellationToken) -> Result<(), TaskFault> {
+        Ok(())
+    }
+
+    /// The folder that the tasks of this run share while they work, for workers in other processes to join;
+    /// none before it is prepared, and where there is nothing to share.
+    fn working_folder(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Looks, when every task of `run` has ended, at what they did together, and says it at `at`, which is
     /// the run's end. The workers' sessions still exist.

@@ -10,15 +10,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, unlinkat};
 use rustix::io::retry_on_intr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::event::{ErrorKind, TaskError};
 
 const MANIFEST: &str = ".threadrace-manifest.json";
 const FORMAT: &str = "threadrace-manifest";
@@ -123,8 +125,7 @@ impl RunFolder {
         if !found.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
-        let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        finished.insert(name.to_owned(), written(&found));
+        self.take_note(name.to_owned(), written(&found));
         Ok(found.len())
     }
 
@@ -134,6 +135,20 @@ impl RunFolder {
         if fs::symlink_metadata(&part).is_ok_and(|found| found.is_file()) {
             let _ = fs::remove_file(part);
         }
+    }
+
+    /// Takes a complete file that was written elsewhere on the same disk under its final name, and takes note
+    /// that it is ours; fails when a file of that name has come to be meanwhile.
+    pub(super) fn adopt(&self, whole: &Path, name: &str) -> io::Result<()> {
+        let written = written(&fs::metadata(whole)?);
+        rename_without_replacing(CWD, whole, &self.0.folder, name)?;
+        self.take_note(name.to_owned(), written);
+        Ok(())
+    }
+
+    fn take_note(&self, name: String, written: Written) {
+        let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.insert(name, written);
     }
 }
 
@@ -252,6 +267,13 @@ impl OutputFolder {
     }
 }
 
+/// What a disk's refusal means for a task: `what` could not be done, such as `the file can't be read`.
+pub(super) fn disk_error(what: &str, error: &io::Error) -> TaskError {
+    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let kind = if full { ErrorKind::DiskFull } else { ErrorKind::Disk };
+    TaskError::new(kind, format!("{what}: {error}"))
+}
+
 fn parse(text: &[u8]) -> Result<Manifest, String> {
     let manifest: Manifest =
         serde_json::from_slice(text).map_err(|error| format!("not a manifest of threadrace's ({error})"))?;
@@ -313,10 +335,10 @@ impl PartFile {
     pub(super) fn finish(mut self) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let written = written(&file.metadata()?);
-        rename_without_replacing(&self.folder.0.folder, &self.part, &self.name)?;
+        let folder = &self.folder.0.folder;
+        rename_without_replacing(folder.as_fd(), Path::new(&self.part), folder, &self.name)?;
         self.file = None;
-        let mut finished = self.folder.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        finished.insert(std::mem::take(&mut self.name), written);
+        self.folder.take_note(std::mem::take(&mut self.name), written);
         Ok(())
     }
 }
@@ -329,18 +351,23 @@ impl Drop for PartFile {
     }
 }
 
-fn rename_without_replacing(folder: &OwnedFd, from: &str, to: &str) -> io::Result<()> {
+fn rename_without_replacing(
+    from_folder: BorrowedFd<'_>,
+    from: &Path,
+    folder: &OwnedFd,
+    to: &str,
+) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     {
         use rustix::fs::{RenameFlags, renameat_with};
-        match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        match renameat_with(from_folder, from, folder, to, RenameFlags::NOREPLACE) {
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
             result => return Ok(result?),
         }
     }
     // A hard link is the other operation that never replaces; file systems that lack the rename have it.
-    linkat(folder, from, folder, to, AtFlags::empty())?;
-    Ok(unlinkat(folder, from, AtFlags::empty())?)
+    linkat(from_folder, from, folder, to, AtFlags::empty())?;
+    Ok(unlinkat(from_folder, from, AtFlags::empty())?)
 }
 
 #[cfg(test)]
@@ -434,6 +461,24 @@ mod tests {
         let names = fs::read_dir(dir.path().join("moved")).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(names.collect::<Vec<_>>(), ["a"]);
         assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_file_that_was_written_elsewhere_is_ours_and_replaces_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a", "b"]).unwrap().remove(0);
+        let elsewhere = dir.path().join("elsewhere");
+        fs::write(dir.path().join("pool/b"), "theirs").unwrap();
+        fs::write(&elsewhere, "ours").unwrap();
+        assert_eq!(folder.adopt(&elsewhere, "b").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        folder.adopt(&elsewhere, "a").unwrap();
+        assert!(!elsewhere.exists());
+        output.close_runs(&[folder], &["a", "b"]).unwrap();
+        assert!(matches!(output.make_room(&["pool"], &["b"]), Err(OutputError::Foreign { .. })));
+        assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"ours");
+        output.make_room(&["pool"], &["a"]).unwrap();
+        assert!(!dir.path().join("pool/a").exists());
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub enum WorkPlan {
         tasks: usize,
         /// The seed of what is in them.
         seed: u64,
-        /// The run's folder.
+        /// The folder that the tasks share.
         folder: PathBuf,
     },
     /// Work on a database.
@@ -69,7 +69,7 @@ pub enum WorkPlan {
         tasks: usize,
         /// The seed of what is in its rows.
         seed: u64,
-        /// The run's folder.
+        /// The folder that the tasks share.
         folder: PathBuf,
     },
     /// Computations.
@@ -140,10 +140,10 @@ impl WorkPlan {
                 Arc::new(Api::new(calls, url(&base)?, tasks, limits, tls()?, seed))
             }
             WorkPlan::Files { work, tasks, seed, folder } => {
-                Arc::new(Files::new(work, tasks, seed, place(folder)?))
+                Arc::new(Files::joining(work, tasks, seed, folder))
             }
             WorkPlan::Crud { work, tasks, seed, folder } => {
-                Arc::new(Crud::new(work, tasks, seed, place(folder)?))
+                Arc::new(Crud::joining(work, tasks, seed, folder))
             }
             WorkPlan::Compute { computation, tasks, seed } => {
                 Arc::new(Compute::new(computation, tasks, seed))

@@ -22,7 +22,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("report", &["event", "model", "stats", "text"]),
     ("plain", &["config", "scenario", "event", "model", "stats", "report", "race", "text", "clock"]),
     ("tui", &["config", "scenario", "event", "model", "stats", "report", "race", "text", "clock"]),
-    ("cli", &["config", "report"]),
+    ("claims", &["config", "scenario", "event", "model", "stats", "report", "race", "plain", "origin"]),
+    ("cli", &["config", "report", "claims", "event"]),
 ];
 
 /// One file of the sources: where it is below `src`, and its words and marks without comments and texts.

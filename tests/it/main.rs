@@ -1,7 +1,9 @@
 //! What can only be seen from outside: real sockets, real processes, real terminals.
 
 mod cli;
+mod compute;
 mod dashboard;
+mod disk;
 mod executors;
 mod house;
 mod origin;

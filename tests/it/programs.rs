@@ -13,9 +13,12 @@ use threadrace::event::{ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, 
 use threadrace::executor::Patience;
 use threadrace::model::{RunStatus, Stage};
 use threadrace::origin::{Content, Latency, Shape};
-use threadrace::workload::Workload;
 use threadrace::workload::compute::{Computation, Compute};
+use threadrace::workload::crud::{Crud, RowWork};
+use threadrace::workload::files::{Durability, FileWork, Files, Operations};
 use threadrace::workload::sleep::Sleep;
+use threadrace::workload::{OutputFolder, Workload};
+use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Disk, Fallible, MS, NEVER, Ran, SEED, Served, Who, limits, run, start};
 
@@ -184,6 +187,28 @@ fn a_cancelled_download_leaves_no_part() -> Fallible {
 }
 
 #[test]
+fn children_work_on_the_disk_that_the_run_prepared() -> Fallible {
+    let dir = tempfile::tempdir()?;
+    let mut output = OutputFolder::open(dir.path())?;
+    let folder = output.make_room(&["run"], &[Crud::FILE])?.remove(0);
+    let who = Who::new(ExecutorKind::Processes, 2, 4);
+    let work = FileWork { operations: Operations::All, bytes: 100_000, durability: Durability::Cached };
+    let all: [Arc<dyn Workload>; 2] = [
+        Arc::new(Crud::new(RowWork { rows: 50 }, 4, SEED, folder.clone())),
+        Arc::new(Files::new(work, 4, SEED, folder)),
+    ];
+    for workload in all {
+        workload.prepare(&CancellationToken::new()).map_err(|fault| format!("{fault:?}"))?;
+        let ran = run(&who, workload, &Clock::start())?;
+        ran.assert_accounted(&who);
+        assert!(ran.run().is_comparable(), "{:?} {:?}", end_of(&ran), ran.task(0));
+    }
+    let left: Vec<_> = fs::read_dir(dir.path().join("run"))?.collect::<Result<_, _>>()?;
+    assert_eq!(left.iter().map(|entry| entry.file_name()).collect::<Vec<_>>(), [Crud::FILE]);
+    Ok(())
+}
+
+#[test]
 fn children_end_with_their_parent_however_it_dies() -> Fallible {
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("my.toml");
@@ -203,10 +228,15 @@ fn children_end_with_their_parent_however_it_dies() -> Fallible {
         let mut lines = BufReader::new(parent.stderr.take().ok_or("no stderr")?).lines();
         let first = lines.next().ok_or("it said nothing")??;
         assert!(first.starts_with("processes"), "{first}");
+        let begun = Instant::now();
         let children = loop {
             let found = children_of(parent.id())?;
             if found.len() == 4 {
                 break found;
+            }
+            if begun.elapsed() > NEVER {
+                kill(parent.id())?;
+                return Err(format!("{scenario}: {} children", found.len()).into());
             }
             std::thread::yield_now();
         };

@@ -1,0 +1,264 @@
+//! Measures a claim: races its scenario a few times, headless.
+
+use std::io;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::published::Claim;
+use crate::config::Settings;
+use crate::event::ExecutorKind;
+use crate::model::{RaceState, RunState};
+use crate::plain;
+use crate::race::RaceError;
+use crate::scenario::{ExecutorChoice, ExecutorError, Scenario, Source, Work};
+use crate::stats;
+
+/// Why a claim could not be checked.
+#[derive(Debug, Error)]
+pub enum ClaimsError {
+    /// The race could not be run.
+    #[error("{scenario}: {error}")]
+    Race {
+        /// Of this scenario.
+        scenario: &'static str,
+        /// Why.
+        error: RaceError,
+    },
+    /// The configuration has no such scenario.
+    #[error("there is no scenario {0} in the configuration; leave the built-in ones in place")]
+    NoScenario(&'static str),
+    /// The configuration made something of the scenario that the claim can't be checked with.
+    #[error("{scenario}: {error}")]
+    Executor {
+        /// The scenario.
+        scenario: &'static str,
+        /// Why.
+        error: ExecutorError,
+    },
+    /// A run did not do all of its tasks.
+    #[error("{scenario}: {label} did {done} of {tasks} tasks; race it to see why: threadrace {scenario}")]
+    NotDone {
+        /// The scenario.
+        scenario: &'static str,
+        /// The run.
+        label: String,
+        /// Tasks that it did.
+        done: u32,
+        /// Of so many.
+        tasks: usize,
+    },
+    /// A signal asked the program to end.
+    #[error("signal {0}")]
+    Signal(u8),
+}
+
+/// What a claim's races measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// The workers of the executor that the claim is about.
+    pub workers: u32,
+    /// Wall times of the sequential runs, in the order of the races; never empty.
+    pub sequential: Vec<Duration>,
+    /// Wall times of the other runs, in the same order; empty where the claim is about the sequential run.
+    pub concurrent: Vec<Duration>,
+    /// The most that so many workers can reach with the first sequential run's tasks.
+    pub bound: Option<f64>,
+    /// The tasks of the first race in the order in which the other run finished them, counted from 1; few
+    /// tasks only.
+    pub finish_order: Vec<usize>,
+    /// The link that would explain the published figures, where one would.
+    pub link: Option<Link>,
+}
+
+/// A link that all downloads share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// Its rate in bytes a second.
+    pub rate: u64,
+    /// The speedups through it, one for each race.
+    pub speedups: Vec<f64>,
+}
+
+/// A median with its spread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// The median: the middle value, or the mean of the middle two.
+    pub median: f64,
+    /// The least.
+    pub least: f64,
+    /// The most.
+    pub most: f64,
+}
+
+impl Figures {
+    /// The figures of `values`; none when there are none.
+    pub fn of(values: &[f64]) -> Option<Figures> {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        let upper = *sorted.get(middle)?;
+        let lower = if sorted.len() % 2 == 0 { *sorted.get(middle.wrapping_sub(1))? } else { upper };
+        Some(Figures { median: f64::midpoint(lower, upper), least: *sorted.first()?, most: *sorted.last()? })
+    }
+}
+
+impl Measured {
+    /// The speedups, race by race.
+    pub fn speedups(&self) -> Vec<f64> {
+        let pairs = self.sequential.iter().zip(&self.concurrent);
+        pairs.filter_map(|(sequential, this)| stats::speedup(*sequential, *this)).collect()
+    }
+}
+
+/// The most tasks whose order of finishing is told.
+const ORDER_TOLD: usize = 10;
+
+/// Races the claim's scenario `repeat` times, and tells before each race which one it is. `settings` has
+/// the scenarios with their delays scaled.
+///
+/// # Errors
+/// When a race can't be run, a run doesn't do all of its tasks, or a signal comes.
+pub fn check(
+    claim: &Claim,
+    settings: &Settings,
+    repeat: usize,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Measured, ClaimsError> {
+    let found = settings.scenarios.iter().find(|scenario| scenario.name == claim.scenario);
+    let scenario = found.ok_or(ClaimsError::NoScenario(claim.scenario))?;
+    let choice: ExecutorChoice =
+        claim.executor.parse().map_err(|error| ClaimsError::Executor { scenario: claim.scenario, error })?;
+    let mut executors = vec![ExecutorChoice::plain(ExecutorKind::Sequential)];
+    if choice.kind != ExecutorKind::Sequential {
+        executors.push(choice);
+    }
+    let scenario = Scenario { executors, ..scenario.clone() };
+    let mut measured = Measured {
+        workers: 1,
+        sequential: Vec::new(),
+        concurrent: Vec::new(),
+        bound: None,
+        finish_order: Vec::new(),
+        link: None,
+    };
+    let mut bytes = 0;
+    for number in 1..=repeat {
+        tell(&format!("{} {number}/{repeat}", claim.scenario));
+        let race = race(claim, settings, &scenario)?;
+        let sequential = &race.runs()[0];
+        measured.sequential.extend(sequential.wall());
+        bytes = sequential.bytes();
+        if let Some(other) = race.runs().get(1) {
+            measured.concurrent.extend(other.wall());
+            measured.workers = other.plan().workers;
+            if number == 1 {
+                measured.bound = bound(sequential, measured.workers);
+                measured.finish_order = finish_order(other);
+            }
+        }
+    }
+    measured.link = link(claim, settings, &scenario, &measured, bytes, tell)?;
+    Ok(measured)
+}
+
+/// Looks for the link that explains a published speedup below what the workers reach: through the rate at
+/// which all bytes take as long as the published speedup says, by arithmetic; then races through it.
+fn link(
+    claim: &Claim,
+    settings: &Settings,
+    scenario: &Scenario,
+    measured: &Measured,
+    bytes: u64,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Option<Link>, ClaimsError> {
+    let Work::Download(Source::Origin { content, shape }) = &scenario.work else { return Ok(None) };
+    let seconds: Vec<f64> = measured.sequential.iter().map(Duration::as_secs_f64).collect();
+    let figures = (claim.arithmetic(), Figures::of(&measured.speedups()), Figures::of(&seconds));
+    let (Some((_, published)), Some(reached), Some(sequential)) = figures else { return Ok(None) };
+    // A bandwidth per connection is what leaves room for a shared one to be the limit.
+    if claim.remark.is_some() || published > 0.8 * reached.median || shape.bandwidth.is_none() {
+        return Ok(None);
+    }
+    let through = |rate: u64| -> Result<Option<f64>, ClaimsError> {
+        let shape = crate::origin::Shape { shared_bandwidth: NonZeroU64::new(rate), ..*shape };
+        let work = Work::Download(Source::Origin { content: content.clone(), shape });
+        let race = race(claim, settings, &Scenario { work, ..scenario.clone() })?;
+        let walls = (race.runs()[0].wall(), race.runs().get(1).and_then(RunState::wall));
+        let (Some(sequential), Some(other)) = walls else { return Ok(None) };
+        Ok(stats::speedup(sequential, other))
+    };
+    let races = measured.sequential.len();
+    tell(&format!("{} looking for the link", claim.scenario));
+    let mut rate = (bytes as f64 * published / sequential.median) as u64;
+    if let Some(first) = through(rate)? {
+        // Latency and the last task of the schedule leave the link idle for a part of the time.
+        rate = (rate as f64 * published / first) as u64;
+    }
+    let mut speedups = Vec::new();
+    for number in 1..=races {
+        tell(&format!("{} through one link {number}/{races}", claim.scenario));
+        speedups.extend(through(rate)?);
+    }
+    Ok(Some(Link { rate, speedups }))
+}
+
+fn race(claim: &Claim, settings: &Settings, scenario: &Scenario) -> Result<RaceState, ClaimsError> {
+    let broke = |error| ClaimsError::Race { scenario: claim.scenario, error };
+    let settings = Settings { scenario: scenario.clone(), ..settings.clone() };
+    let raced = plain::run(&settings, io::sink()).map_err(broke)?;
+    if let Some(signal) = raced.signals.heard() {
+        return Err(ClaimsError::Signal(signal));
+    }
+    let race = match (raced.race, raced.error) {
+        (_, Some(error)) => return Err(broke(error)),
+        (Some(race), None) => race,
+        (None, None) => return Err(broke(RaceError::Cancelled)),
+    };
+    match race.runs().iter().find(|run| !run.is_comparable()) {
+        Some(run) => Err(ClaimsError::NotDone {
+            scenario: claim.scenario,
+            label: run.plan().label.clone(),
+            done: run.counts().done,
+            tasks: run.tasks().len(),
+        }),
+        None => Ok(race),
+    }
+}
+
+/// The list-scheduling bound on the speedup: the work of all tasks divided by what no schedule can be
+/// shorter than, the longest task or an equal share of the work. Source: R. L. Graham, "Bounds on
+/// Multiprocessing Timing Anomalies", SIAM Journal on Applied Mathematics 17(2), 1969.
+fn bound(sequential: &RunState, workers: u32) -> Option<f64> {
+    let latencies: Vec<f64> = sequential
+        .tasks()
+        .iter()
+        .filter_map(|task| Some(task.finished?.since(task.started?).as_secs_f64()))
+        .collect();
+    let all: f64 = latencies.iter().sum();
+    let longest = latencies.iter().copied().fold(0.0, f64::max);
+    let least = longest.max(all / f64::from(workers.max(1)));
+    (least > 0.0).then(|| all / least)
+}
+
+fn finish_order(run: &RunState) -> Vec<usize> {
+    if run.tasks().len() > ORDER_TOLD {
+        return Vec::new();
+    }
+    let mut order: Vec<usize> = (0..run.tasks().len()).collect();
+    order.sort_by_key(|task| run.tasks()[*task].finished);
+    order.into_iter().map(|task| task + 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(Figures::of(&[3.0, 1.0, 2.0]), Some(Figures { median: 2.0, least: 1.0, most: 3.0 }));
+        assert_eq!(Figures::of(&[4.0, 1.0]), Some(Figures { median: 2.5, least: 1.0, most: 4.0 }));
+        assert_eq!(Figures::of(&[]), None);
+    }
+}

@@ -1,0 +1,333 @@
+//! Claims and what became of them, as a table for people, as Markdown and as JSON.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::measure::{Figures, Measured};
+use super::published::{Claim, Published, Seconds};
+use crate::event::TimeScale;
+use crate::report::words::{self, Glyphs};
+
+/// How claims are written.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClaimsFormat {
+    /// For people, a block for each claim
+    #[default]
+    Table,
+    /// A table for documents
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// Writes what became of `claims`.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn write(
+    format: ClaimsFormat,
+    claims: &[(&Claim, Measured)],
+    scale: TimeScale,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        ClaimsFormat::Table => table(claims, scale, out),
+        ClaimsFormat::Markdown => markdown(claims, out),
+        ClaimsFormat::Json => {
+            let rows: Vec<Value> = claims.iter().map(|(claim, measured)| row(claim, measured)).collect();
+            let all = json!({
+                "format": "threadrace-claims", "version": 1, "time_scale": scale.factor(), "claims": rows,
+            });
+            writeln!(out, "{all:#}")
+        }
+    }
+}
+
+fn times(factor: f64) -> String {
+    words::times(factor, Glyphs::Unicode)
+}
+
+fn factors((least, most): (f64, f64)) -> String {
+    if most - least < 0.005 { times(least) } else { format!("{} to {}", words::ratio(least), times(most)) }
+}
+
+fn seconds(time: Seconds) -> String {
+    if time.least == time.most {
+        format!("{:.2} s", time.least)
+    } else {
+        format!("{}–{} s", time.least, time.most)
+    }
+}
+
+fn quoted(said: &[&str]) -> String {
+    said.iter().map(|words| format!("“{words}”")).collect::<Vec<_>>().join(", ")
+}
+
+fn published(claim: &Claim) -> String {
+    let figures = match claim.published {
+        Published::Walls { sequential, concurrent } => {
+            format!("{} → {}", seconds(sequential), seconds(concurrent))
+        }
+        Published::Sequential(time) => format!("{time:.1} s"),
+        Published::Improvement(_) | Published::Nothing => String::new(),
+    };
+    match (figures.is_empty(), claim.said.is_empty()) {
+        (false, false) => format!("{figures}, {}", quoted(claim.said)),
+        (false, true) => figures,
+        (true, _) => quoted(claim.said),
+    }
+}
+
+fn median_seconds(times: &[Duration]) -> Option<Figures> {
+    Figures::of(&times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>())
+}
+
+fn wall(figures: Figures) -> String {
+    words::seconds(Duration::try_from_secs_f64(figures.median).unwrap_or_default())
+}
+
+fn measured_speedup(measured: &Measured) -> Option<(Figures, String)> {
+    let figures = Figures::of(&measured.speedups())?;
+    let spread = format!("{}–{}", words::ratio(figures.least), words::ratio(figures.most));
+    Some((figures, format!("{} ({spread})", times(figures.median))))
+}
+
+fn walls(measured: &Measured) -> String {
+    match (median_seconds(&measured.sequential), median_seconds(&measured.concurrent)) {
+        (Some(sequential), Some(concurrent)) => format!("{} → {}", wall(sequential), wall(concurrent)),
+        (Some(sequential), None) => wall(sequential),
+        _ => String::new(),
+    }
+}
+
+/// Two factors are the same to the eye when they differ by less than this share.
+const SAME: f64 = 0.05;
+
+fn differ(one: f64, other: f64) -> bool {
+    (one - other).abs() > SAME * one.max(other)
+}
+
+/// What became of a claim, in sentences.
+pub fn verdict(claim: &Claim, measured: &Measured) -> String {
+    let mut sentences = Vec::new();
+    let arithmetic = claim.arithmetic();
+    if let (Some((said, _)), Some((least, most))) = (claim.said_factor, arithmetic)
+        && (said < least * (1.0 - SAME) || said > most * (1.0 + SAME))
+    {
+        sentences.push(format!("Its own times give {}, not {}.", factors((least, most)), times(said)));
+    }
+    let reached = Figures::of(&measured.speedups());
+    let workers = match measured.workers {
+        1 => "1 worker".to_owned(),
+        more => format!("{more} workers"),
+    };
+    if let (Some((least, _)), Some(bound)) = (arithmetic, measured.bound)
+        && least > bound * (1.0 + SAME)
+    {
+        let words = format!(
+            "{} is more than {workers} can give ({}): something else became faster too.",
+            times(least),
+            times(bound)
+        );
+        sentences.push(words);
+    }
+    if let Some(reached) = reached {
+        let of_bound = measured.bound.filter(|bound| *bound > 0.0).map(|bound| reached.median / bound);
+        sentences.push(match of_bound {
+            Some(share) if share >= 1.0 - SAME => {
+                format!("Here {workers} reach {}: all that there is.", times(reached.median))
+            }
+            Some(share) => format!(
+                "Here {workers} reach {}, {} of what the tasks allow.",
+                times(reached.median),
+                words::percent(share)
+            ),
+            None => format!("Here {workers} reach {}.", times(reached.median)),
+        });
+    }
+    if let Some(link) = &measured.link {
+        let through = Figures::of(&link.speedups).map(|figures| times(figures.median));
+        sentences.push(format!(
+            "When all share a link of {}, it is {}: then the link is the limit, not the pool.",
+            words::rate(link.rate as f64),
+            through.unwrap_or_default()
+        ));
+    }
+    if let (Published::Sequential(_), Some(took)) = (claim.published, median_seconds(&measured.sequential)) {
+        sentences.push(format!("Here it takes {}.", wall(took)));
+    }
+    if claim.said.iter().any(|said| said.starts_with("finishing")) && !measured.finish_order.is_empty() {
+        let order: Vec<String> = measured.finish_order.iter().map(ToString::to_string).collect();
+        sentences.push(format!("Here they finish {}.", order.join(", ")));
+    }
+    sentences.extend(claim.remark.map(str::to_owned));
+    sentences.join(" ")
+}
+
+fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -> io::Result<()> {
+    let races = claims.iter().map(|(_, measured)| measured.sequential.len()).max().unwrap_or(0);
+    let shrunk = match scale {
+        TimeScale::ONE => String::new(),
+        scale => format!(", simulated delays × {}", scale.factor()),
+    };
+    let noun = if races == 1 { "race" } else { "races" };
+    writeln!(out, "Published claims, checked here: {races} {noun} each{shrunk}\n")?;
+    for (claim, measured) in claims {
+        writeln!(out, "{}  {}", claim.scenario, claim.executor)?;
+        writeln!(out, "  published   {}", published(claim))?;
+        if let Some(arithmetic) = claim.arithmetic() {
+            writeln!(out, "  arithmetic  {}", factors(arithmetic))?;
+        }
+        if let Some(bound) = measured.bound {
+            writeln!(out, "  bound       {} with {} workers", times(bound), measured.workers)?;
+        }
+        match measured_speedup(measured) {
+            Some((_, words)) => writeln!(out, "  measured    {words}, {}", walls(measured))?,
+            None => writeln!(out, "  measured    {}", walls(measured))?,
+        }
+        let mut lines = wrapped(&verdict(claim, measured), 66).into_iter();
+        writeln!(out, "  verdict     {}", lines.next().unwrap_or_default())?;
+        for line in lines {
+            writeln!(out, "              {line}")?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(
+        out,
+        "arithmetic  T1 / Tn of the published times, or 1 / (1 - improvement)\n\
+         bound       work of all tasks / max(longest task, work / workers), from the sequential run\n\
+         measured    median speedup (least-most), median wall times: sequential -> this executor"
+    )
+}
+
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn markdown(claims: &[(&Claim, Measured)], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "| scenario | published | arithmetic | bound | measured here | verdict |")?;
+    writeln!(out, "| --- | --- | --: | --: | --: | --- |")?;
+    for (claim, measured) in claims {
+        writeln!(
+            out,
+            "| `{}` with {} | {} | {} | {} | {} | {} |",
+            claim.scenario,
+            claim.executor,
+            published(claim),
+            claim.arithmetic().map(factors).unwrap_or_default(),
+            measured.bound.map(times).unwrap_or_default(),
+            measured_speedup(measured).map_or_else(|| walls(measured), |(_, words)| words),
+            verdict(claim, measured)
+        )?;
+    }
+    Ok(())
+}
+
+fn row(claim: &Claim, measured: &Measured) -> Value {
+    let list = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
+    let pair = |pair: Option<(f64, f64)>| pair.map(|(least, most)| json!({ "least": least, "most": most }));
+    let figures = |values: &[f64]| {
+        Figures::of(values).map(|f| json!({ "median": f.median, "least": f.least, "most": f.most }))
+    };
+    let span = |time: Seconds| json!({ "least": time.least, "most": time.most });
+    let published = match claim.published {
+        Published::Walls { sequential, concurrent } => {
+            json!({ "sequential_seconds": span(sequential), "concurrent_seconds": span(concurrent) })
+        }
+        Published::Improvement(percent) => json!({ "improvement_percent": percent }),
+        Published::Sequential(time) => json!({ "sequential_seconds": { "least": time, "most": time } }),
+        Published::Nothing => json!({}),
+    };
+    json!({
+        "scenario": claim.scenario,
+        "executor": claim.executor,
+        "workers": measured.workers,
+        "published": published,
+        "said": claim.said,
+        "said_speedup": pair(claim.said_factor),
+        "arithmetic_speedup": pair(claim.arithmetic()),
+        "bound_speedup": measured.bound,
+        "measured_speedup": figures(&measured.speedups()),
+        "sequential_seconds": list(&measured.sequential),
+        "concurrent_seconds": list(&measured.concurrent),
+        "finish_order": measured.finish_order,
+        "link": measured.link.as_ref().map(|link| json!({
+            "bytes_per_second": link.rate, "measured_speedup": figures(&link.speedups),
+        })),
+        "verdict": verdict(claim, measured),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::measure::Link;
+    use super::super::published::CLAIMS;
+    use super::*;
+
+    fn claim(scenario: &str) -> &'static Claim {
+        CLAIMS.iter().find(|claim| claim.scenario == scenario).unwrap_or(&CLAIMS[0])
+    }
+
+    fn measured(workers: u32, sequential: u64, concurrent: u64, bound: f64) -> Measured {
+        Measured {
+            workers,
+            sequential: vec![Duration::from_millis(sequential); 3],
+            concurrent: vec![Duration::from_millis(concurrent); 3],
+            bound: Some(bound),
+            finish_order: vec![3, 1, 2],
+            link: None,
+        }
+    }
+
+    #[test]
+    fn a_claim_that_its_own_times_refute_is_told_so() {
+        let link = Some(Link { rate: 559_000, speedups: vec![2.47, 2.48, 2.49] });
+        let told = verdict(claim("images-20"), &Measured { link, ..measured(5, 960, 200, 5.0) });
+        assert_eq!(
+            told,
+            "Its own times give 2.48×, not 5.00×. Here 5 workers reach 4.80×: all that there is. When all \
+             share a link of 559.0 kB/s, it is 2.48×: then the link is the limit, not the pool."
+        );
+    }
+
+    #[test]
+    fn more_than_the_workers_can_give_is_told_so() {
+        let told = verdict(claim("crud"), &measured(5, 1000, 900, 5.0));
+        assert!(told.starts_with("22.73× is more than 5 workers can give (5.00×): something else"), "{told}");
+        assert!(told.contains("Here 5 workers reach 1.11×, 22 % of what the tasks allow."), "{told}");
+    }
+
+    #[test]
+    fn every_format_has_every_claim() -> io::Result<()> {
+        let all: Vec<_> = CLAIMS.iter().map(|claim| (claim, measured(5, 1000, 250, 5.0))).collect();
+        for format in [ClaimsFormat::Table, ClaimsFormat::Markdown, ClaimsFormat::Json] {
+            let mut text = Vec::new();
+            write(format, &all, TimeScale(100_000), &mut text)?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            for claim in CLAIMS {
+                assert!(text.contains(claim.scenario), "{format:?}: {}", claim.scenario);
+            }
+            if format == ClaimsFormat::Table {
+                assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+            }
+            if format == ClaimsFormat::Json {
+                let value: Value = serde_json::from_str(&text)?;
+                assert_eq!(value["claims"].as_array().map(Vec::len), Some(CLAIMS.len()));
+            }
+        }
+        Ok(())
+    }
+}
