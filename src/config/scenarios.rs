@@ -59,7 +59,7 @@ impl Layers<'_> {
         sizes.tasks.value = urls.len();
         let entries = [Entry::of(&keys::ABOUT, &about)].into_iter().chain(sizes.entries()).collect();
         let work = Work::Download(Source::Urls(urls));
-        Ok((self.into_scenario(sizes, URLS_SCENARIO, about.value, work, Use::Selected)?, entries, layer))
+        Ok((self.scenario_of(sizes, URLS_SCENARIO, about.value, work, Use::Selected)?, entries, layer))
     }
 
     /// A scenario of the files; with what flags and variables say, when it is the selected one.
@@ -77,7 +77,7 @@ impl Layers<'_> {
         entries.extend(sizes.entries());
         entries.append(&mut after);
         let its_use = if selected.is_some() { Use::Selected } else { Use::Listed };
-        Ok((self.into_scenario(sizes, name, about.value, work, its_use)?, entries))
+        Ok((self.scenario_of(sizes, name, about.value, work, its_use)?, entries))
     }
 
     /// What the tasks do, with the entries of its settings: those of the scenario itself, and those of its
@@ -165,7 +165,7 @@ impl Layers<'_> {
     }
 
     /// Puts a scenario together: its delays scaled, and its executors able to do it.
-    fn into_scenario(
+    fn scenario_of(
         &self,
         sizes: Sizes,
         name: &str,

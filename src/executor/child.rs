@@ -5,7 +5,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -17,6 +17,9 @@ use super::protocol::LONGEST_LINE;
 
 /// How often a child that is to end is looked at.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// How long what a dead child wrote to standard error may take to arrive.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// How much of what a child wrote to standard error is kept: its end.
 const STDERR_KEPT: usize = 600;
@@ -53,6 +56,8 @@ pub(super) struct Child {
     process: Process,
     input: Option<Sender<Lines>>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// The threads that write and read for it; the last reads standard error.
+    threads: Vec<JoinHandle<()>>,
     ended: Option<ExitStatus>,
     /// Whether it had to be ended.
     forced: bool,
@@ -69,8 +74,14 @@ impl Child {
         let mut process = command.spawn()?;
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         let (input, lines) = mpsc::channel::<Lines>();
-        let mut child =
-            Child { process, input: Some(input), stderr: Arc::default(), ended: None, forced: false };
+        let mut child = Child {
+            process,
+            input: Some(input),
+            stderr: Arc::default(),
+            threads: Vec::new(),
+            ended: None,
+            forced: false,
+        };
         let kept = child.stderr.clone();
         let threads = [
             thread::Builder::new().name("to-program".to_owned()).spawn(move || {
@@ -93,9 +104,12 @@ impl Child {
             }),
         ];
         for thread in threads {
-            if let Err(error) = thread {
-                child.kill();
-                return Err(error);
+            match thread {
+                Ok(thread) => child.threads.push(thread),
+                Err(error) => {
+                    child.kill();
+                    return Err(error);
+                }
             }
         }
         Ok(child)
@@ -141,6 +155,11 @@ impl Child {
             // Before it is waited for: until then, nobody else can get its number.
             let _ = kill_process_group(pid, Signal::KILL);
             self.ended = self.process.wait().ok();
+        }
+        // Its pipes end with it, but what it wrote last may still be on its way out of them.
+        let deadline = Instant::now() + LAST_WORDS;
+        while self.threads.last().is_some_and(|last| !last.is_finished()) && Instant::now() < deadline {
+            thread::sleep(LOOK);
         }
     }
 
