@@ -775,7 +775,7 @@ pub enum Fact {
         /// The task.
         task: TaskId,
     },
-    /// What a run used of the machine; told right before its end.
+    /// What a run used of the machine; told right after its end.
     RunMeasured {
         /// The run.
         run: RunId,

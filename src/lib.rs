@@ -33,6 +33,7 @@
 //! | `threads` | a thread for each task | a runtime for each thread |
 //! | `pool` | N threads of the crate `threadpool` | a runtime for each thread |
 //! | `async` | N slots | one runtime, of one thread or of a few |
+//! | `gil` | N threads | a runtime for each thread, and one interpreter lock for all |
 //!
 //! A worker's HTTP client is its own and is made anew for each run, so no run inherits warm connections,
 //! and a lane shows what its thread really does: there is no hidden thread behind it.
@@ -52,6 +53,7 @@ pub mod executor;
 pub mod model;
 pub mod origin;
 pub mod plain;
+pub mod probe;
 pub mod race;
 pub mod report;
 pub mod scenario;

@@ -307,7 +307,7 @@ impl Crew<'_> {
         }
         let (outcome, bytes) = (outcome.clone(), bytes.unwrap_or(0));
         let end = TaskEnd { outcome, bytes, write_nanos: 0, check: Check::Nothing, result: None };
-        self.job.task_ended(task, end);
+        self.job.task_ended_at(self.job.emitter.now(), task, end);
     }
 
     /// Ends all members and the tasks that are left.

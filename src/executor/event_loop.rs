@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinError;
 
 use crate::event::{ExecutorKind, Fact, LaneId, TaskId, Worker};
+use crate::workload::Terms;
 
 use super::{Equipment, Job, Leftovers, caught, thread_id, too_many};
 
@@ -80,13 +81,13 @@ pub(super) fn try_threads(job: &Job) -> io::Result<()> {
 /// One place for a task in flight: takes the next task of the run until there is none, and gives back what
 /// it did them with.
 async fn slot_loop(job: Arc<Job>, next: Arc<AtomicUsize>, lane: LaneId) -> Equipment {
-    let mut equipment = Equipment::None;
+    let (mut equipment, terms) = (Equipment::None, Terms::new(job.cancel.clone()));
     loop {
         let task = next.fetch_add(1, Ordering::Relaxed);
         if task >= job.tasks {
             return equipment;
         }
-        job.drive(&mut equipment, lane, TaskId::of(task)).await;
+        job.drive(&terms, &mut equipment, lane, TaskId::of(task)).await;
         // The session's connection is free again only after its own task on the loop has had a turn; without
         // one, the next download opens a second connection.
         tokio::task::yield_now().await;

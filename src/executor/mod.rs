@@ -7,6 +7,7 @@ mod crew;
 mod event_loop;
 mod expected;
 mod gil;
+mod main_thread;
 mod pool;
 mod processes;
 mod program;
@@ -23,6 +24,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -30,7 +32,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{
-    Check, Collect, ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, RunId, TaskEnd, TaskError,
+    At, Check, Collect, ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, RunId, TaskEnd, TaskError,
     TaskId, Worker,
 };
 use crate::workload::{Emitter, Progress, Session, TaskContext, TaskFault, TaskResult, Terms, Workload};
@@ -124,18 +126,23 @@ impl Job {
                 self.emitter.emit_at(at, Fact::RunFinished { run: self.run, end });
                 (leftovers.0)();
             }
-            Err(error) => self.fail(&error),
+            Err(error) => self.fail(no_worker(&error)),
         }
     }
 
     /// Ends a run that has no thread to run on: its tasks fail, and it is told why.
     pub fn refuse(&self, error: &io::Error) {
         self.emitter.emit(Fact::RunStarted { run: self.run });
-        self.fail(error);
+        self.fail(no_worker(error));
     }
 
-    fn fail(&self, error: &io::Error) {
-        let error = no_worker(error);
+    /// Ends a run that can't be begun for a `reason`, which says what to do about it: its tasks fail.
+    pub fn refuse_because(&self, reason: &str) {
+        self.emitter.emit(Fact::RunStarted { run: self.run });
+        self.fail(TaskError::new(ErrorKind::Worker, reason));
+    }
+
+    fn fail(&self, error: TaskError) {
         for task in self.task_ids() {
             self.task_ended_unstarted(task, Outcome::Failed(error.clone()));
         }
@@ -158,45 +165,56 @@ impl Job {
         self.emitter.emit(Fact::LaneOpened { run: self.run, lane, worker });
     }
 
-    fn task_ended(&self, task: TaskId, end: TaskEnd) {
-        self.emitter.emit(Fact::TaskFinished { run: self.run, task, end: Box::new(end) });
+    fn task_ended_at(&self, at: At, task: TaskId, end: TaskEnd) {
+        self.emitter.emit_at(at, Fact::TaskFinished { run: self.run, task, end: Box::new(end) });
     }
 
     /// Ends a task that no worker took up.
     fn task_ended_unstarted(&self, task: TaskId, outcome: Outcome) {
-        self.task_ended(
-            task,
-            TaskEnd { outcome, bytes: 0, write_nanos: 0, check: Check::Nothing, result: None },
-        );
+        let end = TaskEnd { outcome, bytes: 0, write_nanos: 0, check: Check::Nothing, result: None };
+        self.task_ended_at(self.emitter.now(), task, end);
+    }
+
+    /// How a task ended that was told to stop: only its own terms tell it so when it is left behind, and the
+    /// run's token otherwise.
+    fn stopped(&self) -> Outcome {
+        if self.cancel.is_cancelled() { Outcome::Cancelled } else { Outcome::Abandoned }
     }
 
     /// Does one task on a lane: the same body, whoever drives it. The outcome is said in events; a
-    /// panic costs this task, and the session in which it happened.
-    async fn drive(&self, equipment: &mut Equipment, lane: LaneId, task: TaskId) {
-        if self.cancel.is_cancelled() {
-            self.task_ended_unstarted(task, Outcome::Cancelled);
-            return;
+    /// panic costs this task, and the session in which it happened. Returns what there is to hand over.
+    async fn drive(&self, terms: &Terms, equipment: &mut Equipment, lane: LaneId, task: TaskId) -> Left {
+        if terms.is_stopped() {
+            self.task_ended_unstarted(task, self.stopped());
+            return Left::Nothing;
         }
-        let terms = Terms { cancel: self.cancel.clone() };
         let (emitter, progress) = (self.emitter.clone(), self.progress.clone());
-        let context = TaskContext::new(emitter, progress, self.run, task, lane, terms);
+        let context = TaskContext::new(emitter, progress, self.run, task, lane, terms.clone());
         context.emit(|run, task| Fact::TaskStarted { run, task, lane });
+        let mut ended = None;
         let done = {
             let body = AssertUnwindSafe(async { equipment.session(self)?.perform(&context).await });
             let mut body = pin!(body.catch_unwind());
             let body = poll_fn(|polled| {
+                // A turn that never comes is the token's doing, which ends the wait for this future.
+                let Ok(_turn) = context.turn() else { return Poll::Pending };
                 let _expecting = ExpectingPanic::here();
-                body.as_mut().poll(polled)
+                let polled = body.as_mut().poll(polled);
+                if polled.is_ready() {
+                    // Stamped before the turn ends: whoever has the next one begins later.
+                    ended = Some(self.emitter.now());
+                }
+                polled
             });
             tokio::select! {
                 biased;
                 done = body => Some(done),
-                () = self.cancel.cancelled() => None,
+                () = terms.cancel().cancelled() => None,
             }
         };
         let mut result = TaskResult::default();
         let outcome = match done {
-            None | Some(Ok(Err(TaskFault::Stopped))) => Outcome::Cancelled,
+            None | Some(Ok(Err(TaskFault::Stopped))) => self.stopped(),
             Some(Ok(Ok(done))) => {
                 result = done;
                 Outcome::Done
@@ -210,9 +228,30 @@ impl Job {
         let bytes = if outcome == Outcome::Done { result.bytes } else { context.bytes() };
         let disk_full = matches!(&outcome, Outcome::Failed(error) if error.kind == ErrorKind::DiskFull);
         let (write_nanos, check) = (context.write_nanos(), result.check);
-        self.task_ended(task, TaskEnd { outcome, bytes, write_nanos, check, result: result.result });
+        let left = Left::of(&outcome);
+        let at = ended.unwrap_or_else(|| self.emitter.now());
+        self.task_ended_at(at, task, TaskEnd { outcome, bytes, write_nanos, check, result: result.result });
         if disk_full {
             self.cancel.cancel();
+        }
+        left
+    }
+}
+
+/// What a task that has ended leaves for a main thread that takes results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// A result, or the error in its place.
+    Result,
+    /// Nothing: it was told to stop.
+    Nothing,
+}
+
+impl Left {
+    fn of(outcome: &Outcome) -> Left {
+        match outcome {
+            Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. } => Left::Result,
+            Outcome::Cancelled | Outcome::Abandoned => Left::Nothing,
         }
     }
 }
@@ -243,19 +282,21 @@ struct ThreadWorker {
     lane: LaneId,
     runtime: Option<Runtime>,
     equipment: Equipment,
+    terms: Terms,
 }
 
 impl ThreadWorker {
     /// Opens the lane of the calling thread.
-    fn open(job: &Job, lane: LaneId) -> io::Result<ThreadWorker> {
+    fn open(job: &Job, lane: LaneId, terms: Terms) -> io::Result<ThreadWorker> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         job.thread_lane(lane);
-        Ok(ThreadWorker { lane, runtime: Some(runtime), equipment: Equipment::None })
+        Ok(ThreadWorker { lane, runtime: Some(runtime), equipment: Equipment::None, terms })
     }
 
-    fn perform(&mut self, job: &Job, task: TaskId) {
-        if let Some(runtime) = &self.runtime {
-            runtime.block_on(job.drive(&mut self.equipment, self.lane, task));
+    fn perform(&mut self, job: &Job, task: TaskId) -> Left {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(job.drive(&self.terms, &mut self.equipment, self.lane, task)),
+            None => Left::Nothing,
         }
     }
 }

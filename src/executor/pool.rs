@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use threadpool::ThreadPool;
+use tokio_util::sync::CancellationToken;
 
-use crate::event::{LaneId, Outcome, TaskId};
+use crate::event::{LaneId, TaskId};
+use crate::workload::Terms;
 
-use super::{Job, Leftovers, ThreadWorker, caught, no_worker, too_many};
+use super::main_thread::{self, Crew};
+use super::{Job, Leftovers, ThreadWorker, caught, too_many};
 
 thread_local! {
     /// The lane of this pool thread. The crate `threadpool` names all its threads alike and gives no
@@ -25,37 +28,49 @@ struct Workers {
 }
 
 pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
+    share_a_queue(job, "pool", Terms::new)
+}
+
+/// Does the tasks on threads of that name that share a queue, on `terms`.
+pub(super) fn share_a_queue(
+    job: &Job,
+    name: &str,
+    terms: impl FnOnce(CancellationToken) -> Terms,
+) -> io::Result<Leftovers> {
     let size = job.workers.get();
     // The crate panics when a thread can't be had, and tells no reason.
-    let pool = caught(|| ThreadPool::with_name("pool".to_owned(), size)).ok_or_else(|| too_many(size))?;
+    let pool = caught(|| ThreadPool::with_name(name.to_owned(), size)).ok_or_else(|| too_many(size))?;
     let workers = Arc::new(Workers {
         opened: AtomicUsize::new(0),
         by_lane: (0..size).map(|_| Mutex::new(None)).collect(),
     });
+    let (main, crew) = main_thread::of(job, terms);
     for task in job.task_ids() {
         job.queued(task);
-        let (job, workers) = (job.clone(), workers.clone());
-        pool.execute(move || work(&job, &workers, task));
+        let (job, workers, crew) = (job.clone(), workers.clone(), crew.clone());
+        pool.execute(move || work(&job, &workers, &crew, task));
     }
+    drop(crew);
+    main.go_on();
     pool.join();
     Ok(Leftovers::of((workers, pool)))
 }
 
-fn work(job: &Job, workers: &Workers, task: TaskId) {
+fn work(job: &Job, workers: &Workers, crew: &Crew, task: TaskId) {
     let lane = LANE.get().unwrap_or_else(|| workers.opened.fetch_add(1, Ordering::Relaxed));
     LANE.set(Some(lane));
     let Some(slot) = workers.by_lane.get(lane) else {
         let error = io::Error::other("the pool has more threads than it was given");
-        return job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error)));
+        return crew.no_worker(job, task, &error);
     };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
-        match ThreadWorker::open(job, LaneId::of(lane)) {
+        match crew.open(job, LaneId::of(lane)) {
             Ok(worker) => *slot = Some(worker),
-            Err(error) => return job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error))),
+            Err(error) => return crew.no_worker(job, task, &error),
         }
     }
     if let Some(worker) = slot.as_mut() {
-        worker.perform(job, task);
+        crew.perform(job, worker, task);
     }
 }

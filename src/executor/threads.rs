@@ -5,31 +5,37 @@ use std::io;
 use std::thread;
 
 use crate::event::{LaneId, Outcome, TaskId};
+use crate::workload::Terms;
 
-use super::{Job, Leftovers, ThreadWorker, no_worker};
+use super::main_thread::{self, Crew};
+use super::{Job, Leftovers};
 
 pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
     let digits = job.tasks.to_string().len();
+    let (main, crew) = main_thread::of(job, Terms::new);
     thread::scope(|scope| {
         for task in job.task_ids() {
             job.queued(task);
             if job.cancel.is_cancelled() {
-                job.task_ended_unstarted(task, Outcome::Cancelled);
+                crew.never_started(job, task, Outcome::Cancelled);
                 continue;
             }
             let name = format!("task-{:0digits$}", task.0 + 1);
-            let spawned = thread::Builder::new().name(name).spawn_scoped(scope, move || work(job, task));
-            if let Err(error) = spawned {
-                job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error)));
+            let its_crew = crew.clone();
+            let body = move || work(job, &its_crew, task);
+            if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, body) {
+                crew.no_worker(job, task, &error);
             }
         }
+        drop(crew);
+        main.go_on();
     });
     Ok(Leftovers::of(()))
 }
 
-fn work(job: &Job, task: TaskId) {
-    match ThreadWorker::open(job, LaneId(task.0)) {
-        Ok(mut worker) => worker.perform(job, task),
-        Err(error) => job.task_ended_unstarted(task, Outcome::Failed(no_worker(&error))),
+fn work(job: &Job, crew: &Crew, task: TaskId) {
+    match crew.open(job, LaneId(task.0)) {
+        Ok(mut worker) => crew.perform(job, &mut worker, task),
+        Err(error) => crew.no_worker(job, task, &error),
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, machine_nanos};
 use crate::event::{At, Collect, Event, ExecutorKind, Fact, RunId, TaskError, TaskId, Worker};
-use crate::workload::{Emitter, Progress};
+use crate::workload::{Emitter, Progress, Terms};
 
 use super::protocol::{FromProgram, Hello, OwnWork, PROTOCOL, ToProgram};
 use super::{Equipment, Job, Patience, ThreadWorker, thread_id};
@@ -96,7 +96,9 @@ pub fn work_for_parent() -> Result<(), WorkerError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let worker = Worker::Process { pid: process::id(), name: own.name, thread_id: thread_id() };
     job.emitter.emit(Fact::LaneOpened { run: job.run, lane: own.lane, worker });
-    let mut worker = ThreadWorker { lane: own.lane, runtime: Some(runtime), equipment: Equipment::None };
+    let terms = Terms::new(job.cancel.clone());
+    let mut worker =
+        ThreadWorker { lane: own.lane, runtime: Some(runtime), equipment: Equipment::None, terms };
     for line in told {
         let Ok(ToProgram::Task { task, .. }) = serde_json::from_slice(&line) else { break };
         worker.perform(&job, task);

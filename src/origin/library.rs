@@ -8,6 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Content;
 use super::payload::{Payload, Piece};
+use super::posts::Posts;
 use super::{landscape, prose};
 use crate::chance::{Rng, mix};
 
@@ -120,6 +121,11 @@ impl Library {
         }
     }
 
+    /// The posts, where they are what is served.
+    pub(super) fn posts(&self) -> Option<Posts> {
+        (self.content == Content::Posts).then(|| Posts::new(self.seed, self.tasks))
+    }
+
     /// The text at `/`.
     pub(super) fn index(&self) -> &Piece {
         &self.index
@@ -223,7 +229,7 @@ fn piece(content: &Content, seed: u64, index: usize, block: &Bytes) -> Piece {
 }
 
 fn post(seed: u64, task: usize) -> Piece {
-    Piece::digested(Payload::whole(prose::post(seed, task).into()), "application/json")
+    Piece::digested(Payload::whole(prose::post(seed, task).json().into()), "application/json")
 }
 
 /// A landscape as a JPEG. Sides are brought to between 1 and 65535 pixels, which is what a JPEG can be.

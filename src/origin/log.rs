@@ -1,6 +1,9 @@
 //! What the origin served: its own side of the story, to hold against what the workers saw.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper::Method;
 
 use crate::clock::Clock;
 use crate::event::At;
@@ -8,12 +11,14 @@ use crate::event::At;
 /// The log keeps this many requests; later ones are only counted.
 pub const LOG_CAPACITY: usize = 1_000_000;
 
-/// A path longer than this is shortened in the log, so that no client can fill the memory with it.
+/// A path or method longer than this is shortened in the log, so that no client can fill the memory with it.
 const LONGEST_PATH: usize = 128;
 
 /// One request, from its head to the last byte of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
+    /// The method, such as `GET`; foreign text where it is none of HTTP's own, cut off after 128 bytes.
+    pub method: Cow<'static, str>,
     /// The path asked for, without the query; foreign text, cut off after 128 bytes.
     pub path: String,
     /// Which attempt the client said it was ([`ATTEMPT_HEADER`](super::ATTEMPT_HEADER)), from 1.
@@ -78,9 +83,10 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Opens the entry of a request whose head was just read.
-    pub(super) fn open(log: Arc<Log>, clock: Clock, path: &str, attempt: u32) -> Entry {
+    pub(super) fn open(log: Arc<Log>, clock: Clock, method: &Method, path: &str, attempt: u32) -> Entry {
         let start = clock.now();
         let served = Served {
+            method: name(method),
             path: shorten(path),
             attempt,
             status: 0,
@@ -134,6 +140,19 @@ impl Drop for Entry {
     }
 }
 
+/// The method's name; those that come often cost no memory.
+fn name(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => Cow::Borrowed("GET"),
+        Method::HEAD => Cow::Borrowed("HEAD"),
+        Method::POST => Cow::Borrowed("POST"),
+        Method::PUT => Cow::Borrowed("PUT"),
+        Method::PATCH => Cow::Borrowed("PATCH"),
+        Method::DELETE => Cow::Borrowed("DELETE"),
+        _ => Cow::Owned(shorten(method.as_str())),
+    }
+}
+
 fn shorten(path: &str) -> String {
     if path.len() <= LONGEST_PATH {
         return path.to_owned();
@@ -151,20 +170,21 @@ mod tests {
     #[test]
     fn an_entry_tells_when_and_how_much() {
         let (log, clock) = (Arc::<Log>::default(), Clock::set_by_hand());
-        let mut whole = Entry::open(Arc::clone(&log), clock.clone(), "/a", 2);
+        let mut whole = Entry::open(Arc::clone(&log), clock.clone(), &Method::GET, "/a", 2);
         whole.decided(200);
         clock.advance(Duration::from_nanos(5));
         whole.handed(10);
         clock.advance(Duration::from_nanos(5));
         whole.handed(20);
         whole.done();
-        let mut left_early = Entry::open(Arc::clone(&log), clock.clone(), "/b", 1);
+        let mut left_early = Entry::open(Arc::clone(&log), clock.clone(), &Method::DELETE, "/b", 1);
         left_early.decided(404);
         clock.advance(Duration::from_nanos(1));
         drop(left_early);
         drop(whole);
         let expected = [
             Served {
+                method: "GET".into(),
                 path: "/a".to_owned(),
                 attempt: 2,
                 status: 200,
@@ -175,6 +195,7 @@ mod tests {
                 complete: true,
             },
             Served {
+                method: "DELETE".into(),
                 path: "/b".to_owned(),
                 attempt: 1,
                 status: 404,
@@ -192,7 +213,7 @@ mod tests {
     fn what_doesnt_fit_is_counted() {
         let (log, clock) = (Log::default(), Clock::set_by_hand());
         for _ in 0..5 {
-            let mut entry = Entry::open(Arc::default(), clock.clone(), "/a", 1);
+            let mut entry = Entry::open(Arc::default(), clock.clone(), &Method::GET, "/a", 1);
             if let Some(served) = entry.served.take() {
                 log.push(served, 3);
             }

@@ -3,8 +3,12 @@
 //! A [`Library`] is made first, so that serving it costs next to nothing while the clock runs. [`Origin::start`]
 //! then serves it over HTTP/1.1 from one thread of its own, named `origin`, slowed down as its [`Shape`] says.
 //!
+//! Posts are a small REST store: `GET /posts` lists the first thousand, `POST /posts` makes one more and says in
+//! `Location` where it is, and `GET`, `PUT`, `PATCH` and `DELETE` do what they say with `/posts/ID`. What is
+//! changed lasts as long as the origin does.
+//!
 //! All chance comes from the seed: the bytes depend on the seed and the task; the delay of an answer on the seed
-//! and the path; an injected failure on the seed, the path and the attempt. The order of requests changes nothing,
+//! and the path, and the method where it is another than `GET`; an injected failure on the seed, the path and the attempt. The order of requests changes nothing,
 //! so every run of a race meets the same origin. A client says which attempt a request is in the header
 //! [`ATTEMPT_HEADER`]; without it, every request counts as the first.
 
@@ -15,6 +19,7 @@ mod library;
 mod log;
 mod pace;
 mod payload;
+mod posts;
 mod prose;
 mod server;
 mod shape;
@@ -45,7 +50,7 @@ pub enum Content {
         /// Pixels down.
         height: u32,
     },
-    /// JSON posts.
+    /// JSON posts, which can also be made, changed and deleted.
     Posts,
     /// CSV files.
     Csv {

@@ -1,5 +1,6 @@
 //! Content made of words and numbers: posts and readings.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -57,30 +58,37 @@ const SENTENCES: [&str; 20] = [
 const STATIONS: [&str; 8] =
     ["harbour", "hilltop", "orchard", "old-mill", "lighthouse", "north-gate", "ferry", "observatory"];
 
-#[derive(Serialize)]
-struct Post {
-    id: usize,
+/// A post, with the fields that clients know it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Post {
+    pub(super) id: u64,
     #[serde(rename = "userId")]
-    user_id: usize,
-    title: &'static str,
-    body: String,
+    pub(super) user_id: u64,
+    pub(super) title: Cow<'static, str>,
+    pub(super) body: String,
 }
 
-/// The post of a task, as JSON.
-pub(super) fn post(seed: u64, task: usize) -> String {
+impl Post {
+    /// The post as JSON.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The post of a task.
+pub(super) fn post(seed: u64, task: usize) -> Post {
     let mut rng = Rng::new(seed, task);
     let first = rng.below(SENTENCES.len());
     // A stride that shares no factor with the number of sentences never repeats one.
     let stride = [3, 7, 9, 11, 13][rng.below(5)];
     let body: Vec<&str> =
         (0..3 + rng.below(3)).map(|i| SENTENCES[(first + i * stride) % SENTENCES.len()]).collect();
-    let post = Post {
-        id: task + 1,
-        user_id: task / POSTS_PER_USER + 1,
-        title: TITLES[rng.below(TITLES.len())],
+    Post {
+        id: task as u64 + 1,
+        user_id: (task / POSTS_PER_USER) as u64 + 1,
+        title: TITLES[rng.below(TITLES.len())].into(),
         body: body.join("\n"),
-    };
-    serde_json::to_string(&post).unwrap_or_default()
+    }
 }
 
 /// A weather station's readings, one every ten minutes, as CSV with a header.
@@ -141,7 +149,7 @@ mod tests {
     #[test]
     fn a_post_has_its_own_id_and_no_sentence_twice() -> Result<(), serde_json::Error> {
         for task in 0..200 {
-            let post: serde_json::Value = serde_json::from_str(&post(1, task))?;
+            let post: serde_json::Value = serde_json::from_str(&post(1, task).json())?;
             assert_eq!(post["id"], task + 1);
             assert_eq!(post["userId"], task / 10 + 1);
             let body: Vec<&str> = post["body"].as_str().unwrap_or_default().lines().collect();

@@ -1,11 +1,16 @@
 //! The server itself: connections in, answers out.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::header::{
     ALLOW, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
@@ -25,6 +30,7 @@ use super::library::Fate;
 use super::log::{Entry, Log};
 use super::pace::{Pacer, SharedLink};
 use super::payload::{Payload, Piece, value};
+use super::posts::{Granted, Posts, Route, Wish};
 use super::{ATTEMPT_HEADER, Library, Options, OriginError, Shape};
 use crate::clock::Clock;
 
@@ -40,6 +46,16 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request's head may be this long; a longer one gets 431.
 const LARGEST_HEAD: usize = 16 * 1024;
+
+/// A request's body must be here within this time.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request's body may be this long; a longer one gets 413.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// So much of a body that is too long is read all the same: a client that is still sending would not read why
+/// it is refused.
+const MOST_READ: usize = 1024 * 1024;
 
 /// What hyper may keep for one connection.
 const LARGEST_BUFFER: usize = 64 * 1024;
@@ -121,6 +137,7 @@ async fn serve(server: Arc<Server>, stream: TcpStream) {
 /// What all connections share.
 struct Server {
     library: Library,
+    posts: Option<Posts>,
     seed: u64,
     shape: Shape,
     hosts: Hosts,
@@ -141,11 +158,29 @@ struct Reply {
 enum Answer {
     Piece(Piece),
     Line(String),
+    Nothing,
 }
 
 impl Reply {
     fn piece(piece: Piece) -> Reply {
         Reply { status: StatusCode::OK, answer: Answer::Piece(piece), extent: Extent::Whole, also: None }
+    }
+
+    fn json(json: String) -> Reply {
+        Reply::piece(Piece::digested(Payload::whole(json.into()), "application/json"))
+    }
+
+    fn nothing_here() -> Reply {
+        Reply::line(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is\n")
+    }
+
+    fn only(methods: &'static str) -> Reply {
+        let line = format!("only {methods} are answered here\n");
+        Reply::line(StatusCode::METHOD_NOT_ALLOWED, line).with(ALLOW, HeaderValue::from_static(methods))
+    }
+
+    fn failure() -> Reply {
+        Reply::line(StatusCode::SERVICE_UNAVAILABLE, "this attempt fails on purpose; try again\n")
     }
 
     fn line(status: StatusCode, line: impl Into<String>) -> Reply {
@@ -158,10 +193,27 @@ impl Reply {
     }
 }
 
+/// A reply, and what its delay depends on beside the seed; nothing where it isn't slowed down.
+struct Decision<'a> {
+    reply: Reply,
+    lot: Option<Cow<'a, str>>,
+}
+
+impl<'a> Decision<'a> {
+    fn at_once(reply: Reply) -> Decision<'a> {
+        Decision { reply, lot: None }
+    }
+
+    fn slowed(reply: Reply, lot: impl Into<Cow<'a, str>>) -> Decision<'a> {
+        Decision { reply, lot: Some(lot.into()) }
+    }
+}
+
 impl Server {
     fn new(options: Options, library: Library, clock: Clock, log: Arc<Log>, address: SocketAddr) -> Server {
         let shape = options.shape;
         Server {
+            posts: library.posts(),
             library,
             seed: options.seed,
             hosts: Hosts::new(address, &options.hosts),
@@ -177,21 +229,19 @@ impl Server {
 
     /// Answers one request; whatever was waited for and noted ends when the body is dropped.
     async fn answer(&self, request: Request<Incoming>, local: Option<SocketAddr>) -> Response<PacedBody> {
-        let (request, _) = request.into_parts();
-        let path = request.uri.path();
-        let attempt = attempt(&request);
-        let mut entry = Entry::open(Arc::clone(&self.log), self.clock.clone(), path, attempt);
-        let refusal = self.refuse(&request, local);
-        let shaped = refusal.is_none();
-        let reply = refusal.unwrap_or_else(|| self.decide(path, attempt));
+        let (request, body) = request.into_parts();
+        let (path, attempt) = (request.uri.path(), attempt(&request));
+        let mut entry =
+            Entry::open(Arc::clone(&self.log), self.clock.clone(), &request.method, path, attempt);
+        let Decision { reply, lot } = self.decide(&request, body, local, attempt).await;
         entry.decided(reply.status.as_u16());
         let mut turn = None;
         let mut begin = Instant::now();
-        if shaped {
+        if let Some(lot) = lot {
             if let Some(turns) = &self.turns {
                 turn = Arc::clone(turns).acquire_owned().await.ok();
             }
-            let delay = self.shape.delay(self.seed, path);
+            let delay = self.shape.delay(self.seed, &lot);
             // The body's schedule starts when the wait should have ended: timers are a little late.
             begin = Instant::now().checked_add(delay).unwrap_or(begin);
             if !delay.is_zero() {
@@ -207,32 +257,81 @@ impl Server {
         response
     }
 
-    /// What is wrong with a request that isn't even looked up, if anything. A refusal is not slowed down.
-    fn refuse(&self, request: &Parts, local: Option<SocketAddr>) -> Option<Reply> {
+    /// Decides what to answer, and does what is asked for. A refusal is not slowed down.
+    async fn decide<'a>(
+        &self,
+        request: &'a Parts,
+        body: Incoming,
+        local: Option<SocketAddr>,
+        attempt: u32,
+    ) -> Decision<'a> {
         if !self.hosts.allow(request, local) {
-            return Some(Reply::line(StatusCode::MISDIRECTED_REQUEST, self.hosts.advice()));
+            return Decision::at_once(Reply::line(StatusCode::MISDIRECTED_REQUEST, self.hosts.advice()));
         }
-        if ![Method::GET, Method::HEAD].contains(&request.method) {
-            let refusal =
-                Reply::line(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
-            return Some(refusal.with(ALLOW, HeaderValue::from_static("GET, HEAD")));
+        let path = request.uri.path();
+        let posts = self.posts.as_ref().and_then(|posts| Some((posts, Route::of(&request.method, path)?)));
+        match posts {
+            Some((posts, Route::To(wish))) => self.grant(posts, wish, request, body, attempt).await,
+            Some((_, Route::Only(methods))) => Decision::at_once(Reply::only(methods)),
+            None if [Method::GET, Method::HEAD].contains(&request.method) => {
+                Decision::slowed(self.look_up(path, attempt), path)
+            }
+            None => Decision::at_once(Reply::only("GET, HEAD")),
         }
-        None
     }
 
-    fn decide(&self, path: &str, attempt: u32) -> Reply {
+    async fn grant<'a>(
+        &self,
+        posts: &Posts,
+        wish: Wish,
+        request: &Parts,
+        body: Incoming,
+        attempt: u32,
+    ) -> Decision<'a> {
+        let mut bytes = Bytes::new();
+        if wish.has_body() {
+            bytes = match read(body).await {
+                Ok(bytes) => bytes,
+                Err((status, line)) => return Decision::at_once(Reply::line(status, line)),
+            };
+            if !wish.takes(&media_type(request)) {
+                let line = "a post is sent with Content-Type: application/json\n";
+                return Decision::at_once(Reply::line(StatusCode::UNSUPPORTED_MEDIA_TYPE, line));
+            }
+        }
+        let lot = posts.lot(&request.method, wish, &bytes);
+        if posts.has(wish) && self.shape.fails(self.seed, &lot, attempt) {
+            return Decision::slowed(Reply::failure(), lot);
+        }
+        let reply = match posts.grant(wish, &bytes) {
+            Granted::Json(json) => Reply::json(json),
+            Granted::Created { json, path } => {
+                Reply { status: StatusCode::CREATED, ..Reply::json(json) }.with(LOCATION, value(&path))
+            }
+            Granted::Deleted => Reply {
+                status: StatusCode::NO_CONTENT,
+                answer: Answer::Nothing,
+                extent: Extent::Whole,
+                also: None,
+            },
+            Granted::Missing => Reply::nothing_here(),
+            Granted::Invalid(words) => Reply::line(StatusCode::BAD_REQUEST, format!("{words}\n")),
+            Granted::Full => {
+                Reply::line(StatusCode::INSUFFICIENT_STORAGE, "no more posts can be kept; delete some\n")
+            }
+        };
+        Decision::slowed(reply, lot)
+    }
+
+    fn look_up(&self, path: &str, attempt: u32) -> Reply {
         if path == "/" {
             return Reply::piece(self.library.index().clone());
         }
-        let nothing = || Reply::line(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is\n");
-        let Some((task, fate)) = self.library.find(path) else { return nothing() };
+        let Some((task, fate)) = self.library.find(path) else { return Reply::nothing_here() };
         if self.shape.fails(self.seed, path, attempt) {
-            return Reply::line(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "this attempt fails on purpose; try again\n",
-            );
+            return Reply::failure();
         }
-        let fine = || self.library.piece(task).map_or_else(nothing, Reply::piece);
+        let fine = || self.library.piece(task).map_or_else(Reply::nothing_here, Reply::piece);
         match fate {
             Fate::Missing => Reply::line(StatusCode::NOT_FOUND, "this file is missing on purpose\n"),
             Fate::Busy if attempt == 1 => {
@@ -261,10 +360,47 @@ fn head(reply: Reply) -> (Payload, (StatusCode, Vec<(HeaderName, HeaderValue)>))
             headers.push((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")));
             Payload::whole(line.into())
         }
+        Answer::Nothing => {
+            // An answer that has no body has no length either (RFC 9110, section 8.6).
+            headers.extend(reply.also);
+            return (Payload::whole(Bytes::new()), (reply.status, headers));
+        }
     };
     headers.push((CONTENT_LENGTH, payload.len().into()));
     headers.extend(reply.also);
     (payload, (reply.status, headers))
+}
+
+/// Reads a request's body, or says with which status and line the request is refused.
+async fn read(mut body: Incoming) -> Result<Bytes, (StatusCode, String)> {
+    let reading = async {
+        let (mut bytes, mut length) = (BytesMut::new(), 0);
+        while let Some(frame) = poll_fn(|polled| Pin::new(&mut body).poll_frame(polled)).await {
+            let Ok(frame) = frame else {
+                return Err((StatusCode::BAD_REQUEST, "the body broke off\n".to_owned()));
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            length += data.len();
+            if length <= LARGEST_BODY {
+                bytes.extend_from_slice(&data);
+            } else if length > MOST_READ {
+                break;
+            }
+        }
+        if length > LARGEST_BODY {
+            let line = format!("a post has at most {LARGEST_BODY} bytes\n");
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, line));
+        }
+        Ok(bytes.freeze())
+    };
+    let late = |_| Err((StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n".to_owned()));
+    tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(late)
+}
+
+/// The media type of a request's body, in lower case and without parameters; empty when it says none.
+fn media_type(request: &Parts) -> String {
+    let said = request.headers.get(CONTENT_TYPE).and_then(|said| said.to_str().ok()).unwrap_or_default();
+    said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Which attempt a request says it is; the first, when it doesn't say or says nonsense.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::event::{Event, Fact, RunId, TaskId};
 use crate::executor::Job;
+use crate::probe::Probe;
 
 use super::{Notice, RaceError};
 
@@ -22,11 +23,12 @@ const TICK: Duration = Duration::from_millis(50);
 const INTERRUPTION: Duration = Duration::from_millis(400);
 
 /// Runs `work` on a thread of its own, and passes on what the workers say until it returns and
-/// everything was passed on.
+/// everything was passed on. In between, `probe` may look at the run that it measures.
 pub(super) fn while_running(
     work: impl FnOnce() -> Result<(), RaceError> + Send,
     arriving: &Receiver<Event>,
     jobs: &[Job],
+    probe: &Probe,
     clock: &Clock,
     notices: &Sender<Notice>,
 ) -> Result<(), RaceError> {
@@ -42,6 +44,7 @@ pub(super) fn while_running(
         loop {
             let last = over.load(Ordering::Acquire);
             sampler.ask_workloads();
+            probe.look(clock);
             let mut batch: Vec<Event> = arriving.try_iter().collect();
             sampler.watch(&batch);
             sampler.sample(clock, &mut batch);

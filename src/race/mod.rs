@@ -7,21 +7,23 @@
 
 mod collect;
 mod prepare;
+mod room;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use std::{io, panic, thread};
+use std::{io, panic, slice, thread};
 
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::event::{Event, Fact, Order, TaskError};
+use crate::event::{Event, ExecutorKind, Fact, Order, RacePlan, TaskError};
 use crate::executor::Job;
 use crate::origin::OriginError;
+use crate::probe::{Family, Probe};
 use crate::workload::{OutputError, TlsError};
 
 pub use prepare::{Libraries, origin_alone};
@@ -183,16 +185,18 @@ fn conduct(
     let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
     let _ = notices.send(Notice::Started(clock.clone()));
     let _ = notices.send(Notice::Events(vec![started]));
-    let run_all = || run_in_order(&jobs, prepared.plan.order);
-    let ran = collect::while_running(run_all, &arriving, &jobs, &clock, notices);
+    let probe = Probe::default();
+    let run_all = || run_in_order(&jobs, &prepared.plan, &probe);
+    let ran = collect::while_running(run_all, &arriving, &jobs, &probe, &clock, notices);
     let _ = notices.send(Notice::Events(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]));
     let tidied = prepared.tidy();
     ran.map(|()| tidied)
 }
 
 /// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and
-/// of `async`.
-fn run_in_order(jobs: &[Job], order: Order) -> Result<(), RaceError> {
+/// of `async`. One that has the machine to itself is measured; what each of several uses can't be told apart.
+fn run_in_order(jobs: &[Job], plan: &RacePlan, probe: &Probe) -> Result<(), RaceError> {
+    let order = plan.order;
     thread::scope(|scope| {
         let mut running = Vec::new();
         for job in jobs {
@@ -200,15 +204,35 @@ fn run_in_order(jobs: &[Job], order: Order) -> Result<(), RaceError> {
             if order == Order::OneByOne && job.cancel.is_cancelled() {
                 break;
             }
+            let at_once = if order == Order::Together { jobs } else { slice::from_ref(job) };
+            // Runs that go on together are looked at together, before the first.
+            if running.is_empty()
+                && let Err(error) = room::room_for(at_once, plan.workload)
+            {
+                job.refuse_because(&error.to_string());
+                continue;
+            }
+            let measuring = (order == Order::OneByOne).then(|| probe.begin(family(job)));
             let thread = thread::Builder::new().name(job.executor.name().to_owned());
-            match (thread.spawn_scoped(scope, || job.execute()), order) {
-                (Ok(thread), Order::OneByOne) => join(thread)?,
-                (Ok(thread), Order::Together) => running.push(thread),
+            match (thread.spawn_scoped(scope, || job.execute()), measuring) {
+                (Ok(thread), Some(measuring)) => {
+                    join(thread)?;
+                    job.emitter.emit(Fact::RunMeasured { run: job.run, usage: measuring.end() });
+                }
+                (Ok(thread), None) => running.push(thread),
                 (Err(error), _) => job.refuse(&error),
             }
         }
         running.into_iter().try_for_each(join)
     })
+}
+
+/// Which processes do the job.
+fn family(job: &Job) -> Family {
+    match job.executor {
+        ExecutorKind::Processes | ExecutorKind::External(_) => Family::WithChildren,
+        _ => Family::Alone,
+    }
 }
 
 fn join(thread: thread::ScopedJoinHandle<'_, ()>) -> Result<(), RaceError> {

@@ -12,7 +12,7 @@ use crate::text::shown;
 use super::rows::{self, Kind};
 
 /// The columns, in the order of [`Row`]'s fields.
-const HEADER: [&str; 18] = [
+const HEADER: [&str; 20] = [
     "run",
     "executor",
     "workers",
@@ -25,9 +25,11 @@ const HEADER: [&str; 18] = [
     "started_seconds",
     "first_byte_seconds",
     "finished_seconds",
+    "delivered_seconds",
     "bytes",
     "attempts",
     "outcome",
+    "result",
     "error_kind",
     "error_message",
     "path",
@@ -47,9 +49,11 @@ struct Row<'a> {
     started: Option<f64>,
     first_byte: Option<f64>,
     finished: Option<f64>,
+    delivered: Option<f64>,
     bytes: u64,
     attempts: u32,
     outcome: Option<&'static str>,
+    result: Option<Cow<'a, str>>,
     error_kind: Option<Kind>,
     error_message: Option<Cow<'a, str>>,
     path: Option<String>,
@@ -90,9 +94,11 @@ fn row<'a>(
         started: task.started.map(At::seconds),
         first_byte: task.first_byte.map(At::seconds),
         finished: task.finished.map(At::seconds),
+        delivered: task.delivered.map(At::seconds),
         bytes: task.bytes,
         attempts: task.attempts,
         outcome: rows::outcome(task),
+        result: task.result.as_deref().map(cell),
         error_kind: rows::kind(task),
         error_message: task.error_message().map(cell),
         path: rows::path(race, run, at).map(|path| cell(&path).into_owned()),

@@ -44,8 +44,12 @@ struct Run<'a, T, L> {
     comparable: bool,
     wall_seconds: Option<f64>,
     speedup: Option<f64>,
+    improvement: Option<f64>,
     efficiency: Option<f64>,
     peak_concurrency: u32,
+    cpu_seconds: Option<CpuSeconds>,
+    processors: Option<f64>,
+    peak_memory_bytes: Option<u64>,
     bytes: u64,
     bytes_per_second: Option<f64>,
     done: u32,
@@ -56,6 +60,12 @@ struct Run<'a, T, L> {
     latency_seconds: LatencySeconds,
     tasks: T,
     lanes: L,
+}
+
+#[derive(Serialize)]
+struct CpuSeconds {
+    user: f64,
+    system: f64,
 }
 
 #[derive(Serialize)]
@@ -78,9 +88,11 @@ struct Task<'a> {
     started: Option<f64>,
     first_byte: Option<f64>,
     finished: Option<f64>,
+    delivered: Option<f64>,
     bytes: u64,
     attempts: u32,
     outcome: Option<&'static str>,
+    result: Option<&'a str>,
     error: Option<Failure<'a>>,
     path: Option<String>,
 }
@@ -164,8 +176,12 @@ fn run_row<'a>(
         comparable: figures.comparable == Comparable::Yes,
         wall_seconds: figures.wall.map(exact),
         speedup: figures.speedup,
+        improvement: figures.improvement,
         efficiency: figures.efficiency,
         peak_concurrency: figures.peak_concurrency,
+        cpu_seconds: figures.cpu.map(|cpu| CpuSeconds { user: exact(cpu.user), system: exact(cpu.system) }),
+        processors: figures.processors,
+        peak_memory_bytes: figures.peak_memory,
         bytes: figures.bytes,
         bytes_per_second: figures.bytes_per_second,
         done: figures.counts.done,
@@ -202,9 +218,11 @@ fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState)
         started: task.started.map(At::seconds),
         first_byte: task.first_byte.map(At::seconds),
         finished: task.finished.map(At::seconds),
+        delivered: task.delivered.map(At::seconds),
         bytes: task.bytes,
         attempts: task.attempts,
         outcome: rows::outcome(task),
+        result: task.result.as_deref(),
         error: rows::kind(task)
             .map(|kind| Failure { kind, message: task.error_message().unwrap_or_default() }),
         path: rows::path(race, run, id),

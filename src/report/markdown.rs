@@ -8,12 +8,13 @@ use crate::text::shown;
 
 use super::summary::{DEFINITIONS, SHARED, Summary};
 use super::table::{Column, or_dash};
-use super::words::{self, Glyphs, count, percent, seconds, times};
+use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 const COLUMNS: &[Column] = &[
     ("workers", |run| count(u64::from(run.workers))),
     ("wall", |run| or_dash(run.wall.map(seconds))),
     ("speedup", |run| or_dash(run.speedup.map(|speedup| times(speedup, Glyphs::Unicode)))),
+    ("improvement", |run| or_dash(run.improvement.map(words::saved))),
     ("efficiency", |run| or_dash(run.efficiency.map(percent))),
     ("mean", |run| or_dash(run.latency.map(|l| seconds(l.mean)))),
     ("p50", |run| or_dash(run.latency.map(|l| seconds(l.p50)))),
@@ -21,6 +22,11 @@ const COLUMNS: &[Column] = &[
     ("max", |run| or_dash(run.latency.map(|l| seconds(l.max)))),
     ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
     ("peak concurrency", |run| count(u64::from(run.peak_concurrency))),
+    ("cpu time", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.all())))),
+    ("user", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.user)))),
+    ("system", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.system)))),
+    ("processors", |run| or_dash(run.processors.map(words::ratio))),
+    ("memory", |run| or_dash(run.peak_memory.map(bytes))),
     ("done", |run| count(u64::from(run.counts.done))),
     ("not done", |run| count(u64::from(run.counts.not_done()))),
 ];

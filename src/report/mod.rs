@@ -17,7 +17,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-pub use summary::{Comparable, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
+pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
 pub use verdict::VERDICT_CHARS;
 
 use crate::event::At;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::words::seconds;
-use crate::event::{At, ExecutorKind, Order, RunEnd};
+use crate::event::{At, ExecutorKind, Order, RunEnd, Usage};
 use crate::model::{Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
 use crate::text::shown;
@@ -13,15 +13,30 @@ use crate::text::shown;
 pub const DEFINITIONS: &[(&str, &str)] = &[
     ("wall", "time from the moment the executor was given the tasks until the last of them had ended"),
     ("speedup", "wall time of the sequential run ÷ wall time of this run; both must have done every task"),
-    ("efficiency", "speedup ÷ workers"),
-    ("ideal", "a speedup as large as the number of workers, that is an efficiency of 100 %"),
+    (
+        "improvement",
+        "how much of the sequential wall time T1 was saved: (T1 - Tn) ÷ T1; 95 % is the same as 20×",
+    ),
+    ("efficiency", "speedup ÷ workers; a speedup as large as the number of workers is ideal, that is 100 %"),
     ("latency", "time of a task that was done, from when a worker took it up until its end; no queueing"),
-    ("mean", "the sum of the latencies ÷ their number"),
-    ("p50", "half of the tasks were done within this latency: the median, by nearest rank"),
-    ("p95", "95 of 100 tasks were done within this latency, by nearest rank"),
-    ("max", "the longest latency"),
+    ("mean, max", "the sum of the latencies ÷ their number; the longest of them"),
+    ("p50, p95", "half of the tasks, and 95 of 100, were done within this latency, by nearest rank"),
     ("throughput", "bytes of complete bodies ÷ wall time"),
     ("peak concurrency", "the most tasks that were ever in progress at one moment"),
+    (
+        "cpu time",
+        "processor time of the run's own threads and child processes; not the dashboard's or the origin's",
+    ),
+    ("user, system", "cpu time in the programs' own code, and in the operating system on their behalf"),
+    ("processors", "cpu time ÷ wall time: how many processors the run kept busy on average"),
+    (
+        "memory",
+        "the most that this whole program, origin and dashboard too, and its children had in use at once",
+    ),
+    (
+        "a dash",
+        "no figure: not over yet, nothing to compare with, not told by the system, or shared between runs",
+    ),
     ("not done", "tasks that failed, panicked or were cancelled; a run with any of them claims no speedup"),
     (
         "so far",
@@ -99,6 +114,27 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Processor time, by where it was spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CpuTime {
+    /// In user mode.
+    pub user: Duration,
+    /// In the kernel.
+    pub system: Duration,
+}
+
+impl CpuTime {
+    fn of(usage: Usage) -> Option<CpuTime> {
+        let (user, system) = usage.user_nanos.zip(usage.system_nanos)?;
+        Some(CpuTime { user: Duration::from_nanos(user), system: Duration::from_nanos(system) })
+    }
+
+    /// Both together.
+    pub fn all(self) -> Duration {
+        self.user.saturating_add(self.system)
+    }
+}
+
 /// Whether a run's wall time can be compared with another's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparable {
@@ -150,6 +186,8 @@ pub struct RunSummary {
     pub wall: Option<Duration>,
     /// Against the first sequential run; none unless both are comparable.
     pub speedup: Option<f64>,
+    /// The share of the first sequential run's wall time that it saved; none where there is no speedup.
+    pub improvement: Option<f64>,
     /// Speedup by worker, 1 is ideal; none where there is no speedup.
     pub efficiency: Option<f64>,
     /// Over the tasks that are done, from when a worker took them up until their end; none before one is.
@@ -163,6 +201,12 @@ pub struct RunSummary {
     pub bytes_per_second: Option<f64>,
     /// The most tasks that were ever in progress at one moment.
     pub peak_concurrency: u32,
+    /// Processor time of its threads and of its child processes; none where that is not known.
+    pub cpu: Option<CpuTime>,
+    /// How many processors it kept busy on average; none where its processor time is not known.
+    pub processors: Option<f64>,
+    /// The most bytes that this program and its children had in memory at once; none where that is not known.
+    pub peak_memory: Option<u64>,
     /// How the tasks ended, and how many attempts beyond the first ones it took.
     pub counts: Counts,
     /// Time in each phase, over all lanes.
@@ -197,10 +241,11 @@ impl RunSummary {
         let share = At::from_duration(elapsed).0.saturating_mul(lanes);
         let queue_mean = queue_nanos.checked_div(taken_up).and_then(|nanos| u64::try_from(nanos).ok());
         let wall = run.wall();
-        let speedup = match (&comparable, baseline, wall) {
-            (Comparable::Yes, Some(sequential), Some(wall)) => stats::speedup(sequential, wall),
-            _ => None,
-        };
+        let against = baseline.zip(wall).filter(|_| comparable == Comparable::Yes);
+        let speedup = against.and_then(|(sequential, wall)| stats::speedup(sequential, wall));
+        let improvement = against.and_then(|(sequential, wall)| stats::improvement(sequential, wall));
+        let usage = run.usage().unwrap_or_default();
+        let cpu = CpuTime::of(usage);
         RunSummary {
             label: plan.label.clone(),
             executor: plan.executor.clone(),
@@ -208,12 +253,16 @@ impl RunSummary {
             status: run.status().clone(),
             wall,
             speedup,
+            improvement: improvement.filter(|_| speedup.is_some()),
             efficiency: speedup.and_then(|speedup| stats::efficiency(speedup, plan.workers)),
             latency: Latencies::of(latencies),
             queue_mean: queue_mean.map(Duration::from_nanos),
             bytes,
             bytes_per_second: stats::rate(bytes, elapsed),
             peak_concurrency: run.in_progress().peak(),
+            cpu,
+            processors: cpu.zip(wall).and_then(|(cpu, wall)| stats::processors(cpu.all(), wall)),
+            peak_memory: usage.peak_memory,
             counts: run.counts(),
             phases,
             idle: Duration::from_nanos(share.saturating_sub(phases.busy())),

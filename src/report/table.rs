@@ -31,6 +31,16 @@ const SPEED: &[Column] = &[
     ("retries", |run| count(u64::from(run.counts.retries))),
 ];
 
+/// What they saved, and what they used.
+const USAGE: &[Column] = &[
+    ("improvement", |run| or_dash(run.improvement.map(words::saved))),
+    ("cpu time", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.all())))),
+    ("user", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.user)))),
+    ("system", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.system)))),
+    ("processors", |run| or_dash(run.processors.map(words::ratio))),
+    ("memory", |run| or_dash(run.peak_memory.map(bytes))),
+];
+
 /// How long the tasks took, and what they brought.
 const LATENCY: &[Column] = &[
     ("mean", |run| or_dash(run.latency.map(|l| seconds(l.mean)))),
@@ -60,6 +70,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         paragraph(SHARED, out)?;
     }
     block(&summary, "run", SPEED, out)?;
+    block(&summary, "run", USAGE, out)?;
     block(&summary, "latency", LATENCY, out)?;
     writeln!(out)?;
     for run in &summary.runs {

@@ -62,6 +62,16 @@ pub fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
+/// An improvement: `95 %`, and from 99 % on with a decimal that never makes up the whole.
+pub fn saved(share: f64) -> String {
+    let tenths = (share * 1_000.0).floor().min(999.0);
+    if tenths >= 990.0 {
+        return format!("{:.1} %", tenths / 10.0);
+    }
+    // The sum takes the sign off a zero.
+    format!("{:.0} %", (share * 100.0).round() + 0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -107,6 +117,11 @@ mod tests {
         assert_eq!(times(4.8712, Glyphs::Ascii), "4.87x");
         assert_eq!(times(99.996, Glyphs::Ascii), "100x");
         assert_eq!(percent(0.9741), "97 %");
+        let improvements = [0.95, 0.7952, 0.9899, 0.9975, 0.99999, 1.0, 0.0, -0.004, -0.25].map(saved);
+        assert_eq!(
+            improvements,
+            ["95 %", "80 %", "99 %", "99.7 %", "99.9 %", "99.9 %", "0 %", "0 %", "-25 %"]
+        );
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Pure arithmetic on durations: speedup, efficiency, mean and percentiles.
+//! Pure arithmetic on durations: speedup, improvement, efficiency, mean and percentiles.
 //!
 //! A figure that is not defined (nothing was measured, or it would divide by zero) is `None`: no figure
 //! here is ever a nan or an infinity.
@@ -20,6 +20,26 @@ pub fn speedup(sequential: Duration, this: Duration) -> Option<f64> {
 /// None when there are no workers. Source: as for [`speedup`].
 pub fn efficiency(speedup: f64, workers: u32) -> Option<f64> {
     (workers > 0).then(|| speedup / f64::from(workers))
+}
+
+/// The share of one worker's wall time that this run saved: `(T₁ − Tₚ) / T₁ = 1 − 1/S`. 0.95 is a speedup of
+/// 20; below zero, this run took longer. It is at most 1, however many workers there are.
+///
+/// None when the sequential wall time is zero.
+///
+/// Source: the relative reduction in time, which is how tutorials on concurrency state what they gained; that
+/// it is `1 − 1/S` follows from the definition of [`speedup`].
+pub fn improvement(sequential: Duration, this: Duration) -> Option<f64> {
+    let (before, after) = (sequential.as_secs_f64(), this.as_secs_f64());
+    (!sequential.is_zero()).then(|| (before - after) / before)
+}
+
+/// How many processors were busy on average: processor time by wall time. More than the machine has only
+/// when a part of the processor time was spent outside the wall time.
+///
+/// None when the wall time is zero.
+pub fn processors(used: Duration, wall: Duration) -> Option<f64> {
+    (!wall.is_zero()).then(|| used.as_secs_f64() / wall.as_secs_f64())
 }
 
 /// How many a second: `amount / time`; none when the time is zero.
@@ -98,7 +118,17 @@ mod tests {
     }
 
     #[test]
+    fn a_twentieth_of_the_time_is_an_improvement_of_95_per_cent() {
+        assert_eq!(improvement(SECOND * 20, SECOND), Some(0.95));
+        assert_eq!(improvement(SECOND, SECOND), Some(0.0));
+        assert_eq!(improvement(SECOND * 2, SECOND * 3), Some(-0.5));
+        assert_eq!(processors(SECOND * 3, SECOND * 2), Some(1.5));
+    }
+
+    #[test]
     fn what_is_not_defined_is_none() {
+        assert_eq!(improvement(Duration::ZERO, SECOND), None);
+        assert_eq!(processors(SECOND, Duration::ZERO), None);
         assert_eq!(speedup(SECOND, Duration::ZERO), None);
         assert_eq!(speedup(Duration::ZERO, SECOND), None);
         assert_eq!(efficiency(1.0, 0), None);
@@ -125,6 +155,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn improvement_and_speedup_tell_the_same(before in 1_u64..1 << 40, after in 1_u64..1 << 40) {
+            let (before, after) = (Duration::from_nanos(before), Duration::from_nanos(after));
+            let (Some(speedup), Some(saved)) = (speedup(before, after), improvement(before, after)) else {
+                return Err(TestCaseError::fail("none"));
+            };
+            prop_assert!(saved <= 1.0);
+            prop_assert!(((1.0 - saved) * speedup - 1.0).abs() < 1e-3, "{speedup} {saved}");
+        }
+
         #[test]
         fn a_percentile_is_the_least_value_that_enough_values_do_not_exceed(
             mut values in prop::collection::vec(0_u32..100, 1..60),

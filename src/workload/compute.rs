@@ -223,7 +223,7 @@ mod testing {
     pub(super) fn context(task: usize, cancelled: bool) -> TaskContext {
         let terms = Terms::default();
         if cancelled {
-            terms.cancel.cancel();
+            terms.cancel().cancel();
         }
         let emitter = Emitter::new(Clock::set_by_hand(), mpsc::channel().0);
         TaskContext::new(emitter, Progress::new(task + 1), RunId(0), TaskId::of(task), LaneId(0), terms)

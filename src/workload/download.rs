@@ -1,52 +1,27 @@
 //! The workload `download`: streams bodies to files, and believes nobody.
 
-use std::error::Error as StdError;
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
-use reqwest::{Response, StatusCode, Url, Version};
+use reqwest::header::{CONTENT_RANGE, HeaderMap};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError, TaskId};
+use crate::event::{Check, ErrorKind, Phase, TaskError, TaskId};
 
-use super::http::{
-    ClientSettings, ProxyUse, RedirectError, Resolved, Tls, Watch, cause, client, with_causes,
-};
+use super::http::{ClientSettings, ProxyUse, Redirects, Resolved, Tls};
 use super::output::{PartFile, RunFolder, disk_error};
+use super::request::{
+    ATTEMPT_HEADER, Attempts, Caller, Failure, Repeat, announced_length, body_failure, ended_early, in_time,
+    stalled, status_failure, tell_head, too_large,
+};
 use super::{Session, TargetPlan, TaskContext, TaskFault, TaskFuture, TaskResult, WorkPlan, Workload};
 
 mod digest;
-mod head;
 
+pub use super::request::Limits;
 use digest::{Announced, Hasher};
-use head::{headers_kept, redirected_to};
-
-/// The limits that every download keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// For one task with all its attempts.
-    pub deadline: Duration,
-    /// A task fails when no byte has come for so long.
-    pub stall: Duration,
-    /// For opening a connection, TLS included.
-    pub connect: Duration,
-    /// Attempts after the first one.
-    pub retries: u32,
-    /// The longest wait before the first retry; it doubles with each.
-    pub backoff: Duration,
-    /// The longest wait before any retry.
-    pub backoff_cap: Duration,
-    /// The longest `Retry-After` that is honoured.
-    pub retry_after_cap: Duration,
-    /// The largest body, in bytes.
-    pub max_bytes: u64,
-    /// Redirects followed.
-    pub redirects: usize,
-}
 
 /// One thing to download.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +82,7 @@ impl Downloads {
             tls,
             resolved: Arc::new(resolved),
             connect_timeout: limits.connect,
-            redirects: limits.redirects,
+            redirects: Redirects::Followed(limits.redirects),
             proxy,
         };
         Downloads { targets: targets.into(), limits: Arc::new(limits), client, server, seed }
@@ -128,12 +103,8 @@ pub struct Download {
 
 impl Workload for Download {
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
-        let watch = Watch::default();
-        let client = client(&self.shared.client, &watch).map_err(|error| {
-            let words = format!("no HTTP client could be made: {}", with_causes(&error));
-            TaskError::new(ErrorKind::Worker, words)
-        })?;
-        Ok(Box::new(DownloadSession { download: self.clone(), client, watch }))
+        let caller = Caller::new(&self.shared.client)?;
+        Ok(Box::new(DownloadSession { download: self.clone(), caller }))
     }
 
     fn plan(&self) -> Option<WorkPlan> {
@@ -181,52 +152,20 @@ impl Workload for Download {
 #[derive(Debug)]
 struct DownloadSession {
     download: Download,
-    client: reqwest::Client,
-    watch: Watch,
+    caller: Caller,
 }
 
 impl Session for DownloadSession {
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a> {
         Box::pin(async move {
             let deadline = self.download.shared.limits.deadline;
-            let done = match tokio::time::timeout(deadline, self.attempts(context)).await {
-                Ok(result) => result,
-                Err(_) => Err(TaskError::new(
-                    ErrorKind::Deadline,
-                    format!("not finished within {} (download.timeout_seconds)", seconds(deadline)),
-                )),
-            };
-            done.map_err(TaskFault::from)
+            in_time(deadline, self.attempts(context)).await.map_err(TaskFault::from)
         })
     }
 }
 
-/// A failed attempt, and what may come after it.
-struct Failure {
-    error: TaskError,
-    next: Next,
-}
-
-/// What may come after a failed attempt.
-enum Next {
-    /// Nothing: it would fail again.
-    GiveUp,
-    /// Another attempt, not before so long from now.
-    Retry { after: Duration },
-}
-
-impl Failure {
-    fn last(kind: ErrorKind, message: impl Into<String>) -> Failure {
-        Failure { error: TaskError::new(kind, message), next: Next::GiveUp }
-    }
-
-    fn again(kind: ErrorKind, message: impl Into<String>) -> Failure {
-        Failure { error: TaskError::new(kind, message), next: Next::Retry { after: Duration::ZERO } }
-    }
-
-    fn disk(error: &io::Error) -> Failure {
-        Failure { error: disk_error("the file can't be written", error), next: Next::GiveUp }
-    }
+fn disk(error: &io::Error) -> Failure {
+    Failure::final_error(disk_error("the file can't be written", error))
 }
 
 impl DownloadSession {
@@ -235,39 +174,21 @@ impl DownloadSession {
         let Some(target) = self.download.shared.targets.get(context.task().index()) else {
             return Err(TaskError::new(ErrorKind::Worker, "the run has no such task"));
         };
+        let mut attempts = Attempts::new(context, limits, self.download.shared.seed);
         let mut part = None;
-        for number in 1.. {
-            context.set_bytes(0);
-            context.emit(|run, task| Fact::AttemptStarted { run, task, number });
+        loop {
+            let number = attempts.begin();
             let failure = match self.attempt(context, target, number, &mut part).await {
                 Ok(result) => {
-                    part.map_or(Ok(()), PartFile::finish).map_err(|error| Failure::disk(&error).error)?;
+                    part.map_or(Ok(()), PartFile::finish).map_err(|error| disk(&error).error)?;
                     return Ok(result);
                 }
                 Err(failure) => failure,
             };
-            let wait = match failure.next {
-                Next::Retry { after } if number <= limits.retries => after.max(self.jitter(context, number)),
-                _ => return Err(failure.error),
-            };
-            let error = Box::new(failure.error);
-            context.emit(|run, task| Fact::AttemptFailed { run, task, error });
-            context.enter(Phase::BackingOff);
-            part.as_mut().map_or(Ok(()), PartFile::restart).map_err(|error| Failure::disk(&error).error)?;
+            let wait = attempts.back_off(failure)?;
+            part.as_mut().map_or(Ok(()), PartFile::restart).map_err(|error| disk(&error).error)?;
             tokio::time::sleep(wait).await;
         }
-        Err(TaskError::new(ErrorKind::Deadline, "more attempts than can be counted"))
-    }
-
-    /// A random wait before the retry that follows attempt `number`: "full jitter", evenly spread from
-    /// zero to `min(cap, backoff × 2^(number-1))`.
-    /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
-    fn jitter(&self, context: &TaskContext, number: u32) -> Duration {
-        let limits = &self.download.shared.limits;
-        let factor = 2_u32.checked_pow(number - 1).unwrap_or(u32::MAX);
-        let longest = limits.backoff.checked_mul(factor).unwrap_or(Duration::MAX).min(limits.backoff_cap);
-        let key = self.download.shared.seed ^ (u64::from(context.task().0) << 32 | u64::from(number));
-        longest.mul_f64(crate::chance::unit_of_key(key))
     }
 
     async fn attempt(
@@ -281,7 +202,7 @@ impl DownloadSession {
         let (mut response, part) =
             tokio::try_join!(self.request(context, target, number), self.file(target, part))?;
         let length = announced_length(response.headers());
-        tell_head(context, target, &response, length);
+        tell_head(context, &target.url, &response, length);
         check_head(&response, length, limits)?;
         let announced = Announced::of(response.headers());
         let mut hasher = announced.as_ref().map(Hasher::new);
@@ -304,7 +225,7 @@ impl DownloadSession {
                 return Err(too_large(limits));
             }
             let before = Instant::now();
-            part.write(&chunk).map_err(|error| Failure::disk(&error))?;
+            part.write(&chunk).map_err(|error| disk(&error))?;
             context.add_write_nanos(u64::try_from(before.elapsed().as_nanos()).unwrap_or(u64::MAX));
             if let Some(hasher) = &mut hasher {
                 hasher.update(&chunk);
@@ -313,8 +234,7 @@ impl DownloadSession {
         }
         context.enter(Phase::Writing);
         if let Some(length) = length.filter(|&length| length != bytes) {
-            let words = format!("the body ended after {bytes} of {length} bytes");
-            return Err(Failure::again(ErrorKind::Truncated, words));
+            return Err(ended_early(bytes, length));
         }
         let check = match (&announced, hasher) {
             (Some(announced), Some(hasher)) => {
@@ -341,105 +261,31 @@ impl DownloadSession {
             Some(part) => Ok(part),
             None => {
                 let made = PartFile::create(&self.download.folder, &target.name);
-                Ok(part.insert(made.map_err(|error| Failure::disk(&error))?))
+                Ok(part.insert(made.map_err(|error| disk(&error))?))
             }
         }
     }
 
-    /// Sends the request and waits for the head of the answer. A server may close a kept connection at
-    /// any time: a request that dies on one before its answer is sent once more, which is no new attempt
-    /// (RFC 9112, section 9.3.1).
     async fn request(
         &self,
         context: &TaskContext,
         target: &Target,
         number: u32,
     ) -> Result<Response, Failure> {
-        let watching = self.watch.begin(context);
-        match self.send(target, number).await {
-            Err(failure) if failure.error.kind == ErrorKind::Truncated && watching.on_kept_connection() => {
-                watching.restart();
-                self.send(target, number).await
+        let shared = &self.download.shared;
+        let make = |client: &Client| {
+            let request = client.get(target.url.clone());
+            match shared.server {
+                Server::Origin => request.header(ATTEMPT_HEADER, number),
+                Server::Foreign => request,
             }
-            sent => sent,
-        }
-    }
-
-    async fn send(&self, target: &Target, number: u32) -> Result<Response, Failure> {
-        let stall = self.download.shared.limits.stall;
-        let mut request = self.client.get(target.url.clone());
-        if self.download.shared.server == Server::Origin {
-            request = request.header("threadrace-attempt", number);
-        }
-        let mut sending = pin!(request.send());
-        let mut sending = pin!(poll_fn(|polled| {
-            let state = sending.as_mut().poll(polled);
-            self.watch.moved();
-            state
-        }));
-        loop {
-            let left = self.watch.waited().map_or(stall, |waited| stall.saturating_sub(waited));
-            if left.is_zero() {
-                let words = format!("no answer for {} (download.stall_seconds)", seconds(stall));
-                return Err(Failure::again(ErrorKind::Stalled, words));
-            }
-            match tokio::time::timeout(left, sending.as_mut()).await {
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => return Err(request_failure(&error)),
-                Err(_) => {}
-            }
-        }
+        };
+        self.caller.send(context, shared.limits.stall, Repeat::Freely, make).await
     }
 }
 
 fn panics_on_purpose() -> ! {
     panic!("this task panics on purpose")
-}
-
-/// The body's length, where the answer says it. `Transfer-Encoding` overrides `Content-Length` (RFC 9112,
-/// section 6.3).
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return None;
-    }
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-fn tell_head(context: &TaskContext, target: &Target, response: &Response, length: Option<u64>) {
-    if context.task().0 >= HEADS_KEPT {
-        if length.is_some() {
-            let head = ResponseHead {
-                status: response.status().as_u16(),
-                version: String::new(),
-                length,
-                remote: None,
-                redirected_to: None,
-                headers: Vec::new(),
-            };
-            context.emit(|run, task| Fact::ResponseArrived { run, task, head: Box::new(head) });
-        }
-        return;
-    }
-    let head = ResponseHead {
-        status: response.status().as_u16(),
-        version: version_name(response.version()).to_owned(),
-        length,
-        remote: response.remote_addr().map(|address| address.to_string()),
-        redirected_to: redirected_to(&target.url, response.url()),
-        headers: headers_kept(response.headers()),
-    };
-    context.emit(|run, task| Fact::ResponseArrived { run, task, head: Box::new(head) });
-}
-
-fn version_name(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_09 => "HTTP/0.9",
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_11 => "HTTP/1.1",
-        Version::HTTP_2 => "HTTP/2",
-        Version::HTTP_3 => "HTTP/3",
-        _ => "HTTP",
-    }
 }
 
 /// Accepts 200, and a 206 that covers the whole; nothing else has the body that was asked for.
@@ -448,25 +294,7 @@ fn check_head(response: &Response, length: Option<u64>, limits: &Limits) -> Resu
     let whole =
         status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT && is_whole(response.headers());
     if !whole {
-        let reason = status.canonical_reason().unwrap_or("no standard meaning");
-        let words = format!("the server answered {} ({reason})", status.as_u16());
-        if status.is_redirection() && response.headers().contains_key(LOCATION) {
-            let words = format!("{words} and leads to no HTTP address, which is not followed");
-            return Err(Failure::last(ErrorKind::Redirect, words));
-        }
-        let may_pass = matches!(status.as_u16(), 408 | 429) || status.is_server_error();
-        if !may_pass {
-            return Err(Failure::last(ErrorKind::Status, words));
-        }
-        let after = retry_after(response.headers(), SystemTime::now()).unwrap_or_default();
-        if after > limits.retry_after_cap {
-            let words = format!(
-                "{words} and asks to wait {}, more than download.retry_after_cap_seconds allows",
-                seconds(after)
-            );
-            return Err(Failure::last(ErrorKind::Status, words));
-        }
-        return Err(Failure { error: TaskError::new(ErrorKind::Status, words), next: Next::Retry { after } });
+        return Err(status_failure(response, limits));
     }
     if length.is_some_and(|length| length > limits.max_bytes) {
         return Err(too_large(limits));
@@ -485,82 +313,6 @@ fn is_whole(headers: &HeaderMap) -> bool {
         (Ok(0), Ok(last), Ok(total)) => last.checked_add(1) == Some(total),
         _ => false,
     }
-}
-
-/// How long a `Retry-After` asks to wait: seconds or a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than can be counted are still no leave to come back at once.
-        return Some(value.parse().map_or(Duration::MAX, Duration::from_secs));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
-fn too_large(limits: &Limits) -> Failure {
-    let words = format!("the body is larger than {} bytes (download.max_bytes)", limits.max_bytes);
-    Failure::last(ErrorKind::TooLarge, words)
-}
-
-fn stalled(stall: Duration, bytes: u64, length: Option<u64>) -> Failure {
-    let of = length.map_or_else(String::new, |length| format!(" of {length}"));
-    let words = format!("no byte for {} after {bytes}{of} (download.stall_seconds)", seconds(stall));
-    Failure::again(ErrorKind::Stalled, words)
-}
-
-/// What an error before the head of the answer means.
-fn request_failure(error: &reqwest::Error) -> Failure {
-    let words = words_of(error);
-    if let Some(redirect) = cause::<RedirectError>(error) {
-        return Failure::last(ErrorKind::Redirect, redirect.to_string());
-    }
-    if error.is_redirect() {
-        return Failure::last(ErrorKind::Redirect, words);
-    }
-    if error.is_dns() {
-        return Failure::again(ErrorKind::NameLookup, words);
-    }
-    if error.is_connect() && error.is_timeout() {
-        return Failure::again(ErrorKind::ConnectTimeout, format!("{words} (download.connect_seconds)"));
-    }
-    if error.is_connect() {
-        return Failure::again(ErrorKind::Connect, words);
-    }
-    match cause::<hyper::Error>(error) {
-        Some(hyper) if hyper.is_parse() || hyper.is_parse_too_large() => {
-            Failure::last(ErrorKind::Protocol, format!("the answer is not HTTP: {words}"))
-        }
-        _ => Failure::again(ErrorKind::Truncated, format!("the connection broke before an answer: {words}")),
-    }
-}
-
-/// What an error in the middle of the body means.
-fn body_failure(error: &reqwest::Error, bytes: u64, length: Option<u64>) -> Failure {
-    let words = words_of(error);
-    let broke = cause::<hyper::Error>(error).is_some_and(|e| e.is_incomplete_message() || e.is_closed())
-        || cause::<io::Error>(error).is_some_and(|e| {
-            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-            matches!(e.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
-        });
-    if broke {
-        let of = length.map_or_else(String::new, |length| format!(" of {length}"));
-        return Failure::again(
-            ErrorKind::Truncated,
-            format!("the connection broke after {bytes}{of} bytes: {words}"),
-        );
-    }
-    Failure::last(ErrorKind::Protocol, format!("the body is not valid HTTP: {words}"))
-}
-
-/// The causes of a reqwest error without its own first line, which repeats the URL.
-fn words_of(error: &reqwest::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), with_causes)
-}
-
-/// Seconds as a setting would say them.
-fn seconds(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -587,26 +339,5 @@ mod tests {
         for (range, whole) in cases {
             assert_eq!(is_whole(&headers(CONTENT_RANGE, range)), whole, "{range}");
         }
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let cases = [
-            ("3", Some(3)),
-            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("-3", None),
-            ("soon", None),
-        ];
-        for (value, wait) in cases {
-            assert_eq!(
-                retry_after(&headers(RETRY_AFTER, value), now),
-                wait.map(Duration::from_secs),
-                "{value}"
-            );
-        }
-        let for_ever = headers(RETRY_AFTER, "99999999999999999999999");
-        assert_eq!(retry_after(&for_ever, now), Some(Duration::MAX));
     }
 }

@@ -139,8 +139,17 @@ pub(super) struct ClientSettings {
     pub(super) tls: Tls,
     pub(super) resolved: Arc<Resolved>,
     pub(super) connect_timeout: Duration,
-    pub(super) redirects: usize,
+    pub(super) redirects: Redirects,
     pub(super) proxy: ProxyUse,
+}
+
+/// What becomes of an answer that leads elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redirects {
+    /// It is followed, up to so many times in a row.
+    Followed(usize),
+    /// It is the answer.
+    Returned,
 }
 
 /// Whether the environment's proxies are used.
@@ -163,9 +172,10 @@ impl ProxyUse {
 
 /// Makes a worker's own client, which tells `watch` when it connects.
 pub(super) fn client(settings: &ClientSettings, watch: &Watch) -> reqwest::Result<reqwest::Client> {
-    let limit = settings.redirects;
+    let redirects = settings.redirects;
     let followed = watch.clone();
     let policy = reqwest::redirect::Policy::custom(move |attempt| {
+        let Redirects::Followed(limit) = redirects else { return attempt.stop() };
         let scheme = attempt.url().scheme().to_owned();
         if attempt.previous().len() > limit {
             attempt.error(RedirectError::TooMany(limit))
@@ -411,7 +421,8 @@ mod tests {
     use crate::clock::Clock;
     use crate::event::{Fact, LaneId, RunId, TaskId};
 
-    use super::super::emit::{Emitter, Progress, Terms};
+    use super::super::emit::{Emitter, Progress};
+    use super::super::terms::Terms;
     use super::*;
 
     fn context() -> (TaskContext, mpsc::Receiver<crate::event::Event>) {

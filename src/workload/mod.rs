@@ -9,9 +9,12 @@ pub mod download;
 mod emit;
 pub mod files;
 mod http;
+mod interpreter;
 mod output;
 mod plan;
+mod request;
 pub mod sleep;
+mod terms;
 mod working;
 
 use std::future::Future;
@@ -20,10 +23,12 @@ use std::pin::Pin;
 
 use tokio_util::sync::CancellationToken;
 
-pub use emit::{Emitter, Progress, TaskContext, Terms};
+pub use emit::{Emitter, Progress, TaskContext, Turn};
 pub use http::{Resolved, Tls, TlsError};
+pub use interpreter::{InterpreterLock, SWITCH_INTERVAL};
 pub use output::{OutputError, OutputFolder, RunFolder};
 pub use plan::{TargetPlan, WorkPlan};
+pub use terms::Terms;
 
 use crate::event::{At, Check, ErrorKind, RunId, TaskError, TaskId};
 

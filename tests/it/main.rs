@@ -1,5 +1,6 @@
 //! What can only be seen from outside: real sockets, real processes, real terminals.
 
+mod api;
 mod cli;
 mod compute;
 mod dashboard;
@@ -16,3 +17,4 @@ mod servers;
 mod simulate;
 mod spans;
 mod terminal;
+mod turns;

@@ -31,14 +31,14 @@ fn start(content: &Content, tasks: usize, shape: Shape) -> Result<(Origin, Vec<O
     Ok((Origin::start(options, library, Clock::start())?, list))
 }
 
-struct Reply {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
+pub struct Reply {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (this, value) = line.split_once(':')?;
             this.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -49,16 +49,16 @@ impl Reply {
         self.header("content-length")?.parse().ok()
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// Sends `request` as it is and reads until the server closes.
-fn send(address: SocketAddr, request: &str) -> io::Result<Reply> {
+pub fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    stream.write_all(request.as_bytes())?;
+    stream.write_all(request.as_ref())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
@@ -68,12 +68,12 @@ fn send(address: SocketAddr, request: &str) -> io::Result<Reply> {
     Ok(Reply { status, head, body: answer.split_off(end + 4) })
 }
 
-fn ask(origin: &Origin, method: &str, path: &str, more: &str) -> io::Result<Reply> {
+pub fn ask(origin: &Origin, method: &str, path: &str, more: &str) -> io::Result<Reply> {
     let address = origin.address();
-    send(address, &format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n"))
+    send(address, format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n"))
 }
 
-fn get(origin: &Origin, path: &str) -> io::Result<Reply> {
+pub fn get(origin: &Origin, path: &str) -> io::Result<Reply> {
     ask(origin, "GET", path, "")
 }
 
@@ -86,7 +86,7 @@ fn get_all(origin: &Origin, tasks: &[OriginTask]) -> io::Result<Vec<Reply>> {
 }
 
 /// Waits until the log has `count` entries; something is broken when that takes a minute.
-fn log_of(origin: &Origin, count: usize) -> Result<Vec<Served>, String> {
+pub fn log_of(origin: &Origin, count: usize) -> Result<Vec<Served>, String> {
     let begun = Instant::now();
     loop {
         let log = origin.log();
@@ -172,7 +172,7 @@ fn a_foreign_host_is_turned_away() -> Outcome {
     let (origin, _) = start(&SMALL, 1, Shape::UNSHAPED)?;
     let port = origin.address().port();
     let call = |host: &str| {
-        send(origin.address(), &format!("GET /pictures/1.jpg HTTP/1.1\r\n{host}Connection: close\r\n\r\n"))
+        send(origin.address(), format!("GET /pictures/1.jpg HTTP/1.1\r\n{host}Connection: close\r\n\r\n"))
     };
     for host in [String::new(), "Host: evil.example\r\n".to_owned(), format!("Host: evil.example:{port}\r\n")]
     {
@@ -208,7 +208,7 @@ fn one_connection_carries_many_requests() -> Outcome {
         request("/bytes/3.bin", "Connection: close\r\n"),
     ]
     .concat();
-    let reply = send(origin.address(), &three)?;
+    let reply = send(origin.address(), three)?;
     assert_eq!(reply.text().matches("HTTP/1.1 200 OK").count(), 2, "beside the first one");
     let paths: Vec<String> = log_of(&origin, 3)?.into_iter().map(|served| served.path).collect();
     assert_eq!(paths, ["/bytes/1.bin", "/bytes/2.bin", "/bytes/3.bin"]);

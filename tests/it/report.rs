@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use threadrace::event::{At, ExecutorKind, Fact, Order};
+use threadrace::event::{At, Event, ExecutorKind, Fact, Order, RunId, TaskId};
 use threadrace::model::RaceState;
 use threadrace::report::{Comparable, Format, SHARED, Summary, save, so_far, write};
 
@@ -172,7 +172,11 @@ fn every_format_says_that_the_runs_were_together() -> Tested {
         let text = on_one_line(report(format, &state, END)?);
         assert!(text.contains(SHARED), "{text}");
     }
-    assert_eq!(json_of(&state, END)?["scenario"]["order"], "together");
+    let json = json_of(&state, END)?;
+    assert_eq!(json["scenario"]["order"], "together");
+    let used = |run: &Value| ["cpu_seconds", "processors", "peak_memory_bytes"].map(|key| run[key].clone());
+    assert_eq!(used(&json["runs"][0]), [Value::Null, Value::Null, Value::Null]);
+    assert!(used(&json_of(&four(1).state(), END)?["runs"][0]).iter().all(|figure| !figure.is_null()));
     assert!(report(Format::Csv, &state, END)?.lines().skip(1).all(|line| line.contains(",together,")));
     Ok(())
 }
@@ -233,6 +237,38 @@ fn the_csv_has_a_row_for_each_task_and_no_formula() -> Tested {
 }
 
 #[test]
+fn what_came_out_of_a_task_and_when_it_was_delivered_is_reported() -> Tested {
+    let mut events = four(1).events();
+    let is_it = |event: &Event| match &event.fact {
+        Fact::TaskFinished { run, task, .. } => (*run, *task) == (RunId(2), TaskId(4)),
+        _ => false,
+    };
+    let place = events.iter().position(is_it).ok_or("it never finished")?;
+    let at = events[place].at;
+    if let Fact::TaskFinished { end, .. } = &mut events[place].fact {
+        end.result = Some("=post 5: \"\u{202e}\"".to_owned());
+    }
+    let delivered = Fact::ResultDelivered { run: RunId(2), task: TaskId(4) };
+    events.insert(place + 1, Event { at, fact: delivered });
+    let state = folded(&events);
+    assert_eq!(state.misfits(), 0);
+    let json = json_of(&state, END)?;
+    assert_eq!(faults(&json)?, Vec::<String>::new());
+    let (task, other) = (&json["runs"][2]["tasks"][4], &json["runs"][2]["tasks"][5]);
+    assert_eq!(task["result"], "=post 5: \"\u{202e}\"");
+    assert_eq!(task["delivered"], task["finished"]);
+    assert!(other["result"].is_null() && other["delivered"].is_null());
+    let text = report(Format::Csv, &state, END)?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers()?.clone();
+    let column = |name: &str| headers.iter().position(|header| header == name).ok_or("no such column");
+    let row = reader.records().nth(44).ok_or("no such row")??;
+    assert_eq!(&row[column("result")?], "'=post 5: \"\\u{202e}\"");
+    assert_eq!(row[column("delivered_seconds")?], row[column("finished_seconds")?]);
+    Ok(())
+}
+
+#[test]
 fn saving_replaces_the_file_and_explains_when_it_cannot() -> Tested {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("report.json");
@@ -288,6 +324,11 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         ("/runs/0/wall_seconds", json!(null)),
         ("/runs/0/wall_seconds", json!("10")),
         ("/runs/0/speedup", json!(0.0)),
+        ("/runs/0/improvement", json!(1.1)),
+        ("/runs/0/cpu_seconds", json!({ "user": 1.0 })),
+        ("/runs/0/cpu_seconds/system", json!(-1.0)),
+        ("/runs/0/peak_memory_bytes", json!(0.5)),
+        ("/runs/2/improvement", json!(0.5)),
         ("/runs/0/latency_seconds/mean", json!(null)),
         ("/runs/0/latency_seconds/p99", json!(-1.0)),
         ("/runs/2/speedup", json!(4.0)),
@@ -296,7 +337,10 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         ("/runs/2/tasks/3/path", json!("somewhere")),
         ("/runs/0/tasks/0/outcome", json!("lost")),
         ("/runs/0/tasks/0/outcome", json!(null)),
-        ("/runs/0/tasks/0/path", json!(null)),
+        ("/runs/0/tasks/0/path", json!(7)),
+        ("/runs/0/tasks/0/delivered", json!("soon")),
+        ("/runs/0/tasks/0/result", json!(7)),
+        ("/runs/2/tasks/3/result", json!("a post")),
         ("/runs/0/tasks/0/lane", json!(null)),
         ("/runs/0/tasks/0/finished", json!(null)),
         ("/runs/0/lanes/0/spans/0/phase", json!("dreaming")),
@@ -434,6 +478,13 @@ proptest! {
                 prop_assert!((number(&run["speedup"])? * wall - sequential).abs() < 1e-9 * sequential);
                 let workers = number(&run["workers"])?;
                 prop_assert!((number(&run["efficiency"])? * workers - number(&run["speedup"])?).abs() < 1e-9);
+                let improvement = number(&run["improvement"])?;
+                prop_assert!(((1.0 - improvement) * number(&run["speedup"])? - 1.0).abs() < 1e-9);
+            }
+            if !run["processors"].is_null() {
+                let cpu = number(&run["cpu_seconds"]["user"])? + number(&run["cpu_seconds"]["system"])?;
+                let wall = number(&run["wall_seconds"])?;
+                prop_assert!((number(&run["processors"])? * wall - cpu).abs() < 1e-9);
             }
         }
     }

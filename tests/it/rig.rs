@@ -328,6 +328,8 @@ pub struct Asked {
     pub number: usize,
     pub path: String,
     pub head: String,
+    /// As long as its `Content-Length` says.
+    pub body: Vec<u8>,
 }
 
 /// What becomes of a connection when a request is answered.
@@ -420,9 +422,14 @@ fn serve(mut stream: TcpStream, asked: &Mutex<Vec<Asked>>, answer: &Answer) -> i
         }
         let head = String::from_utf8_lossy(&head).into_owned();
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let length = head
+            .lines()
+            .find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body)?;
         let request = {
             let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-            let request = Asked { number: asked.len(), path, head };
+            let request = Asked { number: asked.len(), path, head, body };
             asked.push(request.clone());
             request
         };

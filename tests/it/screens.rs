@@ -3,13 +3,14 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use threadrace::config::{self, Flags, Settings, Sources, ThemeName};
-use threadrace::event::{At, ExecutorKind, TaskId};
+use threadrace::event::{At, Check, Event, ExecutorKind, Fact, TaskId, WorkloadKind};
 use threadrace::model::RaceState;
 use threadrace::race::Preparing;
 use threadrace::report::Summary;
@@ -17,7 +18,7 @@ use threadrace::tui::{
     Activity, Depth, Overlay, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw, make_ascii,
 };
 
-use crate::simulate::{Fate, Race};
+use crate::simulate::{Fate, Race, folded};
 
 const RUNS: [(ExecutorKind, usize); 4] = [
     (ExecutorKind::Sequential, 1),
@@ -189,6 +190,45 @@ fn failures_are_named() {
     let mut story = Shot::of(race().state(), View::Tasks);
     story.ui.overlay = Overlay::Story { task: TaskId(6), scroll: 0 };
     insta::assert_snapshot!("story_of_a_retry", story.text(100, 30));
+}
+
+/// The events of a race whose one task tells a post.
+fn race_of_posts() -> Vec<Event> {
+    let mut told = Vec::new();
+    for mut event in Race::new(7).tasks(5).runs(&[(ExecutorKind::Pool, 2)]).events() {
+        let mut post = None;
+        match &mut event.fact {
+            Fact::RaceStarted { plan } => {
+                let plan = Arc::make_mut(plan);
+                (plan.workload, plan.noun) = (WorkloadKind::Api, "posts".to_owned());
+            }
+            Fact::ResponseArrived { run, task: TaskId(2), .. } => {
+                let body = "{\"id\":3,\"userId\":1,\"title\":\"The \u{202e}mill\",\"tags\":[\"a\",{}],\
+                    \"body\":\"The mill turned all night, since nobody had told it that it was night.\\nThe last \
+                    one home decides when supper is, and the ferry takes an hour whether one waits or forty.\"}";
+                let (run, task) = (*run, TaskId(2));
+                post = Some(Event { at: event.at, fact: Fact::BodyArrived { run, task, text: body.into() } });
+            }
+            Fact::TaskFinished { task: TaskId(2), end, .. } => {
+                (end.check, end.result) = (Check::Result, Some("post 3: \"The mill\"".to_owned()));
+            }
+            _ => {}
+        }
+        told.push(event);
+        told.extend(post);
+    }
+    told
+}
+
+#[test]
+fn a_post_is_laid_out_in_its_tasks_story() {
+    let mut shot = Shot::of(folded(&race_of_posts()), View::Tasks);
+    shot.ui.overlay = Overlay::Story { task: TaskId(2), scroll: 0 };
+    insta::assert_snapshot!("story_of_a_post", shot.text(100, 40));
+    assert!(!shot.text(60, 16).contains("whether one waits"));
+    shot.ui.overlay = Overlay::Story { task: TaskId(2), scroll: 10_000 };
+    let end = shot.text(60, 16);
+    assert!(end.contains("waits or forty.\"") && end.contains("│             }"), "{end}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use threadrace::event::{
     At, Check, ErrorKind, Event, ExecutorKind, Fact, HEADS_KEPT, LaneId, Machine, Order, Outcome, Phase,
-    RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan, TimeScale, Worker,
-    WorkloadKind,
+    RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan, TimeScale, Usage,
+    Worker, WorkloadKind,
 };
 use threadrace::model::RaceState;
 
@@ -254,6 +254,10 @@ impl Race {
             Some((cut, Cut::Broken(message))) => (cut, RunEnd::Failed { message: message.clone() }),
         };
         tell(over, Fact::RunFinished { run, end });
+        if self.order == Order::OneByOne {
+            let usage = usage(self.tasks, plan.workers, over - start);
+            tell(over + STEP, Fact::RunMeasured { run, usage });
+        }
         over
     }
 
@@ -376,6 +380,17 @@ fn worker(executor: &ExecutorKind, run: usize, lane: u32) -> Worker {
         }
     };
     Worker::Thread { name, thread_id }
+}
+
+/// Each task costs some processor time, and each worker some memory; never more of the two processors than
+/// there is.
+fn usage(tasks: usize, workers: u32, wall: u64) -> Usage {
+    let (tasks, workers) = (tasks as u64, u64::from(workers));
+    Usage {
+        user_nanos: Some((tasks * 12 * MS).min(wall)),
+        system_nanos: Some((tasks * 3 * MS + workers * MS / 10).min(wall)),
+        peak_memory: Some(48_000_000 + workers * 850_000),
+    }
 }
 
 /// The state that the events lead to.

@@ -251,7 +251,10 @@ impl App {
             if let Fact::RaceStarted { plan } = &event.fact {
                 self.state = Some(RaceState::new(plan.clone()));
             }
-            run_ended |= matches!(event.fact, Fact::RunFinished { .. } | Fact::RaceFinished);
+            run_ended |= matches!(
+                event.fact,
+                Fact::RunFinished { .. } | Fact::RunMeasured { .. } | Fact::RaceFinished
+            );
             if let Some(state) = &mut self.state {
                 state.apply(event);
             }

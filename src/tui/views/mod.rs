@@ -2,6 +2,7 @@
 
 mod chrome;
 mod gauges;
+mod json;
 mod overlays;
 mod race;
 mod results;

@@ -18,10 +18,16 @@ use super::gauges::gauges;
 enum Figure {
     Wall,
     Speedup,
+    Improvement,
     Efficiency,
     Peak,
     Throughput,
     Bytes,
+    Cpu,
+    User,
+    System,
+    Processors,
+    Memory,
     Retries,
     NotDone,
     Mean,
@@ -35,24 +41,56 @@ impl Figure {
     const RUN: [Figure; 7] = [
         Figure::Wall,
         Figure::Speedup,
+        Figure::Improvement,
         Figure::Efficiency,
         Figure::Peak,
-        Figure::Throughput,
         Figure::Retries,
         Figure::NotDone,
     ];
-    /// Of its tasks: their latency, and the bytes that they brought.
-    const TASKS: [Figure; 5] = [Figure::Mean, Figure::P50, Figure::P95, Figure::Max, Figure::Bytes];
+    /// Of its tasks: their latency, the bytes that they brought, and what it took of the machine.
+    const TASKS: [Figure; 11] = [
+        Figure::Mean,
+        Figure::P50,
+        Figure::P95,
+        Figure::Max,
+        Figure::Throughput,
+        Figure::Bytes,
+        Figure::Cpu,
+        Figure::User,
+        Figure::System,
+        Figure::Processors,
+        Figure::Memory,
+    ];
+    /// The first to go where the screen is narrow: those that matter least, or follow from others.
+    const SPARE: [Figure; 11] = [
+        Figure::Retries,
+        Figure::User,
+        Figure::System,
+        Figure::Bytes,
+        Figure::Processors,
+        Figure::Peak,
+        Figure::Throughput,
+        Figure::Efficiency,
+        Figure::NotDone,
+        Figure::P50,
+        Figure::Mean,
+    ];
 
     /// The column's head and width.
     fn head(self) -> (&'static str, u16) {
         match self {
             Figure::Wall => ("wall", 9),
             Figure::Speedup => ("speedup", 9),
+            Figure::Improvement => ("improvement", 12),
             Figure::Efficiency => ("efficiency", 11),
             Figure::Peak => ("peak", 5),
-            Figure::Throughput => ("throughput", 11),
+            Figure::Throughput => ("throughput", 12),
             Figure::Bytes => ("bytes", 9),
+            Figure::Cpu => ("cpu time", 12),
+            Figure::User => ("user", 9),
+            Figure::System => ("system", 9),
+            Figure::Processors => ("processors", 11),
+            Figure::Memory => ("memory", 9),
             Figure::Retries => ("retries", 8),
             Figure::NotDone => ("not done", 9),
             Figure::Mean | Figure::P50 | Figure::P95 | Figure::Max => (self.latency_head(), 8),
@@ -78,10 +116,16 @@ impl Figure {
             Figure::Speedup => {
                 run.speedup.map_or_else(none, |speedup| words::times(speedup, Glyphs::Unicode))
             }
+            Figure::Improvement => run.improvement.map_or_else(none, words::saved),
             Figure::Efficiency => run.efficiency.map_or_else(none, words::percent),
             Figure::Peak => words::count(u64::from(run.peak_concurrency)),
             Figure::Throughput => run.bytes_per_second.map_or_else(none, words::rate),
             Figure::Bytes => words::bytes(run.bytes),
+            Figure::Cpu => run.cpu.map_or_else(none, |cpu| words::seconds(cpu.all())),
+            Figure::User => run.cpu.map_or_else(none, |cpu| words::seconds(cpu.user)),
+            Figure::System => run.cpu.map_or_else(none, |cpu| words::seconds(cpu.system)),
+            Figure::Processors => run.processors.map_or_else(none, words::ratio),
+            Figure::Memory => run.peak_memory.map_or_else(none, words::bytes),
             Figure::Retries => words::count(u64::from(run.counts.retries)),
             Figure::NotDone => words::count(u64::from(run.counts.not_done())),
             Figure::Mean => latency(|latency| latency.mean),
@@ -120,9 +164,23 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if columns < area.width {
         figures(canvas, table, scene, summary, Rows::Runs, &whole);
     } else {
-        figures(canvas, table, scene, summary, Rows::Runs, &fitting(&Figure::RUN, area.width));
+        figures(
+            canvas,
+            table,
+            scene,
+            summary,
+            Rows::Runs,
+            &fitting(&Figure::RUN, area.width.saturating_sub(NAMES + WORKERS)),
+        );
         let (table, below) = cut_top(rest, rows);
-        figures(canvas, table, scene, summary, Rows::Latency, &Figure::TASKS);
+        figures(
+            canvas,
+            table,
+            scene,
+            summary,
+            Rows::Latency,
+            &fitting(&Figure::TASKS, area.width.saturating_sub(NAMES)),
+        );
         rest = below;
     }
     if rest.height > rows + 8 {
@@ -147,11 +205,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     }
 }
 
-/// The figures that a screen so wide has room for; the first to go are those that matter least.
+/// The figures that so many columns beside the names have room for.
 fn fitting(figures: &[Figure], columns: u16) -> Vec<Figure> {
     let mut kept = figures.to_vec();
-    for spare in [Figure::Retries, Figure::Throughput, Figure::Peak, Figure::Efficiency, Figure::NotDone] {
-        let needed = NAMES + WORKERS + kept.iter().map(|figure| figure.head().1).sum::<u16>();
+    for spare in Figure::SPARE {
+        let needed = kept.iter().map(|figure| figure.head().1).sum::<u16>();
         if needed > columns {
             kept.retain(|&figure| figure != spare);
         }

@@ -2,13 +2,13 @@
 
 use ratatui::style::Style;
 
-use crate::event::{Check, TaskId};
+use crate::event::{Check, TaskId, WorkloadKind};
 use crate::model::{Stage, TaskState};
 use crate::report::words;
 use crate::text;
 use crate::tui::canvas::wrap;
 
-use super::{Line, Scene};
+use super::{Line, Scene, json};
 
 /// The story of a task of the run that is looked at, in lines of at most so many columns.
 pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line> {
@@ -46,10 +46,16 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
         let thread = thread.map_or(String::new(), |thread| format!(", thread {thread}"));
         field("lane", format!("{}{thread}", lane.0 + 1), theme.base);
     }
-    field("body", body(state), theme.base);
-    if state.stage == Stage::Done {
-        let path = race.plan().path(id, task).map_or(String::new(), |path| path.display().to_string());
-        field("file", path, theme.base);
+    if let Some(result) = &state.result {
+        field("result", result.to_string(), theme.base);
+    }
+    match race.plan().workload {
+        WorkloadKind::Download | WorkloadKind::Api => field("body", body(state), theme.base),
+        _ if state.bytes > 0 => field("bytes", words::bytes(state.bytes), theme.base),
+        _ => {}
+    }
+    if let Some(path) = race.plan().path(id, task).filter(|_| state.stage == Stage::Done) {
+        field("file", path.display().to_string(), theme.base);
     }
     if state.write_nanos > 0 {
         let time = words::seconds(std::time::Duration::from_nanos(state.write_nanos));
@@ -68,11 +74,14 @@ fn body(state: &TaskState) -> String {
     let here = words::bytes(state.bytes);
     let of = match state.length {
         Some(length) => format!("{here} of {}", words::bytes(length)),
+        // The bodies of several answers, which no one length announced.
+        None if state.check == Check::Result => here,
         None => format!("{here}, length not announced"),
     };
     let check = match (state.stage, state.check) {
         (Stage::Done, Check::Digest) => "; its digest is the announced one",
         (Stage::Done, Check::Length) => "; its length is the announced one",
+        (Stage::Done, Check::Result) => "; what is in it is what must be",
         (Stage::Done, Check::Nothing) => "; nothing was announced to check it against",
         _ => "",
     };
@@ -152,6 +161,13 @@ fn attempts(
                 (format!("{}: ", text::shown(name)), theme.dim),
                 (text::shown(value).into_owned(), theme.base),
             ]);
+        }
+    }
+    if let Some(body) = &story.body {
+        lines.push(Vec::new());
+        for (index, line) in json::lines(body, columns.saturating_sub(12).max(8)).into_iter().enumerate() {
+            let name = if index == 0 { "text" } else { "" };
+            lines.push(vec![(format!("{name:<11} "), theme.dim), (line, theme.base)]);
         }
     }
 }

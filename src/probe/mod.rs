@@ -1,0 +1,88 @@
+//! What the operating system says: what a run used of processor time and memory, and what there is room for
+//! ([`limits`]).
+//!
+//! Everything is read from Linux' `/proc` (proc(5)); where there is none, a figure is none.
+//!
+//! *Processor time* is that of the run alone: what the whole process used, with the children that it waited
+//! for, from just before the run's first thread was started until its last one was gone; less what those
+//! threads used that were there before. These are the dashboard, its painter, the signals, the embedded
+//! origin, the collector and the conductor, none of which does a run's work. Two things can blur it: a
+//! thread that was there before and ended during the run counts as the run's from its start on, and a child
+//! that was not waited for counts not at all. The sum is exact; how it divides between user and system is
+//! told in hundredths of a second.
+//!
+//! *Memory* is that of the whole program and of all its descendants: the sum of their resident sets, with
+//! the dashboard, the origin's bodies and whatever earlier runs left in the allocator. A page that several
+//! processes share counts once for each. It is looked at when the run starts, when it ends, and at every
+//! tick of the collector in between; what comes and goes between two looks is not seen.
+
+pub mod limits;
+mod memory;
+mod proc;
+mod processor;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use crate::event::{At, Usage};
+
+use memory::Watch;
+use proc::Proc;
+use processor::Reading;
+
+/// Which processes a run's memory is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// This one alone: the run starts no other.
+    Alone,
+    /// This one and all its descendants.
+    WithChildren,
+}
+
+/// Measures runs, one at a time. Whoever conducts them begins and ends each; somebody else may look in
+/// meanwhile.
+#[derive(Debug, Default)]
+pub struct Probe {
+    proc: Proc,
+    watch: Mutex<Watch>,
+}
+
+impl Probe {
+    /// A run is about to begin, on threads that are not there yet.
+    pub fn begin(&self, family: Family) -> Measuring<'_> {
+        *self.watch() = Watch::begin(&self.proc, family);
+        Measuring { probe: self, before: Reading::of_all(&self.proc) }
+    }
+
+    /// Looks at the memory of the run under way, if there is one. Costs some 10 µs; where it costs more, as
+    /// with many child processes, most calls do nothing, so that looking takes a hundredth of the time at most.
+    pub fn look(&self, clock: &Clock) {
+        self.watch().look(&self.proc, || clock.now());
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run that is measured.
+#[derive(Debug)]
+#[must_use = "a run's usage is known when the measuring has ended"]
+pub struct Measuring<'a> {
+    probe: &'a Probe,
+    before: Option<Reading>,
+}
+
+impl Measuring<'_> {
+    /// The run is over: its threads are gone, and its children were waited for.
+    pub fn end(self) -> Usage {
+        let proc = &self.probe.proc;
+        let spent = self.before.and_then(|before| before.spent_since(proc));
+        let peak_memory = std::mem::take(&mut *self.probe.watch()).end(proc);
+        Usage {
+            user_nanos: spent.map(|spent| At::from_duration(spent.user).0),
+            system_nanos: spent.map(|spent| At::from_duration(spent.system).0),
+            peak_memory,
+        }
+    }
+}
