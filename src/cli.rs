@@ -90,7 +90,7 @@ pub struct ClaimsArgs {
 }
 
 const ABOUT: &str =
-    "Race the same tasks sequentially, in threads, in a pool and async, and watch every worker live";
+    "Race the same tasks sequentially, in threads, in a pool, async and in processes, and watch every worker live";
 
 const CLOSING: &str = "\
 Examples:
