@@ -230,6 +230,13 @@ pub struct Counter {
     pub actual: u64,
 }
 
+impl Counter {
+    /// How many additions were lost; a counter that shows too much has lost none.
+    pub fn lost(self) -> u64 {
+        self.expected.saturating_sub(self.actual)
+    }
+}
+
 /// A worker read or wrote the counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CounterAccess {
@@ -241,6 +248,16 @@ pub struct CounterAccess {
     pub lane: LaneId,
     /// What it did.
     pub access: Access,
+}
+
+impl CounterAccess {
+    /// Whether it wrote over a value that it had not read: what others added in between is lost.
+    pub fn loses(&self) -> bool {
+        match self.access {
+            Access::Load { .. } => false,
+            Access::Store { value, over } => value.checked_sub(1) != Some(over),
+        }
+    }
 }
 
 impl RunState {

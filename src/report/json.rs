@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
 use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Worker};
-use crate::model::{Lane, RaceState, RunState, RunStatus, TaskState};
+use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
 use crate::stats::Latencies;
 
 use super::rows::{self, Kind};
@@ -53,6 +53,7 @@ struct Run<'a, T, L> {
     bytes: u64,
     bytes_per_second: Option<f64>,
     tasks_per_second: Option<f64>,
+    counter: Option<CounterRow>,
     done: u32,
     failed: u32,
     cancelled: u32,
@@ -61,6 +62,12 @@ struct Run<'a, T, L> {
     latency_seconds: LatencySeconds,
     tasks: T,
     lanes: L,
+}
+
+#[derive(Serialize)]
+struct CounterRow {
+    expected: u64,
+    actual: u64,
 }
 
 #[derive(Serialize)]
@@ -186,6 +193,7 @@ fn run_row<'a>(
         bytes: figures.bytes,
         bytes_per_second: figures.bytes_per_second,
         tasks_per_second: figures.tasks_per_second,
+        counter: figures.counter.map(|Counter { expected, actual }| CounterRow { expected, actual }),
         done: figures.counts.done,
         failed: figures.counts.failed,
         cancelled: figures.counts.cancelled,

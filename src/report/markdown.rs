@@ -8,7 +8,7 @@ use crate::text::shown;
 
 use super::rows::tasks_line;
 use super::summary::{DEFINITIONS, SHARED, Summary};
-use super::table::{Column, or_dash};
+use super::table::{COUNTER, Column, or_dash};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 const COLUMNS: &[Column] = &[
@@ -44,11 +44,13 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         writeln!(out, "{SHARED}\n")?;
     }
 
-    let headers: Vec<&str> = COLUMNS.iter().map(|(header, _)| *header).collect();
+    let counted = summary.runs.iter().any(|run| run.counter.is_some());
+    let columns = [COLUMNS, if counted { COUNTER } else { &[] }].concat();
+    let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
     writeln!(out, "| run | {} |", headers.join(" | "))?;
-    writeln!(out, "| --- |{}", " ---: |".repeat(COLUMNS.len()))?;
+    writeln!(out, "| --- |{}", " ---: |".repeat(columns.len()))?;
     for run in &summary.runs {
-        let cells: Vec<String> = COLUMNS.iter().map(|(_, say)| escaped(&say(run))).collect();
+        let cells: Vec<String> = columns.iter().map(|(_, say)| escaped(&say(run))).collect();
         writeln!(out, "| {} | {} |", escaped(&run.label), cells.join(" | "))?;
     }
     writeln!(out, "\n{}\n", escaped(&summary.verdict()))?;

@@ -4,6 +4,7 @@
 //! no two of them can disagree. Names, addresses and messages are foreign text: they are made safe for
 //! each format before they are written.
 
+mod counter;
 mod csv;
 mod json;
 mod markdown;

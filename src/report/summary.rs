@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::words::seconds;
-use crate::event::{At, ExecutorKind, Order, RunEnd, Usage, WorkloadKind};
-use crate::model::{Counts, Mix, RaceState, RunState, RunStatus, Stage};
+use crate::event::{At, ExecutorKind, Order, RunEnd, Usage, Variant, WorkloadKind};
+use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
 use crate::text::shown;
 
@@ -181,6 +181,8 @@ pub struct RunSummary {
     pub executor: ExecutorKind,
     /// How many tasks it could have in progress at once.
     pub workers: u32,
+    /// What it does differently from other runs of its executor.
+    pub variant: Option<Variant>,
     /// Where the run is.
     pub status: RunStatus,
     /// Its wall time; none until it is over.
@@ -210,6 +212,8 @@ pub struct RunSummary {
     pub processors: Option<f64>,
     /// The most bytes that this program and its children had in memory at once; none where that is not known.
     pub peak_memory: Option<u64>,
+    /// What its shared counter shows, where it has one.
+    pub counter: Option<Counter>,
     /// How the tasks ended, and how many attempts beyond the first ones it took.
     pub counts: Counts,
     /// Time in each phase, over all lanes.
@@ -253,6 +257,7 @@ impl RunSummary {
             label: plan.label.clone(),
             executor: plan.executor.clone(),
             workers: plan.workers,
+            variant: plan.variant,
             status: run.status().clone(),
             wall,
             speedup,
@@ -267,6 +272,7 @@ impl RunSummary {
             cpu,
             processors: cpu.zip(wall).and_then(|(cpu, wall)| stats::processors(cpu.all(), wall)),
             peak_memory: usage.peak_memory,
+            counter: run.counter(),
             counts: run.counts(),
             phases,
             idle: Duration::from_nanos(share.saturating_sub(phases.busy())),

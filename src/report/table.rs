@@ -52,6 +52,13 @@ const LATENCY: &[Column] = &[
     ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
 ];
 
+/// What their shared counters show, in a race that has them.
+pub(super) const COUNTER: &[Column] = &[
+    ("expected", |run| or_dash(run.counter.map(|counter| count(counter.expected)))),
+    ("actual", |run| or_dash(run.counter.map(|counter| count(counter.actual)))),
+    ("lost", |run| or_dash(run.counter.map(|counter| count(counter.lost())))),
+];
+
 pub(super) fn or_dash(words: Option<String>) -> String {
     words.unwrap_or_else(|| "-".to_owned())
 }
@@ -74,6 +81,9 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     block(&summary, "run", if retried { SPEED } else { &SPEED[..SPEED.len() - 1] }, out)?;
     block(&summary, "run", USAGE, out)?;
     block(&summary, "latency", LATENCY, out)?;
+    if summary.runs.iter().any(|run| run.counter.is_some()) {
+        block(&summary, "counter", COUNTER, out)?;
+    }
     writeln!(out)?;
     for run in &summary.runs {
         if let Some(reason) = run.comparable.reason() {

@@ -6,6 +6,7 @@ use crate::event::{ExecutorKind, Order, Phase, WorkloadKind};
 use crate::model::RunStatus;
 use crate::text::fit;
 
+use super::counter;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::words::{count, percent, ratio, seconds};
 
@@ -36,6 +37,9 @@ impl Summary {
         }
         if self.runs.iter().all(|run| run.status == RunStatus::Waiting) {
             return "Nothing has run yet.".to_owned();
+        }
+        if let Some(lost) = counter::verdict(self) {
+            return within(lost);
         }
         let Some(fastest) = self.fastest() else { return self.nothing_to_compare() };
         let baseline = match self.baseline() {
@@ -331,6 +335,7 @@ mod tests {
             label: executor.name().to_owned(),
             executor,
             workers,
+            variant: None,
             status,
             wall: Some(wall),
             speedup: None,
@@ -345,6 +350,7 @@ mod tests {
             cpu: None,
             processors: None,
             peak_memory: None,
+            counter: None,
             counts: Counts { done: 20, ..Counts::default() },
             phases,
             idle: (wall * workers).saturating_sub(Duration::from_nanos(phases.busy())),

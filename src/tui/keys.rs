@@ -176,7 +176,7 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         keys: "← →",
-        does: "timeline: pan",
+        does: "timeline: pan; a counter’s reads and writes, one by one",
         hint: "",
         codes: &[(KeyCode::Left, Action::Left), (KeyCode::Right, Action::Right)],
     },

@@ -52,6 +52,9 @@ pub struct Theme {
     coloured: bool,
 }
 
+/// The part of a bar that is lost.
+pub const LOST: char = '◇';
+
 /// How many runs are told apart by colour; more start again.
 const RUN_COLOURS: usize = 6;
 
@@ -292,6 +295,12 @@ impl Theme {
     /// The colour that stands for the run at that place in the race.
     pub fn run(&self, place: usize) -> Style {
         if self.coloured { self.base.fg(self.runs[place % RUN_COLOURS]) } else { self.base }
+    }
+
+    /// The colour that tells the accesses of a lane from those of others.
+    pub fn lane(&self, lane: usize) -> Style {
+        // The first of the runs' colours is a grey, which would look like text that matters less.
+        self.run(1 + lane % (RUN_COLOURS - 1))
     }
 
     /// How a task's stage is written.

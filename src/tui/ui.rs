@@ -249,6 +249,8 @@ pub struct Timeline {
     pub cursor: Option<Duration>,
     /// Lanes scrolled in the selected run.
     pub scroll: usize,
+    /// Which access to the counter is looked at, where somebody stepped to one.
+    pub step: Option<usize>,
 }
 
 /// Everything that the keyboard and the mouse have set.

@@ -192,6 +192,53 @@ fn failures_are_named() {
     insta::assert_snapshot!("story_of_a_retry", story.text(100, 30));
 }
 
+#[test]
+fn a_counter_race_shows_what_is_lost_and_how() {
+    for view in [View::Race, View::Timeline, View::Results] {
+        for (columns, rows) in [(80, 24), (120, 36), (200, 60)] {
+            let name = format!("counter_{}_{columns}x{rows}", view.name().to_lowercase());
+            insta::assert_snapshot!(name, Shot::of(Race::new(7).counter().state(), view).text(columns, rows));
+        }
+    }
+    let mut shot = Shot::of(Race::new(7).counter().state(), View::Timeline);
+    shot.ui.timeline.step = Some(11);
+    let stepped = shot.text(80, 24);
+    assert!(stepped.contains("worker 3 wrote 43 over worker 4’s 44: 2 additions are lost"), "{stepped}");
+    shot.ui.timeline.step = Some(1_000);
+    assert!(shot.text(80, 24).contains("worker 2 wrote 44 over 43, which it had read"));
+    shot.ui.run = RunChoice::Fixed(3);
+    assert!(shot.text(80, 24).contains("no update was lost; --pace 0.3 shows each step"));
+}
+
+#[test]
+fn a_counter_under_way_is_followed() {
+    let race = Race::new(7).counter();
+    let start = race.state().runs()[1].started().expect("the threads ran");
+    for (millis, said) in
+        [(1, "worker 1 read 40"), (150, "worker 1 wrote 42 over worker 2’s 42: one addition")]
+    {
+        let moment = At(start.0 + millis * 1_000_000);
+        let mut shot = Shot::of(race.state_at(moment), View::Timeline);
+        shot.now = moment;
+        let text = shot.text(80, 24);
+        assert!(text.contains(said), "{text}");
+        shot.ui.view = View::Race;
+        let counted = shot.text(80, 24).contains("◇ ");
+        assert_eq!(counted, millis > 50, "losses are drawn as soon as the counter was looked at");
+    }
+}
+
+#[test]
+fn a_counter_race_is_readable_without_colours_and_without_unicode() {
+    for view in [View::Race, View::Timeline] {
+        let mut shot = Shot::of(Race::new(7).counter().state(), view);
+        shot.theme = ThemeName::Monochrome;
+        let mut frame = shot.frame(80, 24);
+        make_ascii(&mut frame);
+        insta::assert_snapshot!(format!("counter_{}_ascii", view.name().to_lowercase()), text(&frame));
+    }
+}
+
 /// The events of a race whose one task tells a post.
 fn race_of_posts() -> Vec<Event> {
     let mut told = Vec::new();
@@ -254,6 +301,7 @@ fn the_cursor_says_what_each_lane_was_doing() {
         window: Some(Window { from: second / 4, long: second }),
         cursor: Some(second / 2),
         scroll: 0,
+        step: None,
     };
     insta::assert_snapshot!("timeline_zoomed_with_cursor", shot.text(120, 36));
 }
@@ -294,6 +342,7 @@ fn unknown_lengths_are_said_to_be_unknown() {
 #[test]
 fn every_size_draws_something() {
     let mut shots: Vec<Shot> = View::ALL.into_iter().map(|view| Shot::of(race().state(), view)).collect();
+    shots.extend(View::ALL.map(|view| Shot::of(Race::new(7).counter().state(), view)));
     for shot in &mut shots {
         shot.ui.timeline.cursor = Some(std::time::Duration::from_millis(300));
         for columns in (1..40).chain([59, 60, 71, 72, 99, 100]) {

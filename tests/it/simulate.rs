@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use threadrace::event::{
-    At, Check, ErrorKind, Event, ExecutorKind, Fact, HEADS_KEPT, LaneId, Machine, Order, Outcome, Phase,
-    RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan, TimeScale, Usage,
-    Worker, WorkloadKind,
+    Access, At, Check, ErrorKind, Event, ExecutorKind, Fact, Guard, HEADS_KEPT, LaneId, Machine, Order,
+    Outcome, Phase, RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan,
+    TimeScale, Usage, Variant, Worker, WorkloadKind,
 };
 use threadrace::model::RaceState;
 
@@ -58,6 +58,7 @@ pub struct Race {
     order: Order,
     lengths: bool,
     full_link: bool,
+    counter: bool,
     names: BTreeMap<usize, String>,
     fates: BTreeMap<usize, Fate>,
     fates_in: BTreeMap<(usize, usize), Fate>,
@@ -74,6 +75,7 @@ impl Race {
             order: Order::OneByOne,
             lengths: true,
             full_link: false,
+            counter: false,
             names: BTreeMap::new(),
             fates: BTreeMap::new(),
             fates_in: BTreeMap::new(),
@@ -111,6 +113,14 @@ impl Race {
         self
     }
 
+    /// Four tasks add to one counter 200,000 times each: one after the other, and in threads with each guard.
+    /// Without one, every 20th addition is lost.
+    pub fn counter(mut self) -> Race {
+        self.counter = true;
+        let threads = (ExecutorKind::Threads, 4);
+        self.tasks(4).runs(&[(ExecutorKind::Sequential, 1), threads.clone(), threads.clone(), threads])
+    }
+
     /// One task's name, in place of `picture-01.jpg` and so on.
     pub fn name(mut self, task: usize, name: impl Into<String>) -> Race {
         self.names.insert(task, name.into());
@@ -145,7 +155,11 @@ impl Race {
     /// The plan.
     pub fn plan(&self) -> Arc<RacePlan> {
         let tasks = (0..self.tasks).map(|i| {
-            let name = self.names.get(&i).cloned().unwrap_or_else(|| format!("picture-{:02}.jpg", i + 1));
+            let name = match self.counter {
+                true => format!("adder-{}", i + 1),
+                false => format!("picture-{:02}.jpg", i + 1),
+            };
+            let name = self.names.get(&i).cloned().unwrap_or(name);
             TaskPlan {
                 name,
                 url: Some(format!("http://127.0.0.1:8080/pictures/{}?seed={}", i + 1, self.seed)),
@@ -158,17 +172,28 @@ impl Race {
             let workers = u32::try_from(workers).unwrap_or(u32::MAX);
             RunPlan { executor: executor.clone(), workers, variant: None, label }
         });
+        let mut runs: Vec<RunPlan> = runs.collect();
+        if self.counter {
+            let guards = [Guard::None, Guard::Mutex, Guard::Atomic].map(Variant::Guard);
+            for (run, guard) in runs.iter_mut().skip(1).zip(guards) {
+                (run.variant, run.label) = (Some(guard), format!("{}-{}", run.executor, guard.name()));
+            }
+        }
+        let (workload, noun) = match self.counter {
+            true => (WorkloadKind::Counter, "adders"),
+            false => (WorkloadKind::Download, "pictures"),
+        };
         Arc::new(RacePlan {
             scenario: "simulated".to_owned(),
             about: "pictures over a slow connection each".to_owned(),
-            workload: WorkloadKind::Download,
-            noun: "pictures".to_owned(),
+            workload,
+            noun: noun.to_owned(),
             time_scale: TimeScale::ONE,
             source: "a simulated origin".to_owned(),
             seed: self.seed,
             order: self.order,
             tasks: tasks.collect(),
-            runs: runs.collect(),
+            runs,
             output: PathBuf::from("threadrace-output"),
             machine: Machine { os: "linux".to_owned(), arch: "x86_64".to_owned(), cpus: 2 },
         })
@@ -232,7 +257,10 @@ impl Race {
             let fate = self.fates_in.get(&(id, i)).or(self.fates.get(&i)).copied().unwrap_or_default();
             let mut script = Script { run, task, at, bytes: 0, facts: Vec::new() };
             script.tell(Fact::TaskStarted { run, task, lane });
-            self.task(&mut script, plan.workers, fresh, fate);
+            match self.counter {
+                true => add(&mut script, plan.variant),
+                false => self.task(&mut script, plan.workers, fresh, fate),
+            }
             free.push(Reverse((script.at + STEP, lane, false)));
 
             let finished = script.at;
@@ -253,6 +281,9 @@ impl Race {
             Some((cut, Cut::Cancelled)) => (cut, RunEnd::Cancelled),
             Some((cut, Cut::Broken(message))) => (cut, RunEnd::Failed { message: message.clone() }),
         };
+        if self.counter {
+            count(run, plan.variant, (start, over), &mut tell);
+        }
         tell(over, Fact::RunFinished { run, end });
         if self.order == Order::OneByOne {
             let usage = usage(self.tasks, plan.workers, over - start);
@@ -356,6 +387,55 @@ impl Script {
 
     fn finish(&mut self, outcome: Outcome) {
         self.tell(finished_with(self.run, self.task, outcome, self.bytes));
+    }
+}
+
+/// Makes the additions of one task.
+fn add(script: &mut Script, guard: Option<Variant>) {
+    let long = (100 + u64::from(script.task.0)) * MS;
+    match guard {
+        Some(Variant::Guard(Guard::Mutex)) => {
+            for _ in 0..3 {
+                script.phase(Phase::Computing, long);
+                script.phase(Phase::Locked, 10 * MS);
+            }
+        }
+        Some(_) => script.phase(Phase::Computing, 2 * long),
+        None => script.phase(Phase::Computing, long / 2),
+    }
+    script.finish(Outcome::Done);
+}
+
+/// Tells what the counter of a run shows, and where it has no guard, how the first updates got lost.
+fn count(run: RunId, guard: Option<Variant>, (start, over): (u64, u64), tell: &mut impl FnMut(u64, Fact)) {
+    let unguarded = guard == Some(Variant::Guard(Guard::None));
+    for at in (start..over).step_by(SAMPLE as usize).skip(1).chain([over]) {
+        let expected = 800_000 * (at - start) / (over - start);
+        let actual = if unguarded { expected - expected / 20 } else { expected };
+        tell(at, Fact::CounterRead { run, expected, actual });
+    }
+    let load = |value| Access::Load { value };
+    let store = |value, over| Access::Store { value, over };
+    let accesses = [
+        (0, load(40)),
+        (0, store(41, 40)),
+        (1, load(41)),
+        (0, load(41)),
+        (1, store(42, 41)),
+        (0, store(42, 42)),
+        (2, load(42)),
+        (3, load(42)),
+        (3, store(43, 42)),
+        (3, load(43)),
+        (3, store(44, 43)),
+        (2, store(43, 44)),
+        (1, load(43)),
+        (1, store(44, 43)),
+    ];
+    for ((task, access), at) in accesses.into_iter().zip((start + MS..).step_by(MS as usize / 10)) {
+        if unguarded && at <= over {
+            tell(at, Fact::CounterAccessed { run, task: TaskId(task), access });
+        }
     }
 }
 

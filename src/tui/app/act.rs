@@ -232,6 +232,7 @@ impl App {
             let at = self.ui.run_of(state).index();
             self.ui.run = RunChoice::Fixed(at.saturating_add_signed(by).min(last));
             self.ui.timeline.scroll = 0;
+            self.ui.timeline.step = None;
             self.arranged = None;
         }
     }
@@ -280,6 +281,7 @@ impl App {
         let longest = state.runs().iter().filter_map(|run| run.elapsed(scene.now)).max().unwrap_or_default();
         let cells = u32::from(self.size.0.saturating_sub(16).max(1));
         let cursor = self.ui.timeline.cursor;
+        let step = views::step(&scene, state);
         let run = state.runs().get(self.ui.run_of(state).index());
         let half_of_run = run.and_then(|run| run.elapsed(scene.now)).unwrap_or(longest) / 2;
         let timeline = &mut self.ui.timeline;
@@ -309,7 +311,15 @@ impl App {
                 };
                 timeline.window = Some(moved(Window { from, ..window }));
             }
+            // A window that shows everything can't be panned.
+            Action::Left | Action::Right => {
+                timeline.step = step.map(|(at, last)| match action {
+                    Action::Left => at.saturating_sub(1),
+                    _ => (at + 1).min(last),
+                });
+            }
             Action::CursorLeft | Action::CursorRight => {
+                timeline.step = None;
                 let at = cursor.unwrap_or(window.from + half_of_run.min(window.long / 2));
                 let by = window.long / cells;
                 let at = match action {
@@ -318,8 +328,8 @@ impl App {
                 };
                 timeline.cursor = Some(at.clamp(window.from, window.to().saturating_sub(by / 2)));
             }
-            Action::Follow => (timeline.window, timeline.scroll) = (None, 0),
-            Action::Close => timeline.cursor = None,
+            Action::Follow => (timeline.window, timeline.scroll, timeline.step) = (None, 0, None),
+            Action::Close => (timeline.cursor, timeline.step) = (None, None),
             Action::PageDown => timeline.scroll = (timeline.scroll + 5).min(1_000_000),
             Action::PageUp => timeline.scroll = timeline.scroll.saturating_sub(5),
             Action::Home => timeline.scroll = 0,
@@ -386,6 +396,7 @@ impl App {
                 let cursor = views::cursor_at(&self.scene(), state, page, column);
                 if cursor.is_some() {
                     self.ui.timeline.cursor = cursor;
+                    self.ui.timeline.step = None;
                 }
             }
             View::Tasks => {

@@ -14,7 +14,7 @@ use crate::tui::theme::level_glyph;
 use crate::tui::ui::{Overlay, Typing, View};
 use crate::tui::widgets::{Weight, bar};
 
-use super::{Activity, Scene};
+use super::{Activity, Scene, accesses};
 
 /// Paints title, tabs and footer, and returns what is left for the page. A screen too low for all of them
 /// keeps the page.
@@ -142,8 +142,13 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
             vec![("↑ ↓", "select"), ("Space", "on or off"), ("Enter", "race"), ("Esc", "close")]
         }
         (Overlay::None, view) => {
+            let unzoomed = scene.ui.timeline.window.is_none();
+            let steps = unzoomed && scene.race.is_some_and(|race| accesses::step(scene, race).is_some());
             let own: &[(&str, &str)] = match view {
                 View::Race => &[("↑ ↓", "run")],
+                View::Timeline if steps => {
+                    &[("← →", "step"), ("+ -", "zoom"), ("h l", "cursor"), ("f", "all")]
+                }
                 View::Timeline => &[("+ -", "zoom"), ("← →", "pan"), ("h l", "cursor"), ("f", "all")],
                 View::Tasks => &[("n p", "run"), ("o", "sort"), ("/", "filter"), ("Enter", "story")],
                 View::Results => &[],

@@ -9,7 +9,7 @@ use crate::report::{Reason, Summary};
 use crate::tui::canvas::Canvas;
 use crate::tui::widgets::{Gauge, gauge};
 
-use super::Scene;
+use super::{Scene, name_columns};
 
 /// A rule and a row for each run.
 pub(super) fn gauge_rows(race: &RaceState) -> u16 {
@@ -33,15 +33,17 @@ pub(super) fn gauges(
     let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
     let most = most.fold(1.0, f64::max);
     let words_width = if area.width >= 100 { 38 } else { 23 };
+    let labels = summary.runs.iter().map(|run| run.label.as_str());
+    let name = if area.width >= 72 { name_columns(labels, 12, 20) } else { 12 };
     let mut y = area.y + 1;
     for (place, run) in summary.runs.iter().enumerate() {
         if y >= area.bottom() {
             return;
         }
-        let x = canvas.text(area.x + 2, y, 12, &run.label, theme.run(place));
+        let x = canvas.text(area.x + 2, y, name, &run.label, theme.run(place));
         canvas.text(x + 1, y, 6, &format!("×{}", run.workers), theme.dim);
-        let left = area.x + 18;
-        let row = Rect { x: left, y, width: area.width.saturating_sub(19 + words_width), height: 1 };
+        let left = area.x + 6 + name;
+        let row = Rect { x: left, y, width: area.width.saturating_sub(7 + name + words_width), height: 1 };
         let right = row.right() + 2;
         let room = area.right().saturating_sub(right + 1);
         match run.speedup {

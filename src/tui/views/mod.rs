@@ -1,6 +1,8 @@
 //! The pages of the dashboard: pure functions from what is known to what is painted.
 
+mod accesses;
 mod chrome;
+mod counter;
 mod gauges;
 mod json;
 mod overlays;
@@ -18,13 +20,21 @@ use crate::event::At;
 use crate::model::RaceState;
 use crate::race::Preparing;
 use crate::report::Summary;
+use crate::text;
 
 use super::canvas::Canvas;
 use super::theme::Theme;
 use super::ui::{Ui, View};
 
+pub use accesses::step;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
+
+/// How many columns the longest of the runs' names takes, within bounds.
+fn name_columns<'a>(labels: impl Iterator<Item = &'a str>, least: u16, most: u16) -> u16 {
+    let longest = labels.map(text::width).max().unwrap_or(0);
+    u16::try_from(longest).unwrap_or(most).clamp(least, most)
+}
 
 /// A line of words, each with its look.
 type Line = Vec<(String, Style)>;

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::event::{LaneId, Phase, TaskId};
+use crate::event::{LaneId, Phase, TaskId, WorkloadKind};
 use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
 use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
@@ -12,13 +12,20 @@ use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{Axis, LaneRow, Weight, Window, axis, bar, density, unknown_bar};
 
-use super::Scene;
 use super::chrome::status_name;
+use super::counter::{counter_rows, counters};
 use super::gauges::{gauge_rows, gauges};
+use super::{Scene, name_columns};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let (table, mut rest) = cut_top(canvas.area(), u16::try_from(race.runs().len()).unwrap_or(u16::MAX) + 1);
     runs(canvas, table, scene, race);
+    // Where there is no room for all, the lanes and then the counter give way.
+    if rest.height >= counter_rows(race) + 2 {
+        let (block, below) = cut_top(rest, counter_rows(race));
+        counters(canvas, block, scene, race);
+        rest = below;
+    }
     // A tall screen shows the gauges as soon as there is something to compare with.
     let early = rest.height >= 40 && race.baseline().is_some_and(RunState::is_comparable);
     if let Some(summary) = scene.summary.filter(|_| race.is_over() || early) {
@@ -59,14 +66,18 @@ struct Columns {
 const NUMBER: u16 = 11;
 
 impl Columns {
-    fn of(area: Rect) -> Columns {
+    fn of(area: Rect, race: &RaceState) -> Columns {
         let roomy = area.width >= 100;
-        let name = (area.x + 2, area.width.saturating_sub(11).min(11));
+        // A counter moves no bytes.
+        let rated = area.width >= 72 && race.plan().workload != WorkloadKind::Counter;
+        let labels = race.plan().runs.iter().map(|run| run.label.as_str());
+        let long = if roomy || (area.width >= 72 && !rated) { name_columns(labels, 11, 20) } else { 11 };
+        let name = (area.x + 2, area.width.saturating_sub(11).min(long));
         let workers = (area.width >= 60).then(|| name.0 + name.1 + 8);
         let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, 10));
         let speedup = area.right().saturating_sub(1);
         let elapsed = (area.width >= 31).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
-        let rate = (area.width >= 72).then(|| elapsed.unwrap_or(speedup).saturating_sub(11));
+        let rate = rated.then(|| elapsed.unwrap_or(speedup).saturating_sub(11));
         let done = (area.width >= 40).then(|| match rate {
             Some(rate) => rate.saturating_sub(11),
             None => elapsed.unwrap_or(speedup).saturating_sub(9),
@@ -88,7 +99,7 @@ impl Columns {
 
 fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState) {
     let theme = scene.theme;
-    let columns = Columns::of(area);
+    let columns = Columns::of(area, race);
     let y = area.y;
     let dim = theme.dim;
     canvas.text(columns.name.0, y, columns.name.1, "executor", dim);

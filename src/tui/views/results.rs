@@ -10,8 +10,9 @@ use crate::report::{DEFINITIONS, RunSummary, Summary};
 use crate::stats::Latencies;
 use crate::tui::canvas::{Canvas, cut_top, wrap};
 
-use super::Scene;
+use super::counter::{counter_rows, counters};
 use super::gauges::gauges;
+use super::{Scene, name_columns};
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +137,7 @@ impl Figure {
     }
 }
 
-/// Columns for the names of a table's rows.
+/// Columns for the names of a table's rows, at least.
 const NAMES: u16 = 12;
 
 /// Columns for the number of workers.
@@ -159,7 +160,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     };
     let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
     let whole = [Figure::RUN.as_slice(), &Figure::TASKS].concat();
-    let columns = NAMES + WORKERS + whole.iter().map(|figure| figure.head().1).sum::<u16>();
+    let names = names(summary, area.width);
+    let columns = names + WORKERS + whole.iter().map(|figure| figure.head().1).sum::<u16>();
     let (table, mut rest) = cut_top(area, rows);
     if columns < area.width {
         figures(canvas, table, scene, summary, Rows::Runs, &whole);
@@ -170,19 +172,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
             scene,
             summary,
             Rows::Runs,
-            &fitting(&Figure::RUN, area.width.saturating_sub(NAMES + WORKERS)),
+            &fitting(&Figure::RUN, area.width.saturating_sub(names + WORKERS)),
         );
-        let (table, below) = cut_top(rest, rows);
-        figures(
-            canvas,
-            table,
-            scene,
-            summary,
-            Rows::Latency,
-            &fitting(&Figure::TASKS, area.width.saturating_sub(NAMES)),
-        );
-        rest = below;
+        // What a counter race is about needs the rows more than its latencies.
+        if counter_rows(race) == 0 || rest.height >= 3 * rows + 3 {
+            let (table, below) = cut_top(rest, rows);
+            figures(
+                canvas,
+                table,
+                scene,
+                summary,
+                Rows::Latency,
+                &fitting(&Figure::TASKS, area.width.saturating_sub(names)),
+            );
+            rest = below;
+        }
     }
+    let (block, below) = cut_top(rest, counter_rows(race));
+    counters(canvas, block, scene, race);
+    rest = below;
     if rest.height > rows + 8 {
         rest = cut_top(rest, 1).1;
     }
@@ -203,6 +211,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if rest.height >= 3 {
         definitions(canvas, rest, scene);
     }
+}
+
+/// Columns for the names of a table's rows, where there is room for long ones.
+fn names(summary: &Summary, columns: u16) -> u16 {
+    let labels = summary.runs.iter().map(|run| run.label.as_str());
+    if columns >= 72 { name_columns(labels, NAMES - 2, 20) + 2 } else { NAMES }
 }
 
 /// The figures that so many columns beside the names have room for.
@@ -226,15 +240,16 @@ fn figures(
     figures: &[Figure],
 ) {
     let theme = scene.theme;
-    let mut left = area.x + NAMES;
+    let names = names(summary, area.width);
+    let mut left = area.x + names;
     match rows {
         Rows::Runs => {
-            canvas.text(area.x + 2, area.y, NAMES, "executor", theme.dim);
+            canvas.text(area.x + 2, area.y, names, "executor", theme.dim);
             left += WORKERS;
             canvas.text_right(left, area.y, 8, "workers", theme.dim);
         }
         Rows::Latency => {
-            canvas.text(area.x + 2, area.y, NAMES, "latency", theme.dim);
+            canvas.text(area.x + 2, area.y, names, "latency", theme.dim);
         }
     }
     let mut x = left;
@@ -244,7 +259,7 @@ fn figures(
         x += width;
     }
     for ((place, run), y) in summary.runs.iter().enumerate().zip(area.y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, NAMES - 2, &run.label, theme.run(place));
+        canvas.text(area.x + 2, y, names - 2, &run.label, theme.run(place));
         if rows == Rows::Runs {
             canvas.text_right(left, y, 8, &run.workers.to_string(), theme.base);
         }

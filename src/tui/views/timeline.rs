@@ -5,22 +5,27 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::event::{At, LaneId};
+use crate::event::{At, LaneId, WorkloadKind};
 use crate::model::{Mix, RaceState, RunState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
 use super::Scene;
+use super::accesses;
 use super::race::{LEGEND_LANES, phase_names};
 
 /// The rows of one run: a head, lanes, the strip of concurrency.
 struct Block {
+    strip: bool,
     run: usize,
     first_lane: usize,
     lanes: usize,
     hidden: usize,
 }
+
+/// With fewer rows, the accesses to a counter take the place of the strips.
+const LOW: usize = 22;
 
 /// Columns left of the axis: a lane's number and its thread.
 fn gutter(area: Rect) -> u16 {
@@ -57,7 +62,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         }
         _ => 0,
     };
-    let (mut body, words_area) = cut_bottom(area, words_rows);
+    let (body, words_area) = cut_bottom(area, words_rows);
+    let (mut body, panel) = cut_bottom(body, accesses::rows(scene, race, area));
     if body.height >= 4 {
         let (row, rest) = cut_top(body, 1);
         axis(canvas, &time, row.y, theme.rule, theme.dim);
@@ -89,6 +95,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
             }
         }
     }
+    accesses::draw(canvas, panel, area, scene, race);
     if let Some(cursor) = scene.ui.timeline.cursor {
         cursor_words(canvas, words_area, cursor, scene, race);
     }
@@ -107,6 +114,8 @@ fn mix_of(race: &RaceState, now: At) -> Mix {
 fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
     let selected = scene.ui.run_of(race).index();
     let lanes: Vec<usize> = race.runs().iter().map(|run| run.lanes().len()).collect();
+    let strips = usize::from(rows) >= LOW || race.plan().workload != WorkloadKind::Counter;
+    let has_strip = |run: &RunState| strips && has_strip(run);
     let frame: usize = race.runs().iter().map(|run| 1 + usize::from(has_strip(run))).sum();
     let room = usize::from(rows).saturating_sub(frame);
     let mut given = vec![0_usize; lanes.len()];
@@ -139,7 +148,8 @@ fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
     let block = |(run, (lanes, given)): (usize, (usize, usize))| {
         let hidden = lanes - given;
         let first_lane = if run == selected { scene.ui.timeline.scroll.min(hidden) } else { 0 };
-        Block { run, first_lane, lanes: given, hidden }
+        let strip = race.runs().get(run).is_some_and(has_strip);
+        Block { run, strip, first_lane, lanes: given, hidden }
     };
     lanes.into_iter().zip(given).enumerate().map(block).collect()
 }
@@ -190,7 +200,7 @@ fn draw_block(
         painted.paint_tasks(canvas, y);
         y += 1;
     }
-    if y < body.bottom() && has_strip(run) {
+    if y < body.bottom() && block.strip {
         let most = run.in_progress().peak();
         canvas.text_right(body.x + gutter - 1, y, gutter - 1, &format!("{most} at once"), theme.dim);
         let strip = Rect { y, height: 1, ..cells(body) };

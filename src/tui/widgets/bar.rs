@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::tui::canvas::Canvas;
+use crate::tui::theme::LOST;
 
 /// How heavy a bar is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,28 @@ pub fn bar(canvas: &mut Canvas<'_>, area: Rect, fraction: f64, weight: Weight, f
             _ => (whole, filled),
         };
         canvas.glyph(area.x + column, area.y, glyph, style);
+    }
+}
+
+/// A bar of which a part is lost, as shares of the whole width: what is there, what is lost after it. Where
+/// both are something, both are seen.
+pub fn bar_with_loss(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    (kept, lost): (f64, f64),
+    filled: Style,
+    missing: Style,
+    track: Style,
+) {
+    let fraction = (kept + lost).clamp(0.0, 1.0);
+    bar(canvas, area, fraction, Weight::Block, filled, track);
+    if lost > 0.0 {
+        let full = ((fraction * f64::from(area.width)).floor() as u16).max(1).min(area.width);
+        let most = if kept > 0.0 { full.saturating_sub(1).max(1) } else { full };
+        let columns = ((lost / (kept + lost) * f64::from(full)).round() as u16).max(1).min(most);
+        for x in area.x + full.saturating_sub(columns)..area.x + full {
+            canvas.glyph(x, area.y, LOST, missing);
+        }
     }
 }
 
@@ -64,5 +87,22 @@ mod tests {
         assert_eq!(drawn(0.999), "━━━╸");
         assert_eq!(drawn(1.0), "━━━━");
         assert_eq!(drawn(f64::NAN), "────");
+    }
+
+    #[test]
+    fn a_loss_is_never_too_small_to_be_seen() {
+        let drawn = |kept, lost| {
+            let area = Rect::new(0, 0, 8, 1);
+            let mut buffer = Buffer::empty(area);
+            let style = Style::new();
+            bar_with_loss(&mut Canvas::new(&mut buffer, area), area, (kept, lost), style, style, style);
+            buffer.content.iter().map(|cell| cell.symbol().to_owned()).collect::<String>()
+        };
+        assert_eq!(drawn(1.0, 0.0), "▆▆▆▆▆▆▆▆");
+        assert_eq!(drawn(0.999, 0.001), "▆▆▆▆▆▆▆◇");
+        assert_eq!(drawn(0.5, 0.25), "▆▆▆▆◇◇──");
+        assert_eq!(drawn(0.001, 0.999), "▆◇◇◇◇◇◇◇");
+        assert_eq!(drawn(0.01, 0.01), "◇───────");
+        assert_eq!(drawn(0.0, 0.0), "────────");
     }
 }

@@ -6,6 +6,6 @@ mod gauge;
 mod lane;
 
 pub use axis::{Axis, Window, axis};
-pub use bar::{Weight, bar, unknown_bar};
+pub use bar::{Weight, bar, bar_with_loss, unknown_bar};
 pub use gauge::{Gauge, gauge};
 pub use lane::{LaneRow, density};

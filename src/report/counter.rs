@@ -1,0 +1,193 @@
+//! What a race about a shared counter showed, in a sentence that follows from the figures.
+
+use std::time::Duration;
+
+use crate::event::{Guard, Order, Variant};
+use crate::model::Counter;
+use crate::text::fit;
+
+use super::summary::{Comparable, RunSummary, Summary};
+use super::words::count;
+
+/// How many additions were lost without a lock, and what it cost to lose none.
+///
+/// None where that was not the question, or where a run's figures can't be compared.
+pub(super) fn verdict(summary: &Summary) -> Option<String> {
+    if summary.runs.iter().any(|run| run.comparable != Comparable::Yes) {
+        return None;
+    }
+    let runs = || summary.runs.iter().filter_map(|run| Some((run, guard(run)?, run.counter?)));
+    let unguarded = || runs().filter(|&(_, guard, _)| guard == Guard::None);
+    let (worst, _, counter) = unguarded().max_by_key(|(_, _, counter)| counter.lost())?;
+    let which = match unguarded().count() {
+        1 => String::new(),
+        _ => format!(" in {}", fit(&worst.label, 20)),
+    };
+    let of = format!("of {} additions", count(counter.expected));
+    let first = match counter.lost() {
+        0 => format!("Without a lock none {of} was lost{which}, which was luck"),
+        1 => format!("Without a lock 1 {of} was lost{which}"),
+        lost => format!("Without a lock {} {of} were lost{which}", count(lost)),
+    };
+    let safe: Vec<&RunSummary> = runs()
+        .filter(|&(_, guard, counter)| guard != Guard::None && kept_all(counter))
+        .map(|(run, ..)| run)
+        .collect();
+    if safe.is_empty() {
+        return Some(format!("{first}."));
+    }
+    let names = listed(safe.iter().map(|run| name(run, &safe)).collect());
+    let cost = match worst.wall.filter(|_| summary.order == Order::OneByOne) {
+        Some(wall) => cost(&safe, wall),
+        None => String::new(),
+    };
+    Some(format!("{first}; {names} lost none{cost}."))
+}
+
+fn guard(run: &RunSummary) -> Option<Guard> {
+    match run.variant? {
+        Variant::Guard(guard) => Some(guard),
+        Variant::Collect(_) => None,
+    }
+}
+
+fn kept_all(counter: Counter) -> bool {
+    counter.expected == counter.actual
+}
+
+/// A guard's name, or the run's where several have the same guard.
+fn name(run: &RunSummary, among: &[&RunSummary]) -> String {
+    let alone = among.iter().filter(|other| other.variant == run.variant).count() == 1;
+    match guard(run) {
+        Some(Guard::Mutex) if alone => "the mutex".to_owned(),
+        Some(Guard::Atomic) if alone => "the atomic addition".to_owned(),
+        _ => fit(&run.label, 20),
+    }
+}
+
+/// `, and took 3.1 and 1.2 times as long`.
+fn cost(safe: &[&RunSummary], unguarded: Duration) -> String {
+    let times = |run: &&RunSummary| Some(format!("{:.1}", run.wall?.as_secs_f64() / unguarded.as_secs_f64()));
+    match safe.iter().map(times).collect::<Option<Vec<String>>>() {
+        Some(times) if !unguarded.is_zero() => format!(", and took {} times as long", listed(times)),
+        _ => String::new(),
+    }
+}
+
+/// `a, b and c`.
+fn listed(names: Vec<String>) -> String {
+    match &names[..] {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::{
+        At, Event, ExecutorKind, Fact, Machine, RacePlan, RunEnd, RunId, RunPlan, TimeScale, WorkloadKind,
+    };
+    use crate::model::RaceState;
+
+    struct Run {
+        label: &'static str,
+        guard: Option<Guard>,
+        millis: u64,
+        actual: u64,
+    }
+
+    const fn run(label: &'static str, guard: Guard, millis: u64, actual: u64) -> Run {
+        Run { label, guard: Some(guard), millis, actual }
+    }
+
+    const SEQUENTIAL: Run = Run { label: "sequential", guard: None, millis: 500, actual: 800_000 };
+    const MUTEX: Run = run("threads-mutex", Guard::Mutex, 3_100, 800_000);
+    const ATOMIC: Run = run("threads-atomic", Guard::Atomic, 1_200, 800_000);
+
+    fn unguarded(actual: u64) -> Run {
+        run("threads-unguarded", Guard::None, 1_000, actual)
+    }
+
+    fn summary(order: Order, runs: &[Run]) -> Summary {
+        let plan = |run: &Run| RunPlan {
+            executor: ExecutorKind::Threads,
+            workers: 4,
+            variant: run.guard.map(Variant::Guard),
+            label: run.label.to_owned(),
+        };
+        let plan = RacePlan {
+            scenario: "counter".to_owned(),
+            about: String::new(),
+            workload: WorkloadKind::Counter,
+            noun: "adders".to_owned(),
+            source: String::new(),
+            time_scale: TimeScale::ONE,
+            seed: 0,
+            order,
+            tasks: Vec::new(),
+            runs: runs.iter().map(plan).collect(),
+            output: "out".into(),
+            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+        };
+        let mut race = RaceState::new(Arc::new(plan));
+        for (place, of) in runs.iter().enumerate() {
+            let (run, over) = (RunId::of(place), At(of.millis * 1_000_000));
+            let end = RunEnd::Completed;
+            race.apply(&Event { at: At::ZERO, fact: Fact::RunStarted { run } });
+            race.apply(&Event {
+                at: over,
+                fact: Fact::CounterRead { run, expected: 800_000, actual: of.actual },
+            });
+            race.apply(&Event { at: over, fact: Fact::RunFinished { run, end } });
+        }
+        Summary::of(&race, At::ZERO)
+    }
+
+    fn said(runs: &[Run]) -> Option<String> {
+        let said = verdict(&summary(Order::OneByOne, runs));
+        assert!(said.as_ref().is_none_or(|said| said.chars().count() <= super::super::VERDICT_CHARS));
+        said
+    }
+
+    #[test]
+    fn what_was_lost_and_what_it_cost_to_lose_none() {
+        let text = "Without a lock 35,017 of 800,000 additions were lost; the mutex and the atomic addition \
+                    lost none, and took 3.1 and 1.2 times as long.";
+        let runs = [SEQUENTIAL, unguarded(764_983), MUTEX, ATOMIC];
+        assert_eq!(said(&runs).as_deref(), Some(text));
+        assert_eq!(summary(Order::OneByOne, &runs).verdict(), text);
+        let shared = verdict(&summary(Order::Together, &runs));
+        assert!(shared.is_some_and(|text| text.ends_with("the mutex and the atomic addition lost none.")));
+    }
+
+    #[test]
+    fn few_runs_are_told_of_as_they_are() {
+        let said = |runs: &[Run]| said(runs).unwrap_or_default();
+        assert_eq!(said(&[unguarded(799_999)]), "Without a lock 1 of 800,000 additions was lost.");
+        assert_eq!(
+            said(&[unguarded(800_000), MUTEX]),
+            "Without a lock none of 800,000 additions was lost, which was luck; the mutex lost none, and took \
+             3.1 times as long."
+        );
+        let pool = |guard, label, actual| run(label, guard, 2_000, actual);
+        assert_eq!(
+            said(&[
+                unguarded(700_000),
+                pool(Guard::None, "pool-unguarded", 600_000),
+                MUTEX,
+                pool(Guard::Mutex, "pool-mutex", 800_000),
+            ]),
+            "Without a lock 200,000 of 800,000 additions were lost in pool-unguarded; threads-mutex and \
+             pool-mutex lost none, and took 1.6 and 1.0 times as long."
+        );
+    }
+
+    #[test]
+    fn where_nothing_ran_without_a_lock_there_is_nothing_to_say() {
+        assert_eq!(said(&[SEQUENTIAL, MUTEX, ATOMIC]), None);
+    }
+}

@@ -1,0 +1,315 @@
+//! The reads and writes of a run's shared counter, lane by lane in the order of time: how updates get lost.
+
+use ratatui::layout::Rect;
+
+use crate::event::{Access, LaneId, WorkloadKind};
+use crate::model::{CounterAccess, RaceState, RunState, RunStatus};
+use crate::report::words;
+use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
+use crate::tui::ui::{RunChoice, Timeline};
+
+use super::Scene;
+
+/// How far back the writer of a value is looked for.
+const LOOK_BACK: usize = 64;
+
+/// The run whose accesses are shown, in a race about a counter: the one that was chosen; else the one under way
+/// where it tells any, or the first that lost an update.
+fn shown_run<'a>(scene: &Scene<'_>, race: &'a RaceState) -> Option<&'a RunState> {
+    if race.plan().workload != WorkloadKind::Counter {
+        return None;
+    }
+    let run = race.runs().get(scene.ui.run_of(race).index())?;
+    let under_way = matches!(run.status(), RunStatus::Running { .. });
+    if scene.ui.run != RunChoice::Follow || (under_way && !run.accesses().is_empty()) {
+        return Some(run);
+    }
+    let loser = race.runs().iter().find(|run| run.accesses().iter().any(CounterAccess::loses));
+    Some(loser.unwrap_or(run))
+}
+
+/// Which access is looked at: the one that was stepped to, the last before the cursor, the newest of a run that
+/// can be followed with the eye, or the first that lost an update.
+fn focus(timeline: &Timeline, run: &RunState) -> Option<usize> {
+    let accesses = run.accesses();
+    let last = accesses.len().checked_sub(1)?;
+    if let Some(step) = timeline.step {
+        return Some(step.min(last));
+    }
+    if let (Some(cursor), Some(start)) = (timeline.cursor, run.started()) {
+        let until = start.plus(cursor);
+        return Some(accesses.partition_point(|access| access.at <= until).saturating_sub(1));
+    }
+    let lost = accesses.iter().position(CounterAccess::loses);
+    Some(lost.filter(|_| !is_followed(run)).unwrap_or(last))
+}
+
+/// Whether a run is under way and tells every access.
+fn is_followed(run: &RunState) -> bool {
+    let stores = run.accesses().iter().filter(|access| matches!(access.access, Access::Store { .. })).count();
+    matches!(run.status(), RunStatus::Running { .. })
+        && run.counter().is_none_or(|counter| counter.expected <= stores as u64)
+}
+
+/// The access that is looked at, and the last there is; none where there is none to look at.
+pub fn step(scene: &Scene<'_>, race: &RaceState) -> Option<(usize, usize)> {
+    let run = shown_run(scene, race)?;
+    Some((focus(&scene.ui.timeline, run)?, run.accesses().len() - 1))
+}
+
+/// How far apart the lanes' rows stand.
+fn pitch(page: Rect) -> u16 {
+    if page.height >= 40 { 2 } else { 1 }
+}
+
+/// The rows that the panel takes of a page: none where nothing is counted or the page is low.
+pub(super) fn rows(scene: &Scene<'_>, race: &RaceState, page: Rect) -> u16 {
+    let Some(run) = shown_run(scene, race).filter(|_| page.height >= 12) else { return 0 };
+    if run.accesses().is_empty() {
+        return 2;
+    }
+    let lanes = u16::try_from(run.lanes().len()).unwrap_or(u16::MAX);
+    2 + lanes.saturating_mul(pitch(page)).min(page.height / 3)
+}
+
+/// Columns left of the accesses.
+const GUTTER: u16 = 13;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, page: Rect, scene: &Scene<'_>, race: &RaceState) {
+    let theme = scene.theme;
+    let Some(run) = shown_run(scene, race).filter(|_| area.height >= 2) else { return };
+    let (label, accesses) = (&run.plan().label, run.accesses());
+    let (head, body) = cut_top(area, 1);
+    let words_room = area.width.saturating_sub(3);
+    let Some(at) = focus(&scene.ui.timeline, run) else {
+        canvas.part(head).rule(area.y, &format!("the counter of {label}"), '─', theme.rule, theme.dim);
+        canvas.text(area.x + 2, body.y, words_room, &without_accesses(run), theme.dim);
+        return;
+    };
+    let title = match area.width {
+        100.. => format!("{label}: R reads the counter, W writes it, ✗ over a value that it had not read"),
+        _ => format!("{label}: R reads, W writes, ✗ over unread"),
+    };
+    canvas.part(head).rule(area.y, &title, '─', theme.rule, theme.dim);
+    let place = format!(" {} of {}, ← → ", words::count(at as u64 + 1), words::count(accesses.len() as u64));
+    canvas.text_right(area.right().saturating_sub(1), area.y, 24, &place, theme.dim);
+
+    let (lanes, words_row) = cut_bottom(body, 1);
+    let cells = Rect { x: lanes.x + GUTTER, width: lanes.width.saturating_sub(GUTTER + 1), ..lanes };
+    let columns = Columns::of(accesses, at, cells);
+    let pitch = pitch(page);
+    let shown = usize::from(lanes.height / pitch);
+    for (lane, row) in columns.lanes(run, at, shown).into_iter().zip(0..) {
+        let y = lanes.y + row * pitch;
+        let worker = format!("worker {}", lane.0 + 1);
+        canvas.text(lanes.x + 2, y, GUTTER - 3, &worker, theme.lane(lane.index()));
+        columns.paint_lane(canvas, y, lane, scene);
+    }
+    let x = columns.x(at);
+    canvas.style(Rect { x, width: columns.width - 1, ..lanes }, theme.selected);
+
+    // Whoever follows the newest still wants to know what was lost a moment ago.
+    let told = match accesses[columns.first..=at].iter().rposition(CounterAccess::loses) {
+        Some(place) if is_followed(run) && scene.ui.timeline.step.is_none() => columns.first + place,
+        _ => at,
+    };
+    let style = if accesses[told].loses() { theme.bad } else { theme.base };
+    canvas.text(area.x + 2, words_row.y, words_room, &told_in_words(accesses, told), style);
+}
+
+/// Where the accesses stand: a column for each, as many as there is room for, the one looked at among them.
+struct Columns<'a> {
+    accesses: &'a [CounterAccess],
+    first: usize,
+    end: usize,
+    left: u16,
+    width: u16,
+}
+
+impl Columns<'_> {
+    fn of(accesses: &[CounterAccess], focus: usize, cells: Rect) -> Columns<'_> {
+        let most = accesses.iter().map(|access| value(access.access)).max().unwrap_or(0);
+        // `W 42`, the mark of a loss, a space.
+        let width = u16::try_from(most.to_string().len()).unwrap_or(20) + 4;
+        let room = usize::from(cells.width / width).max(1);
+        // What led to an access matters more than what followed.
+        let first =
+            (focus + 1).saturating_sub((room * 3).div_ceil(4)).min(accesses.len().saturating_sub(room));
+        let end = accesses.len().min(first + room);
+        Columns { accesses, first, end, left: cells.x, width }
+    }
+
+    fn x(&self, at: usize) -> u16 {
+        self.left + u16::try_from(at - self.first).unwrap_or(u16::MAX).saturating_mul(self.width)
+    }
+
+    /// The lanes to show, in order: all where there is room, else those nearest to the access looked at.
+    fn lanes(&self, run: &RunState, focus: usize, room: usize) -> Vec<LaneId> {
+        let all = run.lanes().len();
+        if all <= room {
+            return (0..all).map(LaneId::of).collect();
+        }
+        let before = (self.first..=focus).rev();
+        let mut lanes: Vec<LaneId> = Vec::new();
+        for at in before.chain(focus + 1..self.end) {
+            let lane = self.accesses[at].lane;
+            if lanes.len() < room && !lanes.contains(&lane) {
+                lanes.push(lane);
+            }
+        }
+        lanes.sort();
+        lanes
+    }
+
+    /// A lane's reads and writes, and a line from each read to the write that follows from it: in between, the
+    /// value that the worker holds can grow stale.
+    fn paint_lane(&self, canvas: &mut Canvas<'_>, y: u16, lane: LaneId, scene: &Scene<'_>) {
+        let theme = scene.theme;
+        let colour = theme.lane(lane.index());
+        let is_mine = |access: &&CounterAccess| access.lane == lane;
+        let is_load = |access: &CounterAccess| matches!(access.access, Access::Load { .. });
+        let mut holds = self.accesses[..self.first].iter().rev().find(is_mine).is_some_and(is_load);
+        for at in self.first..self.end {
+            let (access, mut x) = (&self.accesses[at], self.x(at));
+            let right = x + self.width;
+            if access.lane == lane {
+                let (letter, style) = match access.access {
+                    Access::Load { .. } => ('R', colour),
+                    Access::Store { .. } if access.loses() => ('W', theme.bad),
+                    Access::Store { .. } => ('W', colour),
+                };
+                let words = format!("{letter} {}", value(access.access));
+                x = canvas.text(x, y, self.width, &words, style);
+                if access.loses() {
+                    canvas.glyph(x, y, '✗', theme.bad);
+                }
+                holds = is_load(access);
+                x += u16::from(holds);
+            }
+            if holds {
+                let next = self.accesses[at + 1..].iter().find(is_mine);
+                let line = if next.is_some_and(CounterAccess::loses) { theme.bad } else { theme.rule };
+                // A space before what comes next.
+                let end = if next.is_some_and(|next| self.is_at(at + 1, next)) { right - 1 } else { right };
+                for x in x..end {
+                    canvas.glyph(x, y, '─', line);
+                }
+            }
+        }
+    }
+
+    fn is_at(&self, at: usize, access: &CounterAccess) -> bool {
+        self.accesses.get(at).is_some_and(|there| std::ptr::eq(there, access))
+    }
+}
+
+/// What was read or written.
+fn value(access: Access) -> u64 {
+    match access {
+        Access::Load { value } | Access::Store { value, .. } => value,
+    }
+}
+
+/// One access in a sentence.
+fn told_in_words(accesses: &[CounterAccess], at: usize) -> String {
+    let Some(access) = accesses.get(at) else { return String::new() };
+    let worker = |lane: LaneId| format!("worker {}", lane.0 + 1);
+    let (who, number) = (worker(access.lane), words::count);
+    match access.access {
+        Access::Load { value } => format!("{who} read {}", number(value)),
+        Access::Store { value, over } if !access.loses() => {
+            format!("{who} wrote {} over {}, which it had read: nothing is lost", number(value), number(over))
+        }
+        Access::Store { value, over } => {
+            let whose = match writer(&accesses[..at], access.lane, over) {
+                Some(lane) => format!("{}’s {}", worker(lane), number(over)),
+                None => number(over),
+            };
+            // What it had read is one less than what it wrote.
+            let loss = match over.saturating_add(1).checked_sub(value) {
+                Some(1) => "one addition is lost".to_owned(),
+                Some(some) if some > 1 => format!("{} additions are lost", number(some)),
+                _ => format!("what others added since it read {} is lost", number(value.saturating_sub(1))),
+            };
+            format!("{who} wrote {} over {whose}: {loss}", number(value))
+        }
+    }
+}
+
+/// Whose value was written over, where that was told.
+fn writer(before: &[CounterAccess], by: LaneId, over: u64) -> Option<LaneId> {
+    let wrote = |access: &&CounterAccess| {
+        access.lane != by && matches!(access.access, Access::Store { value, .. } if value == over)
+    };
+    before.iter().rev().take(LOOK_BACK).find(wrote).map(|access| access.lane)
+}
+
+/// Why there is nothing to show.
+fn without_accesses(run: &RunState) -> String {
+    let lost = run.counter().map_or(0, |counter| counter.lost());
+    match run.status() {
+        RunStatus::Waiting => "its turn has not come".to_owned(),
+        RunStatus::Running { .. } if lost == 0 => "no update was lost so far".to_owned(),
+        _ if lost == 0 => "no update was lost; --pace 0.3 shows each step".to_owned(),
+        _ => {
+            let lost = words::count(lost);
+            format!("{lost} additions were lost, and how was not told; --pace 0.3 shows each step")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{At, TaskId};
+
+    fn load(lane: u32, value: u64) -> CounterAccess {
+        access(lane, Access::Load { value })
+    }
+
+    fn store(lane: u32, value: u64, over: u64) -> CounterAccess {
+        access(lane, Access::Store { value, over })
+    }
+
+    fn access(lane: u32, access: Access) -> CounterAccess {
+        CounterAccess { at: At::ZERO, task: TaskId(lane), lane: LaneId(lane), access }
+    }
+
+    #[test]
+    fn each_access_is_told_in_a_sentence() {
+        let accesses = [
+            load(0, 41),
+            load(1, 41),
+            store(0, 42, 41),
+            store(1, 42, 42),
+            load(0, 42),
+            store(2, 1_000, 1_002),
+            store(0, 43, 7),
+        ];
+        let told: Vec<String> = (0..8).map(|at| told_in_words(&accesses, at)).collect();
+        assert_eq!(
+            told,
+            [
+                "worker 1 read 41",
+                "worker 2 read 41",
+                "worker 1 wrote 42 over 41, which it had read: nothing is lost",
+                "worker 2 wrote 42 over worker 1’s 42: one addition is lost",
+                "worker 1 read 42",
+                "worker 3 wrote 1,000 over 1,002: 3 additions are lost",
+                "worker 1 wrote 43 over 7: what others added since it read 42 is lost",
+                "",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_access_that_is_looked_at_is_always_shown() {
+        let accesses: Vec<CounterAccess> = (0..50).map(|value| load(0, value)).collect();
+        for width in 0..60 {
+            for focus in 0..accesses.len() {
+                let columns = Columns::of(&accesses, focus, Rect::new(0, 0, width, 4));
+                assert!((columns.first..columns.end).contains(&focus), "{width}, {focus}");
+            }
+        }
+    }
+}
