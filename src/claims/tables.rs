@@ -124,7 +124,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
         && least > bound * (1.0 + SAME)
     {
         let words = format!(
-            "{} is more than {workers} can give ({}): something else became faster too.",
+            "{} is more than {workers} can give ({}), so it can't come from them alone.",
             times(least),
             times(bound)
         );
