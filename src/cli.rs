@@ -45,6 +45,9 @@ pub enum Command {
     },
     /// Print the man page
     Man,
+    /// Do tasks for another threadrace, which starts this by itself
+    #[command(hide = true)]
+    Worker,
 }
 
 /// A race, and the front that shows it.
@@ -131,7 +134,8 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
     definition.build();
     let mut commands = Roff::new();
     commands.control("SH", ["COMMANDS"]);
-    for command in definition.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+    for command in definition.get_subcommands_mut().filter(|it| it.get_name() != "help" && !it.is_hide_set())
+    {
         let usage = command.render_usage().to_string();
         commands.control("TP", []);
         commands.text([bold(usage.trim_start_matches("Usage: "))]);

@@ -123,6 +123,10 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Some(Command::Completions { shell }) => print(|out| cli::completions(shell, out)),
         Some(Command::Man) => print(|out| cli::man(out)),
+        Some(Command::Worker) => {
+            executor::work_for_parent().map_err(|error| Failure::new(Exit::Usage, error))?;
+            Ok(Exit::AllDone)
+        }
     }
 }
 

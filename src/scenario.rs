@@ -1,7 +1,10 @@
 //! A scenario: a named workload with its sizes, its executors and its origin.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +96,33 @@ pub struct Program {
     pub command: Vec<String>,
     /// The workloads that it can do.
     pub workloads: Vec<WorkloadKind>,
+    /// Whether it is on this machine.
+    pub presence: Presence,
+}
+
+/// Whether a program is on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// There is a file that can be run.
+    Installed,
+    /// There is none.
+    Missing,
+}
+
+impl Presence {
+    /// Looks for the program of a command without running it: in the folders of `path`, which is what `PATH`
+    /// says, unless it is named with a folder.
+    pub fn of(program: &str, path: Option<&OsStr>) -> Presence {
+        let runs = |file: &Path| {
+            file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        };
+        let found = if program.contains('/') {
+            runs(Path::new(program))
+        } else {
+            path.is_some_and(|path| std::env::split_paths(path).any(|folder| runs(&folder.join(program))))
+        };
+        if found { Presence::Installed } else { Presence::Missing }
+    }
 }
 
 /// The programs that can run tasks, by the names that they go by as executors.
@@ -129,13 +159,30 @@ impl Work {
 }
 
 impl Scenario {
+    /// Why the protocol has no words for these tasks; none when it has.
+    fn untellable(&self) -> Option<&'static str> {
+        match &self.work {
+            Work::Api { calls: Calls::Crud, .. } => Some("programs are only told to GET"),
+            Work::Compute(computation) if !matches!(computation, Computation::Primes { .. }) => {
+                Some("programs are only told to count primes")
+            }
+            Work::Files(_) | Work::Crud(_) | Work::Counter(_) => Some("programs are not told of such work"),
+            _ => None,
+        }
+    }
+
     /// The same scenario with every simulated delay scaled.
     pub fn scaled(self, scale: TimeScale) -> Scenario {
         Scenario { main_work: scale.of(self.main_work), work: self.work.scaled(scale), ..self }
     }
 
-    /// Why an executor can't do this scenario's tasks; none when it can.
+    /// Why an executor can't do this scenario's tasks, here and now; none when it can.
     pub fn why_not(&self, choice: &ExecutorChoice, programs: &Programs) -> Option<String> {
+        self.unfit(choice, programs).or_else(|| missing(choice, programs))
+    }
+
+    /// Why an executor can't do this scenario's tasks on any machine; none when it can.
+    pub fn unfit(&self, choice: &ExecutorChoice, programs: &Programs) -> Option<String> {
         let workload = self.work.kind();
         match (&choice.kind, workload) {
             (ExecutorKind::Processes, WorkloadKind::Counter) => {
@@ -146,7 +193,7 @@ impl Scenario {
                 Some(program) if !program.workloads.contains(&workload) => {
                     return Some(format!("the program does not do {}", workload.name()));
                 }
-                Some(_) => {}
+                Some(_) => return self.untellable().map(str::to_owned),
             },
             _ => {}
         }
@@ -162,6 +209,13 @@ impl Scenario {
             _ => None,
         }
     }
+}
+
+/// Why the program of an executor can't be started; none when it can, or when the executor is no program.
+pub fn missing(choice: &ExecutorChoice, programs: &Programs) -> Option<String> {
+    let ExecutorKind::External(name) = &choice.kind else { return None };
+    let program = programs.get(name).filter(|program| program.presence == Presence::Missing)?;
+    Some(format!("{} is not installed", program.command.first()?))
 }
 
 /// The most workers that an executor may be asked for.
@@ -392,6 +446,24 @@ mod tests {
         ExecutorList::from_names(text.split(','))
             .map(|list| list.choices().iter().map(ExecutorChoice::to_string).collect())
             .map_err(|(index, error)| format!("{index}: {error}"))
+    }
+
+    #[test]
+    fn a_program_is_looked_for_where_it_would_be_run() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path =
+            std::env::join_paths(["/nowhere".as_ref(), folder.path()]).map_err(std::io::Error::other)?;
+        let presence = |program: &str| Presence::of(program, Some(&path));
+        let file = folder.path().join("tool");
+        std::fs::write(&file, "")?;
+        assert_eq!(presence("tool"), Presence::Missing);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))?;
+        assert_eq!(presence("tool"), Presence::Installed);
+        assert_eq!(Presence::of("tool", None), Presence::Missing);
+        assert_eq!(Presence::of(&file.to_string_lossy(), None), Presence::Installed);
+        std::fs::create_dir(folder.path().join("folder"))?;
+        assert_eq!(presence("folder"), Presence::Missing);
+        Ok(())
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Figures {
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;
         let upper = *sorted.get(middle)?;
-        let lower = if sorted.len() % 2 == 0 { *sorted.get(middle.wrapping_sub(1))? } else { upper };
+        let lower = if sorted.len().is_multiple_of(2) { *sorted.get(middle.wrapping_sub(1))? } else { upper };
         Some(Figures { median: f64::midpoint(lower, upper), least: *sorted.first()?, most: *sorted.last()? })
     }
 }

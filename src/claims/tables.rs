@@ -106,10 +106,6 @@ fn walls(measured: &Measured) -> String {
 /// Two factors are the same to the eye when they differ by less than this share.
 const SAME: f64 = 0.05;
 
-fn differ(one: f64, other: f64) -> bool {
-    (one - other).abs() > SAME * one.max(other)
-}
-
 /// What became of a claim, in sentences.
 pub fn verdict(claim: &Claim, measured: &Measured) -> String {
     let mut sentences = Vec::new();

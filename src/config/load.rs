@@ -17,7 +17,7 @@ use super::settings::{Dashboard, Download, OriginListen, Settings, Start};
 use super::urls::{UrlList, UrlsError};
 use super::variables::Variables;
 use crate::event::{Order, TimeScale};
-use crate::scenario::{Program, Programs};
+use crate::scenario::{Presence, Program, Programs};
 use crate::text::shown;
 
 /// Where settings come from. The built-in file is always the last of them.
@@ -139,7 +139,9 @@ impl Layers<'_> {
                 return Err(self.blame(&command, &keys::COMMAND, name, message));
             }
             let workloads = self.of_scenario(&keys::DOES, name)?.value;
-            programs.insert(name.into(), Program { command: command.value, workloads });
+            let path = self.variables.get("PATH");
+            let presence = Presence::of(command.value.first().map_or("", String::as_str), path);
+            programs.insert(name.into(), Program { command: command.value, workloads, presence });
         }
         Ok(programs)
     }

@@ -32,6 +32,15 @@ struct Sizes {
     pace: Found<Duration>,
 }
 
+/// What a scenario is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// To be raced: its executors must be there.
+    Selected,
+    /// To be listed: a program that is missing on this machine spoils nothing.
+    Listed,
+}
+
 impl Layers<'_> {
     /// The scenario of the URLs, with its entries in the listing and the flag that gave them.
     pub(super) fn of_urls(
@@ -50,7 +59,7 @@ impl Layers<'_> {
         sizes.tasks.value = urls.len();
         let entries = [Entry::of(&keys::ABOUT, &about)].into_iter().chain(sizes.entries()).collect();
         let work = Work::Download(Source::Urls(urls));
-        Ok((self.into_scenario(sizes, URLS_SCENARIO, about.value, work)?, entries, layer))
+        Ok((self.scenario_of(sizes, URLS_SCENARIO, about.value, work, Use::Selected)?, entries, layer))
     }
 
     /// A scenario of the files; with what flags and variables say, when it is the selected one.
@@ -67,7 +76,8 @@ impl Layers<'_> {
         let work = self.work(name, workload.value, &sizes.pace, &mut entries, &mut after)?;
         entries.extend(sizes.entries());
         entries.append(&mut after);
-        Ok((self.into_scenario(sizes, name, about.value, work)?, entries))
+        let its_use = if selected.is_some() { Use::Selected } else { Use::Listed };
+        Ok((self.scenario_of(sizes, name, about.value, work, its_use)?, entries))
     }
 
     /// What the tasks do, with the entries of its settings: those of the scenario itself, and those of its
@@ -155,12 +165,13 @@ impl Layers<'_> {
     }
 
     /// Puts a scenario together: its delays scaled, and its executors able to do it.
-    fn into_scenario(
+    fn scenario_of(
         &self,
         sizes: Sizes,
         name: &str,
         about: String,
         work: Work,
+        its_use: Use,
     ) -> Result<Scenario, ConfigError> {
         let scenario = Scenario {
             name: name.to_owned(),
@@ -173,7 +184,10 @@ impl Layers<'_> {
             work,
         };
         let found = sizes.executors;
-        let fitting = found.value.clone().fitting(|choice| scenario.why_not(choice, &self.programs));
+        let fitting = found.value.clone().fitting(|choice| match its_use {
+            Use::Selected => scenario.why_not(choice, &self.programs),
+            Use::Listed => scenario.unfit(choice, &self.programs),
+        });
         let executors = fitting.map_err(|(choice, reason)| {
             let message = match &choice.kind {
                 ExecutorKind::External(program) if !self.programs.contains_key(program) => {

@@ -1,6 +1,9 @@
 //! Who runs the tasks, and when. Every executor drives the same task body ([`crate::workload`]) on
 //! workers of its own kind; each worker has a lane, a session and a runtime of its own.
 
+mod checker;
+mod child;
+mod crew;
 mod event_loop;
 mod expected;
 mod gil;
@@ -8,14 +11,17 @@ mod main_thread;
 mod pool;
 mod processes;
 mod program;
+mod protocol;
 mod sequential;
 mod threads;
+mod worker;
 
 use std::any::Any;
 use std::future::poll_fn;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -33,6 +39,7 @@ use crate::workload::{Emitter, Progress, Session, TaskContext, TaskFault, TaskRe
 
 pub use expected::panic_is_expected;
 use expected::{ExpectingPanic, caught};
+pub use worker::{WorkerError, work_for_parent};
 
 /// One run, as an executor is given it.
 #[derive(Clone)]
@@ -53,6 +60,10 @@ pub struct Job {
     pub main_work: Duration,
     /// The program and its arguments, for [`ExecutorKind::External`].
     pub command: Arc<[String]>,
+    /// This program, for [`ExecutorKind::Processes`]: its command `worker` is [`work_for_parent`].
+    pub own_program: Arc<Path>,
+    /// How long other processes may keep silent.
+    pub patience: Patience,
     /// The work.
     pub workload: Arc<dyn Workload>,
     /// Where events go.
@@ -61,6 +72,20 @@ pub struct Job {
     pub progress: Progress,
     /// Cancels the run: tasks in progress are dropped, and no new one is taken up.
     pub cancel: CancellationToken,
+}
+
+/// How long a process that does tasks may keep silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until it is ready.
+    pub ready: Duration,
+    /// While it has tasks.
+    pub silent: Duration,
+}
+
+impl Patience {
+    /// Waits for ever.
+    pub const ENDLESS: Patience = Patience { ready: Duration::MAX, silent: Duration::MAX };
 }
 
 impl Job {
@@ -74,20 +99,26 @@ impl Job {
             return self.refuse(&error);
         }
         self.emitter.emit(Fact::RunStarted { run: self.run });
+        let mut failed = None;
+        let mut taken_apart = |(leftovers, why): crew::Ended| {
+            failed = why;
+            Ok(leftovers)
+        };
         let ended = match &self.executor {
             ExecutorKind::Sequential => sequential::execute(self),
             ExecutorKind::Threads => threads::execute(self),
             ExecutorKind::Pool => pool::execute(self),
             ExecutorKind::Async => event_loop::execute(self),
-            ExecutorKind::Processes => processes::execute(self),
+            ExecutorKind::Processes => taken_apart(processes::execute(self)),
             ExecutorKind::Gil => gil::execute(self),
-            ExecutorKind::External(_) => program::execute(self),
+            ExecutorKind::External(_) => taken_apart(program::execute(self)),
         };
         match ended {
             Ok(leftovers) => {
                 let at = self.emitter.now();
                 let concluded = self.workload.conclude(&self.emitter, self.run, at);
                 let end = match concluded {
+                    _ if failed.is_some() => RunEnd::Failed { message: failed.unwrap_or_default() },
                     _ if self.cancel.is_cancelled() => RunEnd::Cancelled,
                     Ok(()) => RunEnd::Completed,
                     Err(message) => RunEnd::Failed { message },
@@ -119,7 +150,7 @@ impl Job {
         self.emitter.emit(Fact::RunFinished { run: self.run, end });
     }
 
-    fn task_ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+    fn task_ids(&self) -> impl Iterator<Item = TaskId> + Clone + use<> {
         (0..self.tasks).map(TaskId::of)
     }
 

@@ -46,6 +46,7 @@ pub(super) struct Log(Mutex<Entries>);
 struct Entries {
     kept: Vec<Served>,
     dropped: u64,
+    open: usize,
 }
 
 impl Log {
@@ -61,8 +62,13 @@ impl Log {
         self.with(|entries| entries.dropped)
     }
 
+    pub(super) fn open(&self) -> usize {
+        self.with(|entries| entries.open)
+    }
+
     fn push(&self, served: Served, capacity: usize) {
         self.with(|entries| {
+            entries.open = entries.open.saturating_sub(1);
             if entries.kept.len() < capacity {
                 entries.kept.push(served);
             } else {
@@ -96,6 +102,7 @@ impl Entry {
             bytes: 0,
             complete: false,
         };
+        log.with(|entries| entries.open += 1);
         Entry { log, clock, served: Some(served), begun: false }
     }
 

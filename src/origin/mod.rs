@@ -204,6 +204,11 @@ impl Origin {
         self.log.entries()
     }
 
+    /// How many requests were read and have not ended.
+    pub fn in_progress(&self) -> usize {
+        self.log.open()
+    }
+
     /// How many requests ended after the log was full.
     pub fn log_dropped(&self) -> u64 {
         self.log.dropped()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Settings, without_password};
 use crate::event::{Event, ExecutorKind, Machine, RacePlan, RunId, RunPlan, TaskPlan};
-use crate::executor::Job;
+use crate::executor::{Job, Patience};
 use crate::origin::{Content, Library, Options, Origin, OriginTask, Shape};
 use crate::scenario::{self, ExecutorChoice, Programs, Scenario, Source};
 use crate::text;
@@ -74,6 +74,7 @@ pub(super) struct Prepared {
     supply: Supply,
     scenario: Scenario,
     programs: Programs,
+    patience: Patience,
     output: Option<Output>,
     /// What of every run gets a file of its own.
     files: Vec<String>,
@@ -110,6 +111,20 @@ fn limits(settings: &crate::config::Download) -> Limits {
         max_bytes: settings.max_bytes,
         redirects: settings.redirects as usize,
     }
+}
+
+/// How long processes may keep silent over these tasks. A program that computes has nothing to tell, and one
+/// that sleeps neither.
+fn patience(settings: &Settings) -> Patience {
+    const READY: Duration = Duration::from_secs(10);
+    const MARGIN: Duration = Duration::from_secs(10);
+    const COMPUTING: Duration = Duration::from_secs(3600);
+    let silent = match &settings.scenario.work {
+        scenario::Work::Download(_) | scenario::Work::Api { .. } => settings.download.timeout,
+        scenario::Work::Sleep(durations) => durations.iter().max().copied().unwrap_or_default(),
+        _ => COMPUTING,
+    };
+    Patience { ready: READY, silent: silent + MARGIN }
 }
 
 /// What there is to do: the tasks, and where they come from, in words.
@@ -185,6 +200,7 @@ pub(super) fn prepare(
         supply: work.supply,
         scenario: scenario.clone(),
         programs: settings.programs.clone(),
+        patience: patience(settings),
         output,
         files: work.files,
         _origin: work.origin,
@@ -402,6 +418,8 @@ impl Prepared {
     ) -> Result<Vec<Job>, RaceError> {
         let tasks = self.plan.tasks.len();
         let emitter = Emitter::new(self.clock.clone(), events);
+        let own_program: Arc<Path> =
+            std::env::current_exe().unwrap_or_else(|_| PathBuf::from("threadrace")).into();
         let runs = self.plan.runs.iter().zip(&self.scenario.executors).enumerate();
         runs.map(|(index, (run, choice))| {
             let folder = self.output.as_ref().and_then(|output| output.runs.get(index));
@@ -418,6 +436,8 @@ impl Prepared {
                 collect: choice.collect(),
                 main_work: self.scenario.main_work,
                 command: program.map_or_else(|| Arc::from([]), |program| program.command.clone().into()),
+                own_program: own_program.clone(),
+                patience: self.patience,
                 workload: self.supply.workload(&self.plan, choice, folder)?,
                 emitter: emitter.clone(),
                 progress: Progress::new(tasks),

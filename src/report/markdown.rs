@@ -6,6 +6,7 @@ use crate::event::{At, Order};
 use crate::model::RaceState;
 use crate::text::shown;
 
+use super::rows::tasks_line;
 use super::summary::{DEFINITIONS, SHARED, Summary};
 use super::table::{Column, or_dash};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
@@ -20,6 +21,7 @@ const COLUMNS: &[Column] = &[
     ("p50", |run| or_dash(run.latency.map(|l| seconds(l.p50)))),
     ("p95", |run| or_dash(run.latency.map(|l| seconds(l.p95)))),
     ("max", |run| or_dash(run.latency.map(|l| seconds(l.max)))),
+    ("tasks/s", |run| or_dash(run.tasks_per_second.map(words::ratio))),
     ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
     ("peak concurrency", |run| count(u64::from(run.peak_concurrency))),
     ("cpu time", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.all())))),
@@ -35,7 +37,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     let (plan, summary) = (race.plan(), Summary::of(race, now));
     let machine = &plan.machine;
     writeln!(out, "# {}\n\n{}\n", escaped(&plan.scenario), escaped(&plan.about))?;
-    let tasks = format!("{} {} from {}", count(plan.tasks.len() as u64), plan.noun, plan.source);
+    let tasks = tasks_line(plan);
     let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
     let on =
         format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus);

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::event::{ErrorKind, RunId, TaskId};
+use crate::event::{ErrorKind, RacePlan, RunId, TaskId, WorkloadKind};
 use crate::model::{RaceState, Stage, TaskState};
+
+use super::words::count;
 
 /// What ended a task: the kind of its error, or that it panicked.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -56,4 +58,13 @@ pub(super) fn failures(race: &RaceState) -> impl Iterator<Item = Failure<'_>> {
             Some(Failure { label: &run.plan().label, name: &plan.name, message })
         })
     })
+}
+
+/// What the tasks of a race are, in a sentence's words: `20 pictures from …`, `10 sleeps: …`.
+pub(super) fn tasks_line(plan: &RacePlan) -> String {
+    let joint = match plan.workload {
+        WorkloadKind::Download | WorkloadKind::Api => " from ",
+        _ => ": ",
+    };
+    format!("{} {}{joint}{}", count(plan.tasks.len() as u64), plan.noun, plan.source)
 }

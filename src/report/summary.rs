@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::words::seconds;
-use crate::event::{At, ExecutorKind, Order, RunEnd, Usage};
+use crate::event::{At, ExecutorKind, Order, RunEnd, Usage, WorkloadKind};
 use crate::model::{Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
 use crate::text::shown;
@@ -21,6 +21,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("latency", "time of a task that was done, from when a worker took it up until its end; no queueing"),
     ("mean, max", "the sum of the latencies ÷ their number; the longest of them"),
     ("p50, p95", "half of the tasks, and 95 of 100, were done within this latency, by nearest rank"),
+    ("tasks/s", "tasks done ÷ wall time"),
     ("throughput", "bytes of complete bodies ÷ wall time"),
     ("peak concurrency", "the most tasks that were ever in progress at one moment"),
     (
@@ -203,6 +204,8 @@ pub struct RunSummary {
     pub bytes: u64,
     /// Those bytes by second of wall time, or of the time so far while the run goes on.
     pub bytes_per_second: Option<f64>,
+    /// Tasks done per second of wall time.
+    pub tasks_per_second: Option<f64>,
     /// The most tasks that were ever in progress at one moment.
     pub peak_concurrency: u32,
     /// Processor time of its threads and of its child processes; none where that is not known.
@@ -263,6 +266,7 @@ impl RunSummary {
             queue_mean: queue_mean.map(Duration::from_nanos),
             bytes,
             bytes_per_second: stats::rate(bytes, elapsed),
+            tasks_per_second: stats::rate(u64::from(run.counts().done), elapsed),
             peak_concurrency: run.in_progress().peak(),
             cpu,
             processors: cpu.zip(wall).and_then(|(cpu, wall)| stats::processors(cpu.all(), wall)),
@@ -296,6 +300,8 @@ impl RunSummary {
 /// A race in figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
+    /// What the tasks do.
+    pub workload: WorkloadKind,
     /// What the tasks are, in the plural.
     pub noun: String,
     /// How many tasks every run has.
@@ -311,6 +317,7 @@ impl Summary {
     pub fn of(race: &RaceState, now: At) -> Summary {
         let baseline = race.baseline().filter(|run| run.is_comparable()).and_then(RunState::wall);
         Summary {
+            workload: race.plan().workload,
             noun: race.plan().noun.clone(),
             tasks: race.plan().tasks.len(),
             order: race.plan().order,

@@ -6,7 +6,7 @@ use crate::event::{At, Order};
 use crate::model::RaceState;
 use crate::text::{fit, shown, width};
 
-use super::rows::failures;
+use super::rows::{failures, tasks_line};
 use super::summary::{RunSummary, SHARED, Summary};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
@@ -19,7 +19,7 @@ const FAILURES: usize = 20;
 /// A column: its header, and what it says of a run.
 pub(super) type Column = (&'static str, fn(&RunSummary) -> String);
 
-/// How fast the runs were.
+/// How fast the runs were; the last column only where a run retried.
 const SPEED: &[Column] = &[
     ("workers", |run| count(u64::from(run.workers))),
     ("wall", |run| or_dash(run.wall.map(seconds))),
@@ -47,6 +47,7 @@ const LATENCY: &[Column] = &[
     ("p50", |run| or_dash(run.latency.map(|l| seconds(l.p50)))),
     ("p95", |run| or_dash(run.latency.map(|l| seconds(l.p95)))),
     ("max", |run| or_dash(run.latency.map(|l| seconds(l.max)))),
+    ("tasks/s", |run| or_dash(run.tasks_per_second.map(words::ratio))),
     ("bytes", |run| bytes(run.bytes)),
     ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
 ];
@@ -61,16 +62,17 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
     let head = [
         format!("{}: {}", plan.scenario, plan.about),
-        format!("{} {} from {}", count(plan.tasks.len() as u64), plan.noun, plan.source),
+        tasks_line(plan),
         format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus),
     ];
     for line in &head {
-        writeln!(out, "{}", fit(line, WIDTH))?;
+        paragraph(&shown(line), out)?;
     }
     if plan.order == Order::Together {
         paragraph(SHARED, out)?;
     }
-    block(&summary, "run", SPEED, out)?;
+    let retried = summary.runs.iter().any(|run| run.counts.retries > 0);
+    block(&summary, "run", if retried { SPEED } else { &SPEED[..SPEED.len() - 1] }, out)?;
     block(&summary, "run", USAGE, out)?;
     block(&summary, "latency", LATENCY, out)?;
     writeln!(out)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{ExecutorKind, Order, Phase};
+use crate::event::{ExecutorKind, Order, Phase, WorkloadKind};
 use crate::model::RunStatus;
 use crate::text::fit;
 
@@ -68,7 +68,7 @@ impl Summary {
             let verb = if speedup < SLOWER { "slower" } else { "no faster" };
             let were = was(best);
             let first = format!("{subject}{which} {were} {verb} than one worker: {became}.");
-            return joined(first, [hindrance, limit(baseline, best)]);
+            return joined(first, [hindrance, limit(baseline, best, self.workload)]);
         }
         let work = match self.tasks {
             1 => "the same task".to_owned(),
@@ -78,8 +78,8 @@ impl Summary {
         let long = format!("{subject} did {work} {times} times as fast as one worker: {became}.");
         let short = format!("{subject} {} {times} times as fast as one worker: {became}.", was(best));
         let why = match best.efficiency {
-            Some(efficiency) if efficiency < LIMITED => limit(baseline, best),
-            _ => overlap(best),
+            Some(efficiency) if efficiency < LIMITED => limit(baseline, best, self.workload),
+            _ => overlap(best, self.workload),
         };
         let equals = self.equals(baseline, best, speedup);
         if !equals.is_empty() {
@@ -208,17 +208,19 @@ fn was(run: &RunSummary) -> &'static str {
 }
 
 /// What the workers' time mostly went by with, where that overlapped.
-fn overlap(run: &RunSummary) -> String {
+fn overlap(run: &RunSummary, workload: WorkloadKind) -> String {
     let all = run.phases.busy() as f64 + run.idle.as_nanos() as f64;
     let share = |phases: &[Phase]| {
         let nanos: u64 = phases.iter().map(|&phase| run.phases.of(phase)).sum();
         if all > 0.0 { nanos as f64 / all } else { 0.0 }
     };
-    let waits: [(&[Phase], &str); 4] = [
-        (&[Phase::Connecting, Phase::Waiting], "waited for the server, and waits overlap"),
+    let waits = format!("{}, and waits overlap", waited(workload));
+    let waits: [(&[Phase], &str); 5] = [
+        (&[Phase::Connecting, Phase::Waiting], waits.as_str()),
         (&[Phase::Connecting, Phase::Waiting, Phase::Receiving], "waited and received, and both overlap"),
         (&[Phase::Sleeping, Phase::BackingOff], "slept, and sleep overlaps"),
         (&[Phase::Computing], "computed, on more than one processor"),
+        (&[Phase::Locked], "waited for a lock"),
     ];
     match waits.into_iter().find(|(phases, _)| share(phases) >= 0.5) {
         Some((_, how)) => format!("Workers mostly {how}."),
@@ -226,12 +228,26 @@ fn overlap(run: &RunSummary) -> String {
     }
 }
 
+/// What workers of a workload do in [`Phase::Waiting`].
+fn waited(workload: WorkloadKind) -> &'static str {
+    match workload {
+        WorkloadKind::Files => "read and compared files",
+        WorkloadKind::Crud => "read rows",
+        _ => "waited for the server",
+    }
+}
+
 /// What kept a run from its ideal. With `p` workers over the wall time `T`, busy for `B` in all, and one
 /// worker busy for `B₁`: efficiency ≈ `(1 − idle share) · B₁ / B`. The smaller of the two factors is the cause.
-fn limit(baseline: &RunSummary, run: &RunSummary) -> String {
+fn limit(baseline: &RunSummary, run: &RunSummary, workload: WorkloadKind) -> String {
     let (alone, busy) = (baseline.phases.busy() as f64, run.phases.busy() as f64);
     if alone <= 0.0 || busy <= 0.0 || run.workers < 2 {
         return String::new();
+    }
+    // A task that keeps the loop's thread to itself lets no other start.
+    if run.executor == ExecutorKind::Async && run.peak_concurrency == 1 {
+        return "On the event loop each task kept the one thread until it was done: nothing overlapped."
+            .to_owned();
     }
     let used = 1.0 - run.idle_share();
     if used.min(alone / busy) > TELLING {
@@ -244,8 +260,13 @@ fn limit(baseline: &RunSummary, run: &RunSummary) -> String {
     let Some(phase) = Phase::ALL.into_iter().max_by_key(|&phase| growth(phase)) else { return String::new() };
     let (doing, cause) = match phase {
         Phase::Queued | Phase::Connecting => ("connecting", "the server, the link or the processors"),
-        Phase::Waiting => ("waiting for the server", "the server, the link or the processors"),
+        Phase::Waiting => match workload {
+            WorkloadKind::Files => ("reading and comparing", "the disk or the processors"),
+            WorkloadKind::Crud => ("reading rows", "the database or the processors"),
+            _ => ("waiting for the server", "the server, the link or the processors"),
+        },
         Phase::Receiving => ("receiving", "the link or the processors"),
+        Phase::Writing if workload == WorkloadKind::Crud => ("writing rows", "the database"),
         Phase::Writing => ("writing", "the disk"),
         Phase::Computing => ("computing", "the processors"),
         Phase::Locked => ("waiting for locks", "the lock"),
@@ -319,6 +340,7 @@ mod tests {
             queue_mean: None,
             bytes: 0,
             bytes_per_second: None,
+            tasks_per_second: None,
             peak_concurrency: workers,
             cpu: None,
             processors: None,
@@ -356,7 +378,14 @@ mod tests {
                 run.efficiency = run.speedup.and_then(|speedup| stats::efficiency(speedup, run.workers));
             }
         }
-        let verdict = Summary { noun: "downloads".to_owned(), tasks: 20, order, runs }.verdict();
+        let verdict = Summary {
+            workload: WorkloadKind::Download,
+            noun: "downloads".to_owned(),
+            tasks: 20,
+            order,
+            runs,
+        }
+        .verdict();
         assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
         verdict
     }
@@ -495,7 +524,13 @@ mod tests {
         let mut pool = hindered(pool(1_000, &[]), Reason::Broken { message: "no\u{1b}[31m! ".repeat(100) });
         pool.label = "\u{202e}evil".repeat(50);
         let runs = vec![sequential(), pool.clone(), pool];
-        let summary = Summary { noun: "n".repeat(500), tasks: 20, order: Order::OneByOne, runs };
+        let summary = Summary {
+            workload: WorkloadKind::Download,
+            noun: "n".repeat(500),
+            tasks: 20,
+            order: Order::OneByOne,
+            runs,
+        };
         let text = summary.verdict();
         assert!(text.chars().count() <= VERDICT_CHARS && !text.contains(['\u{1b}', '\u{202e}']), "{text}");
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Method, Response, StatusCode, Url};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, TaskError};
 
@@ -13,7 +14,7 @@ use super::request::{
     ATTEMPT_HEADER, Attempts, Caller, Effect, Failure, Repeat, announced_length, body_failure, ended_early,
     in_time, stalled, status_failure, tell_head, too_large,
 };
-use super::{Session, TaskContext, TaskFault, TaskFuture, TaskResult, Tls, Workload};
+use super::{Session, TaskContext, TaskFault, TaskFuture, TaskResult, Tls, WorkPlan, Workload};
 
 mod post;
 
@@ -26,7 +27,8 @@ const LARGEST_ANSWER: u64 = 1024 * 1024;
 const TEXT_TOLD: usize = 8 * 1024;
 
 /// What each task calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Calls {
     /// GET of one post by its id.
     Get,
@@ -78,6 +80,11 @@ impl Api {
 }
 
 impl Workload for Api {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Api { calls, tasks, seed, .. } = *self;
+        Some(WorkPlan::Api { calls, base: self.base.to_string(), tasks, limits: self.limits.clone(), seed })
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         Ok(Box::new(ApiSession { caller: Caller::new(&self.client)?, api: self.clone() }))
     }

@@ -22,17 +22,20 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{At, Check, ErrorKind, Phase, RunId, TaskError};
 use crate::text;
 
-use super::{Emitter, Session, TaskContext, TaskFault, TaskFuture, TaskResult, Workload};
+use super::{Emitter, Session, TaskContext, TaskFault, TaskFuture, TaskResult, WorkPlan, Workload};
 use hash::Hash;
 use primes::Primes;
 use resize::Resize;
 use table::{Table, Totals};
 
 /// What is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Computation {
     /// Count the primes below a number.
     Primes {
@@ -61,6 +64,8 @@ pub enum Computation {
 /// The computations of one run. Clones share what was prepared, and what their tasks found out.
 #[derive(Debug, Clone)]
 pub struct Compute {
+    computation: Computation,
+    seed: u64,
     prepared: Arc<Prepared>,
     tasks: usize,
     found: Arc<Mutex<Found>>,
@@ -103,7 +108,8 @@ impl Compute {
             Computation::Resize { width, height } => Prepared::Resize(Resize::prepare(width, height, seed)),
             Computation::Csv { rows } => Prepared::Csv(Table::prepare(rows, tasks, seed, go_on)?),
         };
-        ControlFlow::Continue(Compute { prepared: Arc::new(prepared), tasks, found: Arc::default() })
+        let prepared = Arc::new(prepared);
+        ControlFlow::Continue(Compute { computation, seed, prepared, tasks, found: Arc::default() })
     }
 
     /// The same computations for one more run: it shares what was prepared, and begins with nothing found out.
@@ -129,6 +135,11 @@ impl Compute {
 }
 
 impl Workload for Compute {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Compute { computation, tasks, seed, .. } = *self;
+        Some(WorkPlan::Compute { computation, tasks, seed })
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         Ok(Box::new(self.clone()))
     }

@@ -4,7 +4,7 @@
 //! add between the two is wiped out by the store. The counter is an atomic number all the same, and the store
 //! a swap that tells what it replaced: that is how a lost update is known, and nothing here is undefined.
 //!
-//! Every [`GAP_EVERY`]th addition gives its processor up once between its load and its store, which keeps the
+//! Every `GAP_EVERY`th addition gives its processor up once between its load and its store, which keeps the
 //! gap open long enough for others to come in, even where one processor is all there is. Guarded additions
 //! do the same at the same times, so that runs differ by their guard alone.
 //!
@@ -12,13 +12,13 @@
 //!
 //! With a pace, every load and every store, since somebody follows them with the eye. Without one there are
 //! millions, so a worker keeps its last few additions and tells them when its store hit a value that it had
-//! not read ([`STORIES`] times in a run). Reading the clock twice costs more than an addition; so only the
-//! first [`TIMED`] additions of a task are kept like that, in every run without a guard. An access's moment is
+//! not read (`STORIES` times in a run). Reading the clock twice costs more than an addition; so only the
+//! first `TIMED` additions of a task are kept like that, in every run without a guard. An access's moment is
 //! read right after the access: where a worker is interrupted between the two, moments can be in another order
 //! than the values that were read and written.
 //!
-//! Waits for the mutex are told from [`SHORTEST_WAIT`] on; that is doubled each time when a task has told
-//! [`WAITS_AT_A_LENGTH`] of them, so that a minute of contention makes about a thousand spans and not millions,
+//! Waits for the mutex are told from `SHORTEST_WAIT` on; that is doubled each time when a task has told
+//! `WAITS_AT_A_LENGTH` of them, so that a minute of contention makes about a thousand spans and not millions,
 //! and the longest waits are always among them. Shorter ones count as computing.
 
 use std::collections::VecDeque;

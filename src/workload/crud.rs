@@ -14,19 +14,20 @@ mod session;
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{At, RunId, TaskError};
 use crate::text;
 
 use super::working::Ready;
-use super::{Emitter, RunFolder, Session, TaskFault, Workload};
+use super::{Emitter, RunFolder, Session, TaskFault, WorkPlan, Workload};
 
 use database::{Database, Kept};
 use session::RowSession;
 
 /// What the tasks of a scenario do in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowWork {
     /// Rows that each task inserts, reads, updates and, half of them, deletes.
     pub rows: u32,
@@ -73,6 +74,11 @@ impl Crud {
 }
 
 impl Workload for Crud {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Crud { work, tasks, seed, .. } = *self;
+        Some(WorkPlan::Crud { work, tasks, seed, folder: self.working_folder()? })
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         let database = self.database.wanted()?;
         Ok(Box::new(RowSession::new(database, self.work, self.seed)))

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use reqwest::header::{CONTENT_RANGE, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url};
+use serde::{Deserialize, Serialize};
 
-use crate::event::{Check, ErrorKind, Phase, TaskError};
+use crate::event::{Check, ErrorKind, Phase, TaskError, TaskId};
 
 use super::http::{ClientSettings, ProxyUse, Redirects, Resolved, Tls};
 use super::output::{PartFile, RunFolder, disk_error};
@@ -15,7 +16,7 @@ use super::request::{
     ATTEMPT_HEADER, Attempts, Caller, Failure, Repeat, announced_length, body_failure, ended_early, in_time,
     stalled, status_failure, tell_head, too_large,
 };
-use super::{Session, TaskContext, TaskFault, TaskFuture, TaskResult, Workload};
+use super::{Session, TargetPlan, TaskContext, TaskFault, TaskFuture, TaskResult, WorkPlan, Workload};
 
 mod digest;
 
@@ -34,7 +35,8 @@ pub struct Target {
 }
 
 /// How a task body behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Conduct {
     /// As written.
     Normal,
@@ -43,7 +45,8 @@ pub enum Conduct {
 }
 
 /// Who the server is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Server {
     /// The embedded origin: it is told the attempt, and no proxy stands between.
     Origin,
@@ -102,6 +105,47 @@ impl Workload for Download {
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         let caller = Caller::new(&self.shared.client)?;
         Ok(Box::new(DownloadSession { download: self.clone(), caller }))
+    }
+
+    fn plan(&self) -> Option<WorkPlan> {
+        let Downloads { targets, limits, client, server, seed } = &self.shared;
+        let target = |target: &Target| TargetPlan {
+            url: target.url.to_string(),
+            name: target.name.clone(),
+            conduct: target.conduct,
+        };
+        Some(WorkPlan::Download {
+            targets: targets.iter().map(target).collect(),
+            limits: (**limits).clone(),
+            server: *server,
+            resolved: (*client.resolved).clone(),
+            seed: *seed,
+            folder: self.folder.path().to_owned(),
+        })
+    }
+
+    fn done_elsewhere(&self, task: TaskId, bytes: Option<u64>) -> Result<(), TaskError> {
+        let missing = || TaskError::new(ErrorKind::Worker, "the run has no such task");
+        let target = self.shared.targets.get(task.index()).ok_or_else(missing)?;
+        let there = self.folder.note(&target.name).map_err(|error| {
+            TaskError::new(
+                ErrorKind::Wrong,
+                format!("it was told to be done, and its file can't be read: {error}"),
+            )
+        })?;
+        match bytes.filter(|&bytes| bytes != there) {
+            Some(bytes) => {
+                let words = format!("it was told to have {bytes} bytes, and its file has {there}");
+                Err(TaskError::new(ErrorKind::Wrong, words))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn clear_elsewhere(&self, task: TaskId) {
+        if let Some(target) = self.shared.targets.get(task.index()) {
+            self.folder.clear(&target.name);
+        }
     }
 }
 

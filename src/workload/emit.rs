@@ -29,6 +29,11 @@ impl Emitter {
         self.clock.now()
     }
 
+    /// What the machine's monotonic clock showed when the race's clock was at zero, in nanoseconds.
+    pub fn zero(&self) -> u64 {
+        self.clock.start_nanos()
+    }
+
     /// Says that something happens now.
     pub fn emit(&self, fact: Fact) {
         self.emit_at(self.now(), fact);
@@ -57,13 +62,25 @@ impl Progress {
         Progress((0..tasks).map(|_| Slot::default()).collect())
     }
 
+    /// One number that tasks share which never overlap.
+    pub fn of_one_at_a_time() -> Progress {
+        Progress::new(1)
+    }
+
     /// Bytes of the task so far.
     pub fn bytes(&self, task: TaskId) -> u64 {
-        self.0.get(task.index()).map_or(0, |slot| slot.0.load(Ordering::Relaxed))
+        self.slot(task).map_or(0, |slot| slot.0.load(Ordering::Relaxed))
+    }
+
+    fn slot(&self, task: TaskId) -> Option<&Slot> {
+        match &*self.0 {
+            [only] => Some(only),
+            slots => slots.get(task.index()),
+        }
     }
 
     fn set(&self, task: TaskId, bytes: u64) {
-        if let Some(slot) = self.0.get(task.index()) {
+        if let Some(slot) = self.slot(task) {
             slot.0.store(bytes, Ordering::Relaxed);
         }
     }

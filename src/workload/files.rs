@@ -5,27 +5,31 @@
 //! gone with them when the run is over, however it ends; after a killed process the folder is left, and the
 //! next run makes itself another one.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Rng;
-use crate::event::{At, Check, ErrorKind, Phase, RunId, TaskError};
+use crate::event::{At, Check, ErrorKind, Phase, RunId, TaskError, TaskId};
 use crate::text;
 
 use super::output::disk_error;
 use super::working::{OwnFile, Ready, WorkingFolder};
-use super::{Emitter, RunFolder, Session, TaskContext, TaskFault, TaskFuture, TaskResult, Workload};
+use super::{
+    Emitter, RunFolder, Session, TaskContext, TaskFault, TaskFuture, TaskResult, WorkPlan, Workload,
+};
 
 /// Bytes that are read or written at once.
 const CHUNK: u64 = 64 * 1024;
 
 /// What each task does with its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Operations {
     /// Write it, read it back and verify it, copy it, verify the copy, and delete both.
     All,
@@ -44,7 +48,8 @@ impl Operations {
 }
 
 /// Whether what is written must have reached the disk before a task goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// It may stay in the operating system's cache.
     Cached,
@@ -53,7 +58,7 @@ pub enum Durability {
 }
 
 /// How the files of a scenario are treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileWork {
     /// What each task does.
     pub operations: Operations,
@@ -123,6 +128,20 @@ impl Files {
 }
 
 impl Workload for Files {
+    fn plan(&self) -> Option<WorkPlan> {
+        let Files { work, tasks, seed, .. } = *self;
+        Some(WorkPlan::Files { work, tasks, seed, folder: self.working_folder()? })
+    }
+
+    fn clear_elsewhere(&self, task: TaskId) {
+        let place = self.place.get().filter(|_| self.work.operations == Operations::All);
+        if let Some(place) = place {
+            for left in [place.file(task.index()), place.copy(task.index())] {
+                let _ = fs::remove_file(left);
+            }
+        }
+    }
+
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         let place = self.place.wanted()?;
         Ok(Box::new(FileSession { work: self.work, seed: self.seed, place }))

@@ -11,6 +11,7 @@ pub mod files;
 mod http;
 mod interpreter;
 mod output;
+mod plan;
 mod request;
 pub mod sleep;
 mod terms;
@@ -26,9 +27,10 @@ pub use emit::{Emitter, Progress, TaskContext, Turn};
 pub use http::{Resolved, Tls, TlsError};
 pub use interpreter::{InterpreterLock, SWITCH_INTERVAL};
 pub use output::{OutputError, OutputFolder, RunFolder};
+pub use plan::{TargetPlan, WorkPlan};
 pub use terms::Terms;
 
-use crate::event::{At, Check, ErrorKind, RunId, TaskError};
+use crate::event::{At, Check, ErrorKind, RunId, TaskError, TaskId};
 
 /// What is left of a task that did its work.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -100,6 +102,23 @@ pub trait Workload: Send + Sync {
 
     /// What the tasks are doing together, for the collector to ask about 20 times a second; said at once.
     fn sample(&self, _emitter: &Emitter, _run: RunId) {}
+
+    /// What another process must know to do these tasks; none when only this one can.
+    fn plan(&self) -> Option<WorkPlan> {
+        None
+    }
+
+    /// Takes note that another process finished what `task` leaves behind, such as a file, which has so many
+    /// bytes where that is known.
+    ///
+    /// # Errors
+    /// When it is not there, or not whole: then the task is not done.
+    fn done_elsewhere(&self, _task: TaskId, _bytes: Option<u64>) -> Result<(), TaskError> {
+        Ok(())
+    }
+
+    /// Removes what another process left half-done of `task`, on which it works no more.
+    fn clear_elsewhere(&self, _task: TaskId) {}
 }
 
 /// What one worker keeps from task to task. Two workers never share one.

@@ -111,6 +111,32 @@ impl RunFolder {
         &self.0.path
     }
 
+    /// The folder of a run that another process keeps the notes of.
+    pub(super) fn elsewhere(path: PathBuf) -> io::Result<RunFolder> {
+        let folder = File::open(&path)?.into();
+        let (label, finished) = (String::new(), Mutex::default());
+        Ok(RunFolder(Arc::new(Place { label, path, folder, finished })))
+    }
+
+    /// Takes note that another process of this run gave the file `name` its final name; says how many bytes
+    /// it has.
+    pub(super) fn note(&self, name: &str) -> io::Result<u64> {
+        let found = fs::symlink_metadata(self.0.path.join(name))?;
+        if !found.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        self.take_note(name.to_owned(), written(&found));
+        Ok(found.len())
+    }
+
+    /// Removes the part file that another process of this run left of `name`.
+    pub(super) fn clear(&self, name: &str) {
+        let part = part_path(&self.0.path, name);
+        if fs::symlink_metadata(&part).is_ok_and(|found| found.is_file()) {
+            let _ = fs::remove_file(part);
+        }
+    }
+
     /// Takes a complete file that was written elsewhere on the same disk under its final name, and takes note
     /// that it is ours; fails when a file of that name has come to be meanwhile.
     pub(super) fn adopt(&self, whole: &Path, name: &str) -> io::Result<()> {

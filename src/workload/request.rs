@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
 use reqwest::{Client, RequestBuilder, Response, Url, Version};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError};
 
@@ -22,7 +23,7 @@ use head::{headers_kept, redirected_to};
 pub(super) const ATTEMPT_HEADER: &str = "threadrace-attempt";
 
 /// The limits that every task keeps which speaks HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// For one task with all its attempts.
     pub deadline: Duration,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::event::{Check, Phase, TaskError};
 
-use super::{Session, TaskContext, TaskFuture, TaskResult, Workload};
+use super::{Session, TaskContext, TaskFuture, TaskResult, WorkPlan, Workload};
 
 /// The waits of one run.
 #[derive(Debug, Clone)]
@@ -24,6 +24,10 @@ impl Sleep {
 impl Workload for Sleep {
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         Ok(Box::new(self.clone()))
+    }
+
+    fn plan(&self) -> Option<WorkPlan> {
+        Some(WorkPlan::Sleep { durations: self.durations.to_vec() })
     }
 }
 

@@ -596,7 +596,7 @@ fn settings(folder: &std::path::Path, scenario: Option<&str>) -> Fallible<Settin
     let flags = Flags {
         scenario: scenario.map(str::to_owned),
         output: Some(folder.join("out")),
-        executors: Some(ExecutorList::from_names(["all", "pool:2"]).map_err(|(_, error)| error)?),
+        executors: Some(ExecutorList::from_names(INSIDE).map_err(|(_, error)| error)?),
         config: ConfigFlag { path: Some(folder.join("config.toml")) },
         ..Flags::default()
     };
@@ -605,6 +605,9 @@ fn settings(folder: &std::path::Path, scenario: Option<&str>) -> Fallible<Settin
         Sources { flags, variables: Vec::new(), folder: folder.to_owned(), home: None, stdin: nothing };
     Ok(load(sources)?.settings)
 }
+
+/// Who needs no other process of this program, which a test is not.
+const INSIDE: [&str; 5] = ["sequential", "threads", "pool", "async", "pool:2"];
 
 /// Folds a race until it is over; `then` sees it after each batch.
 fn watch(race: &Race, mut then: impl FnMut(&RaceState)) -> Fallible<RaceState> {

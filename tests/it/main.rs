@@ -8,6 +8,7 @@ mod disk;
 mod executors;
 mod house;
 mod origin;
+mod programs;
 mod pty;
 mod report;
 mod rig;

@@ -19,11 +19,11 @@ use threadrace::event::{
     TimeScale, WorkloadKind,
 };
 
-use threadrace::executor::Job;
+use threadrace::executor::{Job, Patience};
 use threadrace::model::{RaceState, RunState, TaskState};
 use threadrace::origin::{Content, Library, Options, Origin, OriginTask, Shape};
 use threadrace::workload::download::{Conduct, Downloads, Limits, Server, Target};
-use threadrace::workload::{Emitter, OutputFolder, Progress, Resolved, Tls, Workload};
+use threadrace::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, Tls, Workload};
 use tokio_util::sync::CancellationToken;
 
 pub type Fallible<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -64,6 +64,8 @@ pub struct Who {
     pub async_threads: usize,
     pub collect: Collect,
     pub main_work: Duration,
+    pub command: Arc<[String]>,
+    pub patience: Patience,
 }
 
 impl Who {
@@ -73,6 +75,8 @@ impl Who {
             kind,
             tasks,
             async_threads: 1,
+            command: Arc::from([]),
+            patience: Patience { ready: NEVER, silent: NEVER },
             collect: Collect::Join,
             main_work: Duration::ZERO,
         }
@@ -151,7 +155,9 @@ pub fn start(who: &Who, workload: Arc<dyn Workload>, clock: &Clock) -> Running {
         async_threads: NonZeroUsize::new(who.async_threads).unwrap_or(NonZeroUsize::MIN),
         collect: who.collect,
         main_work: who.main_work,
-        command: Arc::from([]),
+        command: who.command.clone(),
+        own_program: Path::new(env!("CARGO_BIN_EXE_threadrace")).into(),
+        patience: who.patience,
         workload,
         emitter: Emitter::new(clock.clone(), events),
         progress: Progress::new(who.tasks),
@@ -175,6 +181,16 @@ impl Running {
             self.seen.push(event);
         }
         Ok(())
+    }
+
+    /// Waits until something can be found in what happened.
+    pub fn first<T>(&mut self, find: impl Fn(&[Event]) -> Option<T>) -> Fallible<T> {
+        loop {
+            if let Some(found) = find(&self.seen) {
+                return Ok(found);
+            }
+            self.wait_for(1, |_| true)?;
+        }
     }
 
     /// Waits for the end.
@@ -257,6 +273,7 @@ impl Served {
 pub struct Disk {
     dir: TempDir,
     output: OutputFolder,
+    last: Option<(RunFolder, Vec<String>)>,
 }
 
 /// The run's folder in a [`Disk`].
@@ -266,16 +283,26 @@ impl Disk {
     pub fn new() -> Fallible<Disk> {
         let dir = tempfile::tempdir()?;
         let output = OutputFolder::open(dir.path())?;
-        Ok(Disk { dir, output })
+        Ok(Disk { dir, output, last: None })
     }
 
     /// Downloads of `targets` that keep `limits`. The files of the run before are gone.
     pub fn downloads(&mut self, targets: &[Target], limits: Limits) -> Fallible<Arc<dyn Workload>> {
         let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         let folder = self.output.make_room(&[LABEL], &names)?.remove(0);
+        self.last = Some((folder.clone(), names.iter().map(|name| (*name).to_owned()).collect()));
         let tls = Tls::new()?;
         let downloads = Downloads::new(targets.to_vec(), limits, Server::Origin, tls, Resolved::new(), SEED);
         Ok(Arc::new(downloads.into_folder(folder)))
+    }
+
+    /// Takes note of what the last run wrote: what it did not tell of is somebody else's from now on.
+    pub fn close(&mut self) -> Fallible {
+        if let Some((folder, names)) = self.last.take() {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.output.close_runs(&[folder], &names)?;
+        }
+        Ok(())
     }
 
     /// What stands in the run's folder, part files and all.

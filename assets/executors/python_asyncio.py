@@ -1,0 +1,173 @@
+"""Runs threadrace's tasks on Python's event loop: asyncio.
+
+Waits are awaited. What blocks goes to a thread: the standard library has no HTTP client for asyncio, so
+each request is an asyncio.to_thread, which is what most programs do. Computing blocks the loop, and is
+left to: that is what this program shows. threadrace's page on the protocol says what each message means.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+CHUNK = 64 * 1024
+SAMPLE_NANOS = 50_000_000  # bytes are told about 20 times a second
+
+writing = threading.Lock()
+
+
+def tell(event, **more):
+    """Writes one event, stamped now by the machine's monotonic clock, as one whole line."""
+    line = json.dumps({"at": time.monotonic_ns(), "event": event, "run": run, **more})
+    with writing:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def enter(task, phase):
+    tell("phase_entered", task=task, phase=phase)
+
+
+class Failed(Exception):
+    """A task gave up: a kind of error that threadrace knows, and words."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def fetch(task, url, keep):
+    """Requests a URL and hands each chunk of the body to `keep`; on a thread. urllib doesn't say when it has
+    connected, so all the time before the body counts as waiting."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=60) as response:
+        length = response.headers.get("Content-Length")
+        length = None if length is None else int(length)
+        head = {"status": response.status, "version": "HTTP/1.1", "length": length, "remote": None,
+                "redirected_to": None, "headers": list(response.headers.items())}
+        if task < 500:
+            tell("response_arrived", task=task, head=head)
+        if response.status != 200:
+            raise Failed("status", f"the server answered {response.status}")
+        received, told = 0, time.monotonic_ns()
+        while chunk := response.read1(CHUNK):
+            if received == 0:
+                enter(task, "receiving")
+            keep(chunk)
+            received += len(chunk)
+            if time.monotonic_ns() - told >= SAMPLE_NANOS:
+                told = time.monotonic_ns()
+                tell("bytes_arrived", task=task, bytes=received)
+    if length is not None and received != length:
+        raise Failed("truncated", f"the body ended after {received} of {length} bytes")
+    return received, length
+
+
+def fetch_to_file(task, about):
+    """A final name always means a complete file: it is written under another name first."""
+    try:
+        with open(about["part"], "xb") as file:
+            received, length = fetch(task, about["url"], file.write)
+        enter(task, "writing")
+        os.link(about["part"], about["path"])  # unlike a rename, never replaces a file
+    finally:
+        if os.path.exists(about["part"]):
+            os.remove(about["part"])
+    return received, "nothing" if length is None else "length", None
+
+
+async def download(task, about):
+    tell("attempt_started", task=task, number=1)
+    enter(task, "waiting")
+    return await asyncio.to_thread(fetch_to_file, task, about)
+
+
+async def api(task, about):
+    tell("attempt_started", task=task, number=1)
+    enter(task, "waiting")
+    body = bytearray()
+    received, _ = await asyncio.to_thread(fetch, task, about["url"], body.extend)
+    text = body.decode()
+    json.loads(text)
+    if task < 500:
+        tell("body_arrived", task=task, text=text[:4096])
+    return received, "result", None
+
+
+async def sleep(task, about):
+    enter(task, "sleeping")
+    await asyncio.sleep(about["seconds"])
+    return 0, "nothing", f"slept {about['seconds']:g} s"
+
+
+def primes_below(limit):
+    """Counts primes by dividing by odd numbers up to the root, as threadrace does."""
+    count = 1 if limit > 2 else 0
+    for number in range(3, limit, 2):
+        divisor = 3
+        while divisor * divisor <= number and number % divisor:
+            divisor += 2
+        count += divisor * divisor > number
+    return count
+
+
+async def compute(task, about):
+    if about.get("computation") != "primes":
+        raise Failed("raised", "this program computes primes only")
+    enter(task, "computing")
+    return 0, "nothing", f"{primes_below(about['below']):,} primes"
+
+
+async def perform(about, lane):
+    """Does one task, whatever comes of it."""
+    task = about["task"]
+    tell("task_started", task=task, lane=lane)
+    received, check, result, failure = 0, "nothing", None, None
+    try:
+        received, check, result = await work(task, about)
+    except Failed as failed:
+        failure = {"outcome": "failed", "kind": failed.kind, "message": str(failed)}
+    except urllib.error.HTTPError as error:
+        failure = {"outcome": "failed", "kind": "status", "message": f"the server answered {error.code}"}
+    except Exception as error:
+        failure = {"outcome": "failed", "kind": "raised", "message": f"{type(error).__name__}: {error}"}
+    end = {"bytes": received, "write_nanos": 0, "check": check, "result": result}
+    tell("task_finished", task=task, end={**(failure or {"outcome": "done"}), **end})
+
+
+async def slot(lane, tasks):
+    """A place for one task in flight: takes the next task as soon as it is free."""
+    worker = {"kind": "process", "pid": os.getpid(), "name": f"slot-{lane + 1}",
+              "thread_id": threading.get_native_id()}
+    tell("lane_opened", lane=lane, worker=worker)
+    while True:
+        await perform(await tasks.get(), lane)
+
+
+def listen(loop, tasks):
+    """Reads tasks, on a thread: reading blocks."""
+    for line in sys.stdin:
+        loop.call_soon_threadsafe(tasks.put_nowait, json.loads(line))
+    # The input's end says that nobody wants the rest: threadrace is done, or gone. Nothing is waited for.
+    os._exit(0)
+
+
+async def main():
+    loop, tasks = asyncio.get_running_loop(), asyncio.Queue()
+    loop.set_default_executor(ThreadPoolExecutor(hello["workers"]))
+    threading.Thread(target=listen, args=(loop, tasks), daemon=True).start()
+    await asyncio.gather(*(slot(lane, tasks) for lane in range(hello["workers"])))
+
+
+hello = json.loads(sys.stdin.readline())
+run = hello["run"]
+work = {"download": download, "api": api, "sleep": sleep, "compute": compute}[hello["workload"]]
+ready = {"message": "ready", "protocol": 1, "machine_nanos": time.monotonic_ns(),
+         "name": f"Python {sys.version.split()[0]}, asyncio"}
+print(json.dumps(ready), flush=True)
+asyncio.run(main())

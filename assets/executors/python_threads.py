@@ -1,0 +1,163 @@
+"""Runs threadrace's tasks on Python threads: concurrent.futures.ThreadPoolExecutor.
+
+threadrace starts this program, writes tasks to its standard input and reads events from its standard
+output, one JSON object a line. threadrace's page on the protocol says what each message means. Copy this
+file to race a program of your own: replace what `download` and its neighbours do, and keep the rest.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+CHUNK = 64 * 1024
+SAMPLE_NANOS = 50_000_000  # bytes are told about 20 times a second
+
+writing = threading.Lock()
+place = threading.local()  # each thread's lane
+
+
+def tell(event, **more):
+    """Writes one event, stamped now by the machine's monotonic clock, as one whole line."""
+    line = json.dumps({"at": time.monotonic_ns(), "event": event, "run": run, **more})
+    with writing:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def enter(task, phase):
+    tell("phase_entered", task=task, phase=phase)
+
+
+class Failed(Exception):
+    """A task gave up: a kind of error that threadrace knows, and words."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def answer(task, url):
+    """Sends a request and waits for the head of its answer. urllib doesn't say when it has connected, so the
+    whole time counts as waiting. threadrace's own origin is on this machine: no proxy stands between."""
+    tell("attempt_started", task=task, number=1)
+    enter(task, "waiting")
+    response = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=60)
+    length = response.headers.get("Content-Length")
+    length = None if length is None else int(length)
+    head = {"status": response.status, "version": "HTTP/1.1", "length": length, "remote": None,
+            "redirected_to": None, "headers": list(response.headers.items())}
+    if task < 500:
+        tell("response_arrived", task=task, head=head)
+    if response.status != 200:
+        raise Failed("status", f"the server answered {response.status}")
+    return response, length
+
+
+def receive(task, response, length, keep):
+    """Reads the body, hands each chunk to `keep`, and checks its length."""
+    received, told = 0, time.monotonic_ns()
+    while chunk := response.read1(CHUNK):
+        if received == 0:
+            enter(task, "receiving")
+        keep(chunk)
+        received += len(chunk)
+        if time.monotonic_ns() - told >= SAMPLE_NANOS:
+            told = time.monotonic_ns()
+            tell("bytes_arrived", task=task, bytes=received)
+    if length is not None and received != length:
+        raise Failed("truncated", f"the body ended after {received} of {length} bytes")
+    return received
+
+
+def download(task, about):
+    """A final name always means a complete file: it is written under another name first."""
+    response, length = answer(task, about["url"])
+    try:
+        with response, open(about["part"], "xb") as file:
+            received = receive(task, response, length, file.write)
+        enter(task, "writing")
+        os.link(about["part"], about["path"])  # unlike a rename, never replaces a file
+    finally:
+        if os.path.exists(about["part"]):
+            os.remove(about["part"])
+    return received, "nothing" if length is None else "length", None
+
+
+def api(task, about):
+    response, length = answer(task, about["url"])
+    body = bytearray()
+    with response:
+        received = receive(task, response, length, body.extend)
+    text = body.decode()
+    json.loads(text)
+    if task < 500:
+        tell("body_arrived", task=task, text=text[:4096])
+    return received, "result", None
+
+
+def sleep(task, about):
+    enter(task, "sleeping")
+    time.sleep(about["seconds"])
+    return 0, "nothing", f"slept {about['seconds']:g} s"
+
+
+def primes_below(limit):
+    """Counts primes by dividing by odd numbers up to the root, as threadrace does."""
+    count = 1 if limit > 2 else 0
+    for number in range(3, limit, 2):
+        divisor = 3
+        while divisor * divisor <= number and number % divisor:
+            divisor += 2
+        count += divisor * divisor > number
+    return count
+
+
+def compute(task, about):
+    if about.get("computation") != "primes":
+        raise Failed("raised", "this program computes primes only")
+    enter(task, "computing")
+    return 0, "nothing", f"{primes_below(about['below']):,} primes"
+
+
+def perform(about):
+    """Does one task on the calling thread, whatever comes of it."""
+    task = about["task"]
+    tell("task_started", task=task, lane=place.lane)
+    received, check, result, failure = 0, "nothing", None, None
+    try:
+        received, check, result = work(task, about)
+    except Failed as failed:
+        failure = {"outcome": "failed", "kind": failed.kind, "message": str(failed)}
+    except urllib.error.HTTPError as error:
+        failure = {"outcome": "failed", "kind": "status", "message": f"the server answered {error.code}"}
+    except Exception as error:
+        failure = {"outcome": "failed", "kind": "raised", "message": f"{type(error).__name__}: {error}"}
+    end = {"bytes": received, "write_nanos": 0, "check": check, "result": result}
+    tell("task_finished", task=task, end={**(failure or {"outcome": "done"}), **end})
+
+
+def open_lane(numbers):
+    """Runs once on each thread of the pool."""
+    place.lane = next(numbers)
+    thread = threading.current_thread()
+    worker = {"kind": "process", "pid": os.getpid(), "name": thread.name, "thread_id": thread.native_id}
+    tell("lane_opened", lane=place.lane, worker=worker)
+
+
+hello = json.loads(sys.stdin.readline())
+run = hello["run"]
+work = {"download": download, "api": api, "sleep": sleep, "compute": compute}[hello["workload"]]
+ready = {"message": "ready", "protocol": 1, "machine_nanos": time.monotonic_ns(),
+         "name": f"Python {sys.version.split()[0]}, ThreadPoolExecutor"}
+print(json.dumps(ready), flush=True)
+lanes = iter(range(hello["workers"]))
+pool = ThreadPoolExecutor(hello["workers"], "python", open_lane, (lanes,))
+for line in sys.stdin:
+    pool.submit(perform, json.loads(line))
+# The input's end says that nobody wants the rest: threadrace is done, or gone. Nothing is waited for.
+os._exit(0)
