@@ -253,6 +253,14 @@ impl Worker {
             | Worker::Process { thread_id, .. } => *thread_id,
         }
     }
+
+    /// The operating system's id of the process that this worker is in, where that is another than ours.
+    pub fn pid(&self) -> Option<u32> {
+        match self {
+            Worker::Process { pid, .. } => Some(*pid),
+            Worker::Thread { .. } | Worker::AsyncSlot { .. } => None,
+        }
+    }
 }
 
 /// What failed: one kind for each thing that a person would do something different about.

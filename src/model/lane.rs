@@ -73,8 +73,8 @@ impl Mix {
 /// A worker and everything that it did. Spans never overlap and are kept in the order of time.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Lane {
-    worker: Option<Worker>,
-    opened: Option<At>,
+    /// Each with when it came, in the order of time.
+    workers: Vec<(At, Worker)>,
     spans: Vec<Span>,
     /// The mix of all spans before every [`STRIDE`]th one: what is drawn of a lane costs the same however
     /// many spans it has.
@@ -82,17 +82,36 @@ pub struct Lane {
     total: Mix,
     open: Option<OpenSpan>,
     tasks: u32,
+    /// In the order of time.
+    deliveries: Vec<(At, TaskId)>,
 }
 
 impl Lane {
-    /// What the worker is; none before its lane opened.
+    /// What the worker is, the last of them where others were lost; none before its lane opened.
     pub fn worker(&self) -> Option<&Worker> {
-        self.worker.as_ref()
+        self.workers.last().map(|(_, worker)| worker)
     }
 
-    /// When the worker came to be.
+    /// The workers that the lane has had, each with when it came to be. All but the last were lost.
+    pub fn workers(&self) -> &[(At, Worker)] {
+        &self.workers
+    }
+
+    /// The worker at a moment; the first one before it came.
+    pub fn worker_at(&self, at: At) -> Option<&Worker> {
+        let came = self.workers.partition_point(|(came, _)| *came <= at);
+        self.workers.get(came.saturating_sub(1)).map(|(_, worker)| worker)
+    }
+
+    /// When the first worker came to be.
     pub fn opened(&self) -> Option<At> {
-        self.opened
+        self.workers.first().map(|(at, _)| *at)
+    }
+
+    /// The tasks of this lane whose results were handed to the main thread, each with when, from that
+    /// moment on.
+    pub fn deliveries_from(&self, from: At) -> &[(At, TaskId)] {
+        &self.deliveries[self.deliveries.partition_point(|(at, _)| *at < from)..]
     }
 
     /// The spans that have ended, in the order of time.
@@ -176,8 +195,13 @@ impl Lane {
     }
 
     pub(super) fn open_with(&mut self, worker: Worker, at: At) {
-        self.worker = Some(worker);
-        self.opened = Some(at);
+        let place = self.workers.iter().rposition(|(came, _)| *came <= at).map_or(0, |i| i + 1);
+        self.workers.insert(place, (at, worker));
+    }
+
+    pub(super) fn deliver(&mut self, task: TaskId, at: At) {
+        let place = self.deliveries.iter().rposition(|(other, _)| *other <= at).map_or(0, |i| i + 1);
+        self.deliveries.insert(place, (at, task));
     }
 
     pub(super) fn count_task(&mut self) {
@@ -228,6 +252,18 @@ mod tests {
             }
         }
         (lane, at)
+    }
+
+    #[test]
+    fn a_lane_remembers_the_workers_that_it_lost() {
+        let worker = |pid| Worker::Process { pid, name: "worker".to_owned(), thread_id: None };
+        let mut lane = Lane::default();
+        assert_eq!((lane.worker(), lane.worker_at(At(5)), lane.opened()), (None, None, None));
+        lane.open_with(worker(1), At(10));
+        lane.open_with(worker(2), At(20));
+        assert_eq!((lane.worker(), lane.opened()), (Some(&worker(2)), Some(At(10))));
+        let at = [5, 10, 19, 20, 99].map(|at| lane.worker_at(At(at)).cloned());
+        assert_eq!(at, [1, 1, 1, 2, 2].map(|pid| Some(worker(pid))));
     }
 
     proptest! {

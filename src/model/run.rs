@@ -302,6 +302,12 @@ impl RunState {
             && done as usize == self.tasks.len()
     }
 
+    /// Whether the main thread takes the results of the tasks, so that each of them has a moment at which it
+    /// is delivered.
+    pub fn takes_results(&self) -> bool {
+        matches!(self.plan.variant, Some(Variant::Collect(Collect::Submit | Collect::Completion)))
+    }
+
     /// What was planned.
     pub fn plan(&self) -> &RunPlan {
         &self.plan
@@ -448,6 +454,9 @@ impl RunState {
         let Some(state) = self.tasks.get_mut(task.index()) else { return false };
         if let Fact::ResultDelivered { .. } = &event.fact {
             state.delivered = Some(at);
+            if let Some(lane) = state.lane.and_then(|lane| self.lanes.get_mut(lane.index())) {
+                lane.deliver(task, at);
+            }
             return true;
         }
         if state.stage.is_over() {

@@ -31,6 +31,7 @@ struct Scenario<'a> {
     tasks: usize,
     seed: u64,
     source: &'a str,
+    time_scale: f64,
     order: Order,
 }
 
@@ -58,6 +59,7 @@ struct Run<'a, T, L> {
     failed: u32,
     cancelled: u32,
     panicked: u32,
+    abandoned: u32,
     retries: u32,
     latency_seconds: LatencySeconds,
     tasks: T,
@@ -115,6 +117,7 @@ struct Failure<'a> {
 struct LaneRow<'a, S> {
     lane: usize,
     worker: Option<&'a str>,
+    pid: Option<u32>,
     thread_id: Option<u64>,
     spans: S,
 }
@@ -155,6 +158,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
             tasks: plan.tasks.len(),
             seed: plan.seed,
             source: &plan.source,
+            time_scale: plan.time_scale.factor(),
             order: plan.order,
         },
         machine: &plan.machine,
@@ -198,6 +202,7 @@ fn run_row<'a>(
         failed: figures.counts.failed,
         cancelled: figures.counts.cancelled,
         panicked: figures.counts.panicked,
+        abandoned: figures.counts.abandoned,
         retries: figures.counts.retries,
         latency_seconds: latency_seconds(figures.latency),
         tasks: List(move || run.tasks().iter().enumerate().map(move |(i, task)| task_row(race, id, i, task))),
@@ -254,7 +259,13 @@ fn lane_row(id: usize, lane: &Lane, now: At) -> impl Serialize + '_ {
             to: to.seconds(),
         })
     };
-    LaneRow { lane: id, worker, thread_id: lane.worker().and_then(Worker::thread_id), spans: List(spans) }
+    LaneRow {
+        lane: id,
+        worker,
+        pid: lane.worker().and_then(Worker::pid),
+        thread_id: lane.worker().and_then(Worker::thread_id),
+        spans: List(spans),
+    }
 }
 
 /// Seconds in the same way as [`At::seconds`], so that differences of moments and durations agree.

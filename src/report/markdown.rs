@@ -38,7 +38,9 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     let machine = &plan.machine;
     writeln!(out, "# {}\n\n{}\n", escaped(&plan.scenario), escaped(&plan.about))?;
     let tasks = tasks_line(plan);
-    let on = format!("seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus);
+    let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
+    let on =
+        format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus);
     writeln!(out, "{}; {}.\n", escaped(&tasks), escaped(&on))?;
     if plan.order == Order::Together {
         writeln!(out, "{SHARED}\n")?;

@@ -38,7 +38,10 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "a dash",
         "no figure: not over yet, nothing to compare with, not told by the system, or shared between runs",
     ),
-    ("not done", "tasks that failed, panicked or were cancelled; a run with any of them claims no speedup"),
+    (
+        "not done",
+        "tasks that failed, panicked, were cancelled or abandoned; a run with any of them claims no speedup",
+    ),
     (
         "so far",
         "the time after which the sequential run had as many tasks done ÷ the time this run took for them",
@@ -98,6 +101,7 @@ impl fmt::Display for Reason {
                     (counts.failed as usize, "failed"),
                     (counts.panicked as usize, "panicked"),
                     (counts.cancelled as usize, "were cancelled"),
+                    (counts.abandoned as usize, "were abandoned when the main thread ended"),
                     (unfinished, "never ended"),
                 ];
                 let mut first = true;
@@ -365,6 +369,11 @@ mod tests {
         assert_eq!(reason.to_string(), "3 of 20 tasks failed, 1 panicked, 1 were cancelled, 1 never ended");
         let counts = Counts { done: 17, failed: 3, ..Counts::default() };
         assert_eq!(Reason::Incomplete { counts, tasks: 20 }.to_string(), "3 of 20 tasks failed");
+        let counts = Counts { done: 2, abandoned: 2, ..Counts::default() };
+        assert_eq!(
+            Reason::Incomplete { counts, tasks: 4 }.to_string(),
+            "2 of 4 tasks were abandoned when the main thread ended"
+        );
         let broken = Reason::Broken { message: "no\u{1b}[2J threads".to_owned() };
         assert!(!broken.to_string().contains('\u{1b}'));
     }

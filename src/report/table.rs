@@ -66,10 +66,11 @@ pub(super) fn or_dash(words: Option<String>) -> String {
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
     let (plan, summary) = (race.plan(), Summary::of(race, now));
     let machine = &plan.machine;
+    let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
     let head = [
         format!("{}: {}", plan.scenario, plan.about),
         tasks_line(plan),
-        format!("seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus),
+        format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus),
     ];
     for line in &head {
         paragraph(&shown(line), out)?;

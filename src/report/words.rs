@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::event::TimeScale;
 pub use crate::text::{bytes, count};
 
 /// Which characters the reader's terminal can show.
@@ -55,6 +56,11 @@ pub fn times(times: f64, glyphs: Glyphs) -> String {
         Glyphs::Ascii => 'x',
     };
     format!("{}{sign}", ratio(times))
+}
+
+/// That simulated delays were scaled, and by how much: `delays × 0.1`; none where they are as they are.
+pub fn delays(scale: TimeScale) -> Option<String> {
+    (scale != TimeScale::ONE).then(|| format!("delays × {}", scale.factor()))
 }
 
 /// A share of one: `97 %`.
@@ -117,6 +123,8 @@ mod tests {
         assert_eq!(times(4.8712, Glyphs::Ascii), "4.87x");
         assert_eq!(times(99.996, Glyphs::Ascii), "100x");
         assert_eq!(percent(0.9741), "97 %");
+        let scaled = [100_000, 2_500_000, 1_000_000].map(|millionths| delays(TimeScale(millionths)));
+        assert_eq!(scaled, [Some("delays × 0.1".to_owned()), Some("delays × 2.5".to_owned()), None]);
         let improvements = [0.95, 0.7952, 0.9899, 0.9975, 0.99999, 1.0, 0.0, -0.004, -0.25].map(saved);
         assert_eq!(
             improvements,

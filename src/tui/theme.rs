@@ -55,6 +55,57 @@ pub struct Theme {
 /// The part of a bar that is lost.
 pub const LOST: char = '◇';
 
+/// What is marked on a lane besides the phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// A task computes and waits for a lock by turns that are shorter than a cell.
+    Turns,
+    /// A result was handed to the main thread.
+    Delivered,
+    /// A result is there, and its turn to be handed to the main thread has not come.
+    Held,
+    /// A task was cut off when the main thread ended.
+    Abandoned,
+    /// Its worker was lost, and another took its place.
+    Replaced,
+}
+
+impl Mark {
+    /// Every mark, in the order of the legend.
+    pub const ALL: [Mark; 5] = [Mark::Turns, Mark::Delivered, Mark::Held, Mark::Abandoned, Mark::Replaced];
+
+    /// The mark's name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mark::Turns => "by turns",
+            Mark::Delivered => "delivered",
+            Mark::Held => "result waits",
+            Mark::Abandoned => "abandoned",
+            Mark::Replaced => "worker replaced",
+        }
+    }
+
+    /// The mark as a character; each is different, from the phases' too, and in ASCII.
+    pub fn glyph(self) -> char {
+        match self {
+            Mark::Turns => '▌',
+            Mark::Delivered => '◆',
+            Mark::Held => '▁',
+            Mark::Abandoned => '╫',
+            Mark::Replaced => '↻',
+        }
+    }
+}
+
+/// A cell that computes for that share of its time, 0 to 1, and waits for a lock for the rest.
+pub fn turns_glyph(computing: f64) -> char {
+    match computing {
+        share if share < 0.375 => '▎',
+        share if share < 0.625 => '▌',
+        _ => '▊',
+    }
+}
+
 /// How many runs are told apart by colour; more start again.
 const RUN_COLOURS: usize = 6;
 
@@ -261,6 +312,28 @@ impl Theme {
         if self.coloured { self.bad.bg(self.ground).add_modifier(Modifier::BOLD) } else { self.bad }
     }
 
+    /// How a mark looks on a lane. What stands behind it stays, where it marks a moment of a worker's.
+    pub fn mark(&self, mark: Mark) -> Style {
+        if !self.coloured {
+            return match mark {
+                Mark::Turns => Style::new(),
+                Mark::Held => Style::new().add_modifier(Modifier::UNDERLINED),
+                _ => Style::new().add_modifier(Modifier::BOLD),
+            };
+        }
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        match mark {
+            Mark::Turns => {
+                Style::new().fg(self.phases[Phase::Computing.index()]).bg(self.grounds[Phase::Locked.index()])
+            }
+            Mark::Delivered => bold.fg(self.strong.fg.unwrap_or(Color::White)),
+            Mark::Held => Style::new().fg(self.strong.fg.unwrap_or(Color::White)),
+            Mark::Abandoned | Mark::Replaced => {
+                bold.fg(self.warn.fg.unwrap_or(Color::Yellow)).bg(self.ground)
+            }
+        }
+    }
+
     /// The text on a lane, such as a task's number.
     pub fn label_on_lane(&self, phase: Phase) -> Style {
         if !self.coloured {
@@ -402,6 +475,18 @@ mod tests {
         let drawn = Phase::ALL.map(|phase| theme.phase_glyph(phase));
         assert_eq!(HashSet::from(drawn).len(), Phase::ALL.len());
         assert_eq!(HashSet::from(drawn.map(crate::tui::ascii::ascii)).len(), Phase::ALL.len());
+    }
+
+    #[test]
+    fn marks_differ_from_phases_and_each_other_by_glyph_alone() {
+        let theme = Theme::new(ThemeName::Monochrome, Depth::True);
+        let phases = Phase::ALL.map(|phase| theme.phase_glyph(phase));
+        let turns = [0.2, 0.8].map(turns_glyph);
+        let drawn: Vec<char> = phases.into_iter().chain(Mark::ALL.map(Mark::glyph)).chain(turns).collect();
+        for glyphs in [drawn.clone(), drawn.into_iter().map(crate::tui::ascii::ascii).collect()] {
+            assert_eq!(glyphs.iter().collect::<HashSet<_>>().len(), glyphs.len(), "{glyphs:?}");
+            assert!(!glyphs.contains(&'?') && !glyphs.contains(&'✗') && !glyphs.contains(&'X'));
+        }
     }
 
     #[test]

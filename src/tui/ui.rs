@@ -101,6 +101,8 @@ pub enum Column {
     Waited,
     /// From the first byte to the end.
     Received,
+    /// When its result was handed to the main thread.
+    Delivered,
     /// Attempts.
     Attempts,
     /// The error.
@@ -109,7 +111,7 @@ pub enum Column {
 
 impl Column {
     /// Every column, from left to right.
-    pub const ALL: [Column; 10] = [
+    pub const ALL: [Column; 11] = [
         Column::Number,
         Column::Name,
         Column::Lane,
@@ -118,6 +120,7 @@ impl Column {
         Column::Queued,
         Column::Waited,
         Column::Received,
+        Column::Delivered,
         Column::Attempts,
         Column::Error,
     ];
@@ -133,6 +136,7 @@ impl Column {
             Column::Queued => "queued",
             Column::Waited => "waited",
             Column::Received => "received",
+            Column::Delivered => "delivered",
             Column::Attempts => "tries",
             Column::Error => "when, or the error",
         }
@@ -218,6 +222,7 @@ impl Table {
                     Column::Queued => x.queue_time(now).cmp(&y.queue_time(now)),
                     Column::Waited => waited(x, now).cmp(&waited(y, now)),
                     Column::Received => received(x, now).cmp(&received(y, now)),
+                    Column::Delivered => x.delivered.cmp(&y.delivered),
                     Column::Attempts => x.attempts.cmp(&y.attempts),
                     Column::Error => x.error.cmp(&y.error),
                 }

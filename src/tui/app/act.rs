@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::config::ThemeName;
 use crate::race::RaceError;
-use crate::scenario::{MAX_WORKERS, Scenario};
+use crate::scenario::{MAX_WORKERS, Programs, Scenario};
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
@@ -21,6 +21,23 @@ use super::{App, Restart};
 fn repeats(scenario: &Scenario) -> bool {
     let keys: Vec<_> = scenario.executors.iter().map(|choice| choice.key(scenario.workers)).collect();
     (1..keys.len()).any(|at| keys[..at].contains(&keys[at]))
+}
+
+/// A scenario without those of its executors that can't do it here, and what is to be said about that.
+fn fitting(mut scenario: Scenario, programs: &Programs) -> (Scenario, Option<String>) {
+    let mut left_out = Vec::new();
+    for choice in std::mem::take(&mut scenario.executors) {
+        match scenario.why_not(&choice, programs) {
+            Some(why_not) => left_out.push(format!("without {choice}: {why_not}")),
+            None => scenario.executors.push(choice),
+        }
+    }
+    let notice = match (left_out.first(), left_out.len()) {
+        (None, _) => None,
+        (Some(first), 1) => Some(first.clone()),
+        (Some(first), all) => Some(format!("{first}, and without {} more", all - 1)),
+    };
+    (scenario, notice)
 }
 
 impl App {
@@ -153,7 +170,13 @@ impl App {
             },
             Overlay::Scenarios { at } => match action {
                 Action::Close | Action::Scenarios => self.ui.overlay = Overlay::None,
-                Action::Enter => start = self.next.scenarios.get(*at).cloned(),
+                Action::Enter => {
+                    if let Some(scenario) = self.next.scenarios.get(*at) {
+                        let (scenario, notice) = fitting(scenario.clone(), &self.next.programs);
+                        self.notice = notice;
+                        start = Some(scenario).filter(|scenario| !scenario.executors.is_empty());
+                    }
+                }
                 _ => *at = step(*at, self.next.scenarios.len().saturating_sub(1)),
             },
             Overlay::Executors { at, chosen } => {
@@ -164,7 +187,12 @@ impl App {
                         if let Some(offer) = offers.get(*at) {
                             match chosen.iter().position(|choice| choice == offer) {
                                 Some(place) => _ = chosen.remove(place),
-                                None => chosen.push(offer.clone()),
+                                None => match self.next.scenario.why_not(offer, &self.next.programs) {
+                                    Some(why_not) => {
+                                        self.notice = Some(format!("{} can’t: {why_not}", offer.kind));
+                                    }
+                                    None => chosen.push(offer.clone()),
+                                },
                             }
                         }
                     }
@@ -172,10 +200,12 @@ impl App {
                         let mut scenario = self.next.scenario.clone();
                         scenario.executors =
                             offers.into_iter().filter(|offer| chosen.contains(offer)).collect();
+                        let (scenario, notice) = fitting(scenario, &self.next.programs);
                         if repeats(&scenario) {
                             self.notice = Some("two of these are the same executor".to_owned());
                         } else {
-                            start = Some(scenario);
+                            self.notice = notice;
+                            start = Some(scenario).filter(|scenario| !scenario.executors.is_empty());
                         }
                     }
                     _ => *at = step(*at, offers.len().saturating_sub(1)),

@@ -49,6 +49,12 @@ fn title(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
     };
     let right = row.right().saturating_sub(1);
     x = canvas.text(x, row.y, right.saturating_sub(x), name, theme.strong) + 2;
+    if let Some(delays) = scene.race.and_then(|race| words::delays(race.plan().time_scale)) {
+        let room = right.saturating_sub(state_width + 2).saturating_sub(x);
+        if usize::from(room) >= text::width(&delays) {
+            x = canvas.text(x, row.y, room, &delays, theme.warn) + 2;
+        }
+    }
     let room = right.saturating_sub(state_width + 2).saturating_sub(x);
     if room >= 12 {
         canvas.text(x, row.y, room, about, theme.dim);
@@ -78,6 +84,9 @@ fn race_words(scene: &Scene<'_>, race: &RaceState) -> (String, ratatui::style::S
     if race.is_over() {
         return match not_done {
             0 => ("race over".to_owned(), theme.good),
+            _ if race.went_as_meant() => {
+                (format!("race over, {} tasks abandoned", words::count(u64::from(not_done))), theme.warn)
+            }
             _ => (format!("race over, {} tasks not done", words::count(u64::from(not_done))), theme.bad),
         };
     }

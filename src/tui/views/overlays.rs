@@ -21,7 +21,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>) {
         }
         Overlay::Scenarios { at } => list(canvas, page, scene, "scenarios", scenarios(scene, page), *at),
         Overlay::Executors { at, chosen } => {
-            list(canvas, page, scene, "executors of the next race", executors(scene, chosen), *at);
+            list(canvas, page, scene, "executors of the next race", executors(scene, page, chosen), *at);
         }
     }
 }
@@ -133,7 +133,9 @@ fn help(scene: &Scene<'_>) -> Vec<Line> {
     lines.push(Vec::new());
     let notes = [
         "A cell of a lane shows the phase that took most of its time; it is idle (·) only when nothing",
-        "happened in it. Numbers on lanes are tasks. Mouse: a click selects, the wheel scrolls.",
+        "happened in it. Computing and locked by turns share a cell (▎▌▊). Numbers on lanes are tasks,",
+        "◆ a result that went to the main thread, ╫ a task that was cut off, ↻ a worker that was replaced.",
+        "Mouse: a click selects, the wheel scrolls.",
     ];
     lines.extend(notes.map(|note| vec![(note.to_owned(), theme.dim)]));
     lines
@@ -155,44 +157,51 @@ fn scenarios(scene: &Scene<'_>, page: Rect) -> Vec<Vec<Line>> {
     scene.next.scenarios.iter().map(entry).collect()
 }
 
-fn executors(scene: &Scene<'_>, chosen: &[crate::scenario::ExecutorChoice]) -> Vec<Vec<Line>> {
+fn executors(scene: &Scene<'_>, page: Rect, chosen: &[crate::scenario::ExecutorChoice]) -> Vec<Vec<Line>> {
     let theme = scene.theme;
     let offers = crate::tui::offers(scene.next, chosen);
-    let entry = |offer: &crate::scenario::ExecutorChoice| {
-        let on = chosen.contains(offer);
+    let workers = |offer: &crate::scenario::ExecutorChoice| {
         let tasks = scene.next.scenario.tasks;
         let workers = offer.kind.parallelism(offer.workers.unwrap_or(scene.next.scenario.workers), tasks);
-        let mut words = match workers {
+        let words = match workers {
             1 => "1 worker".to_owned(),
             more => format!("{more} workers"),
         };
-        if let Some(variant) = offer.variant {
-            words = format!("{words}, {}", variant.name());
+        match offer.variant {
+            Some(variant) => format!("{words}, {}", variant.name()),
+            None => words,
         }
-        let mark = if on { "[x] " } else { "[ ] " };
-        let name = format!("{:<15}", offer.kind.name());
-        let like = match &offer.kind {
-            ExecutorKind::Sequential => "one after the other: a for loop",
-            ExecutorKind::Threads => "a thread for each task: threading.Thread",
-            ExecutorKind::Pool => "threads that share a queue: ThreadPoolExecutor",
-            ExecutorKind::Async => "tasks in flight on one event loop: asyncio",
-            ExecutorKind::Processes => "child processes: ProcessPoolExecutor",
-            ExecutorKind::Gil => "threads that take turns at one lock: CPython",
-            ExecutorKind::External(_) => "a program of its own",
-        };
-        let words = format!("{words:<14}");
+    };
+    let names = offers.iter().map(|offer| text::width(offer.kind.name())).max().unwrap_or(0) + 2;
+    let numbers = offers.iter().map(|offer| text::width(&workers(offer))).max().unwrap_or(0) + 2;
+    let columns = usize::from(page.width.saturating_sub(4)).saturating_sub(4 + names);
+    let entry = |offer: &crate::scenario::ExecutorChoice| {
+        let name = format!("{:<names$}", offer.kind.name());
         if let Some(why_not) = scene.next.scenario.why_not(offer, &scene.next.programs) {
-            return vec![vec![
-                ("    ".to_owned(), theme.dim),
-                (name, theme.dim),
-                (format!("not here: {why_not}"), theme.dim),
-            ]];
+            let variant = offer.variant.map_or(String::new(), |variant| format!("{}, ", variant.name()));
+            let words = wrap(&text::shown(&format!("{variant}not here: {why_not}")), columns.min(72));
+            let lines = words.into_iter().enumerate().map(|(index, line)| {
+                let name = if index == 0 { name.clone() } else { " ".repeat(names) };
+                vec![("    ".to_owned(), theme.dim), (name, theme.dim), (line, theme.dim)]
+            });
+            return lines.collect();
         }
+        let (does, like) = match &offer.kind {
+            ExecutorKind::Sequential => ("one after the other", ": a for loop"),
+            ExecutorKind::Threads => ("a thread for each task", ": threading.Thread"),
+            ExecutorKind::Pool => ("threads that share a queue", ": ThreadPoolExecutor"),
+            ExecutorKind::Async => ("tasks in flight on one event loop", ": asyncio"),
+            ExecutorKind::Processes => ("child processes", ": ProcessPoolExecutor"),
+            ExecutorKind::Gil => ("threads that take turns at one lock", ": CPython"),
+            ExecutorKind::External(_) => ("a program of its own", ""),
+        };
+        let room = columns.saturating_sub(numbers) >= 48;
+        let mark = if chosen.contains(offer) { "[x] " } else { "[ ] " };
         vec![vec![
             (mark.to_owned(), theme.strong),
             (name, theme.strong),
-            (words, theme.base),
-            (like.to_owned(), theme.dim),
+            (format!("{:<numbers$}", workers(offer)), theme.base),
+            (format!("{does}{}", if room { like } else { "" }), theme.dim),
         ]]
     };
     offers.iter().map(entry).collect()

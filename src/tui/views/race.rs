@@ -3,13 +3,13 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::event::{LaneId, Phase, TaskId, WorkloadKind};
+use crate::event::{Collect, LaneId, Phase, TaskId, Variant, WorkloadKind};
 use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
 use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
 use crate::stats;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Mark, Theme};
 use crate::tui::widgets::{Axis, LaneRow, Weight, Window, axis, bar, density, unknown_bar};
 
 use super::chrome::status_name;
@@ -157,9 +157,10 @@ fn run_row(
         );
     }
     let (state, style) = match run.status() {
-        _ if counts.not_done() > 0 && counts.cancelled == 0 => {
+        _ if counts.failed + counts.panicked > 0 && counts.cancelled == 0 => {
             (format!("{} failed", counts.failed + counts.panicked), theme.bad)
         }
+        _ if counts.abandoned > 0 => (format!("{} abandoned", counts.abandoned), theme.warn),
         status @ RunStatus::Running { .. } => (status_name(status).to_owned(), theme.warn),
         status @ RunStatus::Waiting => (status_name(status).to_owned(), theme.dim),
         status if run.is_comparable() => (status_name(status).to_owned(), theme.good),
@@ -268,15 +269,43 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, row: Rect, run: &RunState, scene: 
     for lane in run.lanes().iter().take(LEGEND_LANES) {
         mix.add(&lane.total(scene.now));
     }
-    phase_names(canvas, row, &mix, scene.theme);
+    phase_names(canvas, row, &mix, &marks(std::slice::from_ref(run), &mix), scene.theme);
+}
+
+/// The marks on the lanes of runs that were in the phases of a mix.
+pub(super) fn marks(runs: &[RunState], mix: &Mix) -> Vec<Mark> {
+    let in_order = |run: &RunState| run.plan().variant == Some(Variant::Collect(Collect::Submit));
+    let replaced = |run: &RunState| run.lanes().iter().take(LEGEND_LANES).any(|l| l.workers().len() > 1);
+    let is_there = |mark: &Mark| match mark {
+        Mark::Turns => mix.of(Phase::Computing) > 0 && mix.of(Phase::Locked) > 0,
+        Mark::Delivered => runs.iter().any(RunState::takes_results),
+        Mark::Held => runs.iter().any(in_order),
+        Mark::Abandoned => runs.iter().any(|run| run.counts().abandoned > 0),
+        Mark::Replaced => runs.iter().any(replaced),
+    };
+    Mark::ALL.into_iter().filter(is_there).collect()
 }
 
 /// The legend looks at so many lanes of a run, so that it costs the same for 1,000 of them.
 pub(super) const LEGEND_LANES: usize = 64;
 
-/// Paints the glyph and the name of each phase in the mix, against the right edge of a row. Where there is
-/// no room for all, those that took the least time are left out.
-pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, mix: &Mix, theme: &Theme) {
+/// Paints the glyph and the name of each phase in the mix, and then of the marks, against the right edge of a
+/// row. Where there is no room for all, those phases that took the least time are left out.
+pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, mix: &Mix, marks: &[Mark], theme: &Theme) {
+    let mut right = row.right().saturating_sub(1);
+    for &mark in marks.iter().rev() {
+        let cells = if matches!(mark, Mark::Turns | Mark::Held) { 2 } else { 1 };
+        let width = u16::try_from(mark.name().len()).unwrap_or(0) + 3 + cells;
+        if right < row.x + width {
+            continue;
+        }
+        right -= width;
+        canvas.text(right + cells, row.y, width - cells, &format!("  {} ", mark.name()), theme.dim);
+        for x in right + 1..right + 1 + cells {
+            canvas.glyph(x, row.y, mark.glyph(), theme.mark(mark));
+        }
+    }
+    let row = Rect { width: (right + 1).saturating_sub(row.x), ..row };
     let width = |phase: Phase| u16::try_from(phase.name().len()).unwrap_or(0) + 5;
     let mut seen: Vec<Phase> = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect();
     seen.sort_by_key(|&phase| std::cmp::Reverse(mix.of(phase)));
@@ -413,7 +442,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState,
         let Some(state) = run.lanes().get(index) else { break };
         let number = (LaneId::of(index).0 + 1).to_string();
         canvas.text_right(rows.x + 1 + digits, y, digits, &number, theme.dim);
-        let painted = LaneRow { axis: &time, lane: state, tasks: run.tasks(), start, until, theme };
+        let painted = LaneRow { axis: &time, run, lane: state, start, until, theme };
         painted.paint(canvas, y..y + pitch.painted);
         painted.paint_tasks(canvas, y);
         y += pitch.painted + pitch.gap;

@@ -41,10 +41,25 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
     if let Some(message) = state.error_message() {
         field("error", message.to_owned(), theme.bad);
     }
-    let lane = state.lane.and_then(|id| Some((id, run.lanes().get(id.index())?.worker()?.thread_id())));
-    if let Some((lane, thread)) = lane {
-        let thread = thread.map_or(String::new(), |thread| format!(", thread {thread}"));
-        field("lane", format!("{}{thread}", lane.0 + 1), theme.base);
+    let at = state.started.unwrap_or_default();
+    let lane = state.lane.and_then(|id| Some((id, run.lanes().get(id.index())?.worker_at(at)?)));
+    if let Some((lane, worker)) = lane {
+        let pid = worker.pid().map_or(String::new(), |pid| format!(", pid {pid}"));
+        let thread = worker.thread_id().map_or(String::new(), |thread| format!(", thread {thread}"));
+        field("lane", format!("{}{pid}{thread}", lane.0 + 1), theme.base);
+    }
+    if let (Some(at), Some(start)) = (state.delivered, run.started()) {
+        let waited = at.since(state.finished.unwrap_or(at));
+        let words = format!(
+            "to the main thread at {}, {} after its end",
+            words::seconds(at.since(start)),
+            words::seconds(waited)
+        );
+        field("delivered", words, theme.base);
+    }
+    if let (Stage::Abandoned, Some(at), Some(start)) = (state.stage, state.finished, run.started()) {
+        let at = words::seconds(at.since(start));
+        field("cut off", format!("at {at}, when the main thread ended without waiting for it"), theme.warn);
     }
     if let Some(result) = &state.result {
         field("result", result.to_string(), theme.base);

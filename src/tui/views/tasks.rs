@@ -26,8 +26,8 @@ enum Failures {
     Some,
 }
 
-/// The columns that fit, each with its left edge and its width.
-fn layout(area: Rect, failures: Failures) -> Vec<(Column, u16, u16)> {
+/// The columns that fit and say something of the run, each with its left edge and its width.
+fn layout(area: Rect, run: &RunState, failures: Failures) -> Vec<(Column, u16, u16)> {
     let wide = area.width >= 110;
     let fixed = |column| match column {
         Column::Number => 7,
@@ -35,6 +35,7 @@ fn layout(area: Rect, failures: Failures) -> Vec<(Column, u16, u16)> {
         Column::Lane => 5,
         Column::State => 12,
         Column::Attempts => 6,
+        Column::Delivered => 9,
         Column::Bytes | Column::Queued | Column::Waited | Column::Received => {
             if wide {
                 10
@@ -44,6 +45,7 @@ fn layout(area: Rect, failures: Failures) -> Vec<(Column, u16, u16)> {
         }
     };
     let mut columns: Vec<Column> = Column::ALL.to_vec();
+    columns.retain(|&column| column != Column::Delivered || run.takes_results());
     if failures == Failures::Some {
         // Why something failed is what people look for; it gets the room of what they can do without.
         columns.retain(|column| !matches!(column, Column::Lane | Column::Queued | Column::Received));
@@ -97,7 +99,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     let (head, rest) = cut_top(rest, 1);
     let failures =
         if run.counts().failed + run.counts().panicked > 0 { Failures::Some } else { Failures::None };
-    let columns = layout(area, failures);
+    let columns = layout(area, run, failures);
     for &(column, x, width) in &columns {
         let style = if column == table.sort { theme.strong } else { theme.dim };
         if is_number(column) {
@@ -117,7 +119,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     for (place, y) in (top..table.order.len().min(top + room)).zip(rows.y..rows.bottom()) {
         let Some(&task) = table.order.get(place) else { break };
         let row = Rect { y, height: 1, ..rows };
-        draw_row(canvas, row, &columns, scene, race, run, task);
+        draw_row(canvas, row, &columns, scene, (race, run), task);
         if place == table.selected {
             canvas.style(row, theme.selected);
             canvas.glyph(row.x, y, '▸', theme.strong.patch(theme.selected));
@@ -139,8 +141,7 @@ fn draw_row(
     row: Rect,
     columns: &[(Column, u16, u16)],
     scene: &Scene<'_>,
-    race: &RaceState,
-    run: &RunState,
+    (race, run): (&RaceState, &RunState),
     task: TaskId,
 ) {
     let theme = scene.theme;
@@ -150,7 +151,7 @@ fn draw_row(
             life(canvas, Rect { x, width, ..row }, scene, run, task);
             continue;
         }
-        let (words, style) = cell(column, scene, race, state, task);
+        let (words, style) = cell(column, scene, (race, run), state, task);
         let style: Style = style.unwrap_or(theme.base);
         if is_number(column) {
             canvas.text_right(x + width, row.y, width, &words, style);
@@ -183,7 +184,7 @@ fn life(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState, 
 fn cell(
     column: Column,
     scene: &Scene<'_>,
-    race: &RaceState,
+    (race, run): (&RaceState, &RunState),
     state: &TaskState,
     task: TaskId,
 ) -> (String, Option<Style>) {
@@ -201,6 +202,7 @@ fn cell(
         Column::Queued => (time(state.queue_time(now)), None),
         Column::Waited => (time(waited(state, now)), None),
         Column::Received => (time(received(state, now)), None),
+        Column::Delivered => (time(state.delivered.and_then(|at| Some(at.since(run.started()?)))), None),
         Column::Attempts => {
             (state.attempts.to_string(), Some(if state.attempts > 1 { theme.warn } else { theme.dim }))
         }

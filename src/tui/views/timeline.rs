@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::event::{At, LaneId, WorkloadKind};
-use crate::model::{Mix, RaceState, RunState};
+use crate::event::{At, LaneId, Phase, Worker, WorkloadKind};
+
+use crate::model::{Lane, Mix, RaceState, RunState, Stage};
+
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
 use super::Scene;
 use super::accesses;
-use super::race::{LEGEND_LANES, phase_names};
+use super::race::{LEGEND_LANES, marks, phase_names};
 
 /// The rows of one run: a head, lanes, the strip of concurrency.
 struct Block {
@@ -27,9 +29,44 @@ struct Block {
 /// With fewer rows, the accesses to a counter take the place of the strips.
 const LOW: usize = 22;
 
-/// Columns left of the axis: a lane's number and its thread.
-fn gutter(area: Rect) -> u16 {
-    if area.width >= 70 { 15 } else { 5 }
+/// What stands left of the axis.
+struct Gutter {
+    columns: u16,
+    /// What its last columns tell of workers.
+    workers: Workers,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Workers {
+    /// Nothing: there is no room.
+    None,
+    /// Threads of this program.
+    Threads,
+    /// Processes among them.
+    Processes,
+    /// Processes among them, each with the thread of the worker.
+    ProcessThreads,
+}
+
+impl Gutter {
+    fn of(race: &RaceState, area: Rect) -> Gutter {
+        let mut lanes = race.runs().iter().flat_map(|run| run.lanes().iter().take(LEGEND_LANES));
+        let (columns, workers) = match lanes.any(|lane| lane.worker().is_some_and(|w| w.pid().is_some())) {
+            _ if area.width < 70 => (5, Workers::None),
+            false => (15, Workers::Threads),
+            true if area.width < 140 => (18, Workers::Processes),
+            true => (33, Workers::ProcessThreads),
+        };
+        Gutter { columns, workers }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.workers {
+            Workers::None => "lane",
+            Workers::Threads | Workers::Processes => "lane  thread",
+            Workers::ProcessThreads => "lane  process, thread",
+        }
+    }
 }
 
 /// The window that the timeline shows: the one that was chosen, or all of the longest run so far.
@@ -39,21 +76,21 @@ pub fn window(scene: &Scene<'_>, race: &RaceState) -> Window {
     scene.ui.timeline.window.unwrap_or(all)
 }
 
-fn cells(area: Rect) -> Rect {
-    let gutter = gutter(area).min(area.width);
+fn cells(race: &RaceState, area: Rect) -> Rect {
+    let gutter = Gutter::of(race, area).columns.min(area.width);
     Rect { x: area.x + gutter, width: area.width.saturating_sub(gutter + 1), ..area }
 }
 
 /// The moment that a click on a column of the page means; none beside the axis.
 pub fn cursor_at(scene: &Scene<'_>, race: &RaceState, page: Rect, column: u16) -> Option<Duration> {
-    let axis = Axis::new(window(scene, race), cells(page));
+    let axis = Axis::new(window(scene, race), cells(race, page));
     axis.columns().contains(&column).then(|| axis.moment(column))
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let theme = scene.theme;
     let area = canvas.area();
-    let time = Axis::new(window(scene, race), cells(area));
+    let time = Axis::new(window(scene, race), cells(race, area));
     let words_rows = match scene.ui.timeline.cursor {
         Some(_) if area.height >= 14 => {
             let lanes = race.runs().get(scene.ui.run_of(race).index()).map_or(1, |run| run.lanes().len());
@@ -67,8 +104,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if body.height >= 4 {
         let (row, rest) = cut_top(body, 1);
         axis(canvas, &time, row.y, theme.rule, theme.dim);
-        if gutter(area) >= 12 {
-            canvas.text_right(row.x + gutter(area) - 1, row.y, 12, "lane  thread", theme.dim);
+        let gutter = Gutter::of(race, area);
+        if gutter.workers != Workers::None {
+            let right = row.x + gutter.columns - 1;
+            canvas.text_right(right, row.y, gutter.columns, gutter.title(), theme.dim);
         }
         body = rest;
     }
@@ -80,7 +119,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         } else {
             row
         };
-        phase_names(canvas, legend, &mix_of(race, scene.now), theme);
+        let mix = mix_of(race, scene.now);
+        phase_names(canvas, legend, &mix, &marks(race.runs(), &mix), theme);
         body = rest;
     }
     let mut y = body.y;
@@ -97,7 +137,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     }
     accesses::draw(canvas, panel, area, scene, race);
     if let Some(cursor) = scene.ui.timeline.cursor {
-        cursor_words(canvas, words_area, cursor, scene, race);
+        cursor_words(canvas, words_area, &time, cursor, scene, race);
     }
 }
 
@@ -174,7 +214,7 @@ fn draw_block(
     block: &Block,
 ) -> u16 {
     let theme = scene.theme;
-    let gutter = gutter(body);
+    let gutter = Gutter::of(race, body);
     if y >= body.bottom() {
         return y;
     }
@@ -194,16 +234,22 @@ fn draw_block(
     };
     for index in block.first_lane..block.first_lane + block.lanes {
         let Some(state) = run.lanes().get(index).filter(|_| y < body.bottom()) else { break };
-        lane_name(canvas, body.x, y, gutter, LaneId::of(index), state, theme);
-        let painted = LaneRow { axis: time, lane: state, tasks: run.tasks(), start, until, theme };
+        lane_name(canvas, body.x, y, &gutter, LaneId::of(index), state, theme);
+        let painted = LaneRow { axis: time, run, lane: state, start, until, theme };
         painted.paint(canvas, y..y + 1);
         painted.paint_tasks(canvas, y);
         y += 1;
     }
     if y < body.bottom() && block.strip {
         let most = run.in_progress().peak();
-        canvas.text_right(body.x + gutter - 1, y, gutter - 1, &format!("{most} at once"), theme.dim);
-        let strip = Rect { y, height: 1, ..cells(body) };
+        canvas.text_right(
+            body.x + gutter.columns - 1,
+            y,
+            gutter.columns - 1,
+            &format!("{most} at once"),
+            theme.dim,
+        );
+        let strip = Rect { y, height: 1, ..cells(race, body) };
         density(canvas, time, strip, run.in_progress(), (start, until), most, colour);
         y += 1;
     }
@@ -227,20 +273,27 @@ fn lane_name(
     canvas: &mut Canvas<'_>,
     x: u16,
     y: u16,
-    gutter: u16,
+    gutter: &Gutter,
     id: LaneId,
-    lane: &crate::model::Lane,
+    lane: &Lane,
     theme: &crate::tui::theme::Theme,
 ) {
     let number = (id.0 + 1).to_string();
-    let thread = lane.worker().and_then(crate::event::Worker::thread_id);
-    match thread.filter(|_| gutter >= 12) {
-        Some(thread) => {
-            canvas.text_right(x + gutter - 9, y, gutter, &number, theme.dim);
-            canvas.text_right(x + gutter - 1, y, 8, &thread.to_string(), theme.dim);
-        }
-        None => canvas.text_right(x + gutter.min(6) - 1, y, gutter, &number, theme.dim),
+    if gutter.workers == Workers::None {
+        canvas.text_right(x + gutter.columns.min(6) - 1, y, gutter.columns, &number, theme.dim);
+        return;
     }
+    canvas.text_right(x + 6, y, 6, &number, theme.dim);
+    let Some(worker) = lane.worker() else { return };
+    let words = match (worker.pid(), worker.thread_id()) {
+        (Some(pid), Some(thread)) if gutter.workers == Workers::ProcessThreads => {
+            format!("pid {pid}, thread {thread}")
+        }
+        (Some(pid), _) => format!("pid {pid}"),
+        (None, Some(thread)) => thread.to_string(),
+        (None, None) => return,
+    };
+    canvas.text_right(x + gutter.columns - 1, y, gutter.columns - 7, &words, theme.dim);
 }
 
 /// How many lanes are told of beside each other.
@@ -248,8 +301,15 @@ fn words_columns(area: Rect) -> u16 {
     (area.width / 55).clamp(1, 4)
 }
 
-/// Says what each lane of the selected run was doing at the cursor.
-fn cursor_words(canvas: &mut Canvas<'_>, area: Rect, cursor: Duration, scene: &Scene<'_>, race: &RaceState) {
+/// Says what each lane of the selected run was doing at the cursor, and what is marked there.
+fn cursor_words(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    time: &Axis,
+    cursor: Duration,
+    scene: &Scene<'_>,
+    race: &RaceState,
+) {
     let theme = scene.theme;
     let run = scene.ui.run_of(race);
     let Some(state) = race.runs().get(run.index()).filter(|_| area.height > 1) else { return };
@@ -278,25 +338,91 @@ fn cursor_words(canvas: &mut Canvas<'_>, area: Rect, cursor: Duration, scene: &S
         let Some(lane) = state.lanes().get(index) else { break };
         let column = u16::try_from(place / rows).unwrap_or(0);
         let (x, y) = (area.x + 2 + column * width, area.y + 1 + u16::try_from(place % rows).unwrap_or(0));
-        let next = canvas.text(x, y, 10, &format!("lane {}", index + 1), theme.dim) + 1;
+        let mut next = canvas.text(x, y, 10, &format!("lane {}", index + 1), theme.dim) + 1;
+        let right = (x + width).saturating_sub(3);
+        if let Some(pid) = lane.worker_at(at).and_then(Worker::pid) {
+            next = canvas.text(next, y, 11, &format!("pid {pid}"), theme.dim) + 1;
+        }
+        let row = LaneRow { axis: time, run: state, lane, start, until, theme };
+        let mut notes = marked(&row, cursor);
         match lane.doing(at) {
             Some(doing) => {
                 let phase = doing.phase;
-                let next =
-                    canvas.text(next, y, 12, phase.name(), theme.stage(crate::model::Stage::Active(phase)))
-                        + 1;
+                next = canvas.text(next, y, 12, phase.name(), theme.stage(Stage::Active(phase))) + 1;
                 let name = race.plan().tasks.get(doing.task.index()).map_or("", |task| task.name.as_str());
                 let since = words::seconds(at.since(doing.from));
-                let words = format!("task {}, {name}, for {since}", doing.task.0 + 1);
-                canvas.text(next, y, (x + width).saturating_sub(next + 3), &words, theme.base);
+                let task = doing.task.0 + 1;
+                // What is marked at the cursor tells more than a task's name.
+                notes.insert(
+                    0,
+                    match notes.is_empty() {
+                        true => format!("task {task}, {name}, for {since}"),
+                        false => format!("task {task} for {since}"),
+                    },
+                );
             }
             None => {
-                canvas.text(next, y, 8, "idle", theme.dim);
+                next = canvas.text(next, y, 8, "idle", theme.dim) + 1;
+                notes.extend(blocked(state, lane, at));
             }
         }
+        canvas.text(next, y, right.saturating_sub(next), &notes.join("; "), theme.base);
     }
     if lanes > shown {
         let more = format!(" +{} lanes, PgDn ", words::count((lanes - shown) as u64));
         canvas.text_right(area.right() - 1, area.y, 24, &more, theme.dim);
     }
+}
+
+/// Why a place on an event loop has no turn: another task computes, and gives the loop's one thread back
+/// only when it is done.
+fn blocked(run: &RunState, lane: &Lane, at: At) -> Option<String> {
+    let thread = match lane.worker()? {
+        Worker::AsyncSlot { thread_id: Some(thread), .. } => *thread,
+        _ => return None,
+    };
+    let computes = |other: &Lane| {
+        other.worker().and_then(Worker::thread_id) == Some(thread)
+            && other.doing(at).is_some_and(|doing| doing.phase == Phase::Computing)
+    };
+    let place = run.lanes().iter().take(LEGEND_LANES).position(computes)?;
+    Some(format!("while lane {} computes on the loop’s thread", place + 1))
+}
+
+/// What is marked on a lane in the cursor's cell, or goes on there, in words.
+fn marked(row: &LaneRow<'_>, cursor: Duration) -> Vec<String> {
+    let Some(column) = row.axis.column(cursor) else { return Vec::new() };
+    let mut notes = Vec::new();
+    let mut waiting = Vec::new();
+    for delivery in row.deliveries() {
+        let number = delivery.task.0 + 1;
+        match delivery.mark {
+            Some(mark) if mark == column => notes.push(format!("{number} delivered")),
+            mark if delivery.from < column && mark.is_none_or(|mark| column < mark) => {
+                waiting.push(number.to_string());
+            }
+            _ => {}
+        }
+    }
+    if !waiting.is_empty() {
+        notes.push(format!("the result of {} waits", waiting.join(", ")));
+    }
+    let (from, to) = row.axis.cell(column, row.start);
+    for pair in row.lane.workers().windows(2) {
+        let [(_, lost), (came, new)] = pair else { continue };
+        if *came >= from && *came < to {
+            notes.push(match (lost.pid(), new.pid()) {
+                (Some(lost), Some(new)) => format!("pid {lost} was lost, pid {new} took its place"),
+                _ => "the worker was lost, another took its place".to_owned(),
+            });
+        }
+    }
+    let cut_off = |task: &crate::model::TaskState| {
+        task.stage == Stage::Abandoned && task.finished.is_some_and(|at| row.ends_in(at, column))
+    };
+    let last = row.lane.spans_between(from, to).last();
+    if let Some(span) = last.filter(|s| row.run.tasks().get(s.task.index()).is_some_and(cut_off)) {
+        notes.push(format!("{} was cut off here", span.task.0 + 1));
+    }
+    notes
 }

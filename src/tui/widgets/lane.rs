@@ -1,12 +1,12 @@
 //! A lane as a row of cells.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 
-use crate::event::{At, TaskId};
-use crate::model::{Lane, Stage, Steps, TaskState};
+use crate::event::{At, Phase, TaskId};
+use crate::model::{Lane, Mix, RunState, RunStatus, Stage, Steps};
 use crate::tui::canvas::Canvas;
-use crate::tui::theme::{Theme, level_glyph};
+use crate::tui::theme::{Mark, Theme, level_glyph, turns_glyph};
 
 use super::axis::Axis;
 
@@ -15,10 +15,10 @@ use super::axis::Axis;
 pub struct LaneRow<'a> {
     /// The axis.
     pub axis: &'a Axis,
+    /// The lane's run.
+    pub run: &'a RunState,
     /// The lane.
     pub lane: &'a Lane,
-    /// The tasks of its run, in id order.
-    pub tasks: &'a [TaskState],
     /// When its run started.
     pub start: At,
     /// The moment up to which something is known.
@@ -27,18 +27,36 @@ pub struct LaneRow<'a> {
     pub theme: &'a Theme,
 }
 
+/// A task's result on its way to the main thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// The task.
+    pub task: TaskId,
+    /// The column in which the task ended; the first one when that was earlier.
+    pub from: u16,
+    /// The column of the moment at which the result was handed over; none while it waits, or when that lies
+    /// beyond the axis.
+    pub mark: Option<u16>,
+}
+
+/// A lane with more spans than this in the window has only its cells painted, in the interest of a frame's
+/// cost. A lane that waits for a lock has many spans of few tasks.
+const SPANS_WALKED: usize = 5_000;
+
 impl LaneRow<'_> {
-    /// Paints the lane on each of the rows. A cell shows the phase that took most of its time, and is idle only when nothing
-    /// happened in it.
+    /// Paints the lane on each of the rows. A cell shows the phase that took most of its time, and is idle
+    /// only when nothing happened in it; computing and waiting for a lock by turns share it.
     pub fn paint(&self, canvas: &mut Canvas<'_>, rows: std::ops::Range<u16>) {
         for x in self.axis.columns() {
             let (from, to) = self.axis.cell(x, self.start);
             if from >= self.until {
                 break;
             }
-            let (glyph, style) = match self.lane.mix(from, to, self.until).most() {
-                Some(phase) => (self.theme.phase_glyph(phase), self.theme.phase(phase)),
-                None => ('·', self.theme.idle()),
+            let mix = self.lane.mix(from, to, self.until);
+            let (glyph, style) = match (turns(&mix), mix.most()) {
+                (Some(computing), _) => (turns_glyph(computing), self.theme.mark(Mark::Turns)),
+                (None, Some(phase)) => (self.theme.phase_glyph(phase), self.theme.phase(phase)),
+                (None, None) => ('·', self.theme.idle()),
             };
             for y in rows.clone() {
                 canvas.glyph(x, y, glyph, style);
@@ -47,12 +65,13 @@ impl LaneRow<'_> {
     }
 
     /// Writes each task's number at the start of its stretch, unless most of them have no room; and marks
-    /// the end of each task that failed.
+    /// what became of tasks that did not end well, of their results, and of the worker.
     pub fn paint_tasks(&self, canvas: &mut Canvas<'_>, y: u16) {
         let window = self.axis.window();
         let (from, to) = (self.start.plus(window.from), self.start.plus(window.to()).min(self.until));
-        let spans = self.lane.spans_between(from, to);
-        if spans.len() > self.axis.columns().len() * 4 {
+        let (spans, columns) = (self.lane.spans_between(from, to), self.axis.columns().len());
+        let few_tasks = self.lane.tasks() as usize <= columns && spans.len() <= SPANS_WALKED;
+        if spans.len() > columns * 4 && !few_tasks {
             return;
         }
         let open =
@@ -64,6 +83,10 @@ impl LaneRow<'_> {
                 None => stretches.push(Stretch { task, begins, ends }),
             }
         }
+        let deliveries = self.deliveries();
+        for delivery in &deliveries {
+            self.paint_hold(canvas, y, delivery);
+        }
         let places: Vec<Option<u16>> = stretches.iter().map(|stretch| self.place_of(stretch)).collect();
         let fitting = places.iter().filter(|place| place.is_some()).count();
         for (stretch, place) in stretches.iter().zip(places) {
@@ -71,11 +94,92 @@ impl LaneRow<'_> {
                 self.paint_number(canvas, y, place, stretch.task);
             }
         }
+        for column in deliveries.iter().filter_map(|delivery| delivery.mark) {
+            canvas.glyph(column, y, Mark::Delivered.glyph(), self.theme.mark(Mark::Delivered));
+        }
         for stretch in &stretches {
-            let stage = self.tasks.get(stretch.task.index()).map(|state| state.stage);
-            let last = At(stretch.ends.0.saturating_sub(1)).since(self.start);
-            if let (Some(Stage::Failed | Stage::Panicked), Some(x)) = (stage, self.axis.column(last)) {
-                canvas.glyph(x, y, '✗', self.theme.failure());
+            let stage = self.run.tasks().get(stretch.task.index()).map(|state| state.stage);
+            let Some(x) = self.last_column(stretch.ends) else { continue };
+            match stage {
+                Some(Stage::Failed | Stage::Panicked) => canvas.glyph(x, y, '✗', self.theme.failure()),
+                Some(Stage::Abandoned) => {
+                    canvas.glyph(x, y, Mark::Abandoned.glyph(), self.theme.mark(Mark::Abandoned));
+                }
+                _ => {}
+            }
+        }
+        for (at, _) in self.lane.workers().iter().skip(1) {
+            if let Some(x) = self.axis.column(at.since(self.start)) {
+                canvas.glyph(x, y, Mark::Replaced.glyph(), self.theme.mark(Mark::Replaced));
+            }
+        }
+    }
+
+    /// The results of this lane's tasks that were handed over, or wait for it, in the time that is shown;
+    /// empty where they are too many to be told apart.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        if !self.run.takes_results() {
+            return Vec::new();
+        }
+        let window = self.axis.window();
+        let (from, to) = (self.start.plus(window.from), self.start.plus(window.to()));
+        let columns = self.axis.columns();
+        let (told, most) = (self.lane.deliveries_from(from), columns.len() / 4);
+        if told.get(most).is_some_and(|(at, _)| *at < to) {
+            return Vec::new();
+        }
+        let under_way = matches!(self.run.status(), RunStatus::Running { .. });
+        let spans = self.lane.spans_between(from, to);
+        let recent = spans.iter().skip(spans.len().saturating_sub(columns.len())).filter(|_| under_way);
+        let mut waiting: Vec<TaskId> = recent.map(|span| span.task).collect();
+        waiting.dedup();
+        waiting.retain(|task| {
+            let state = self.run.tasks().get(task.index());
+            state.is_some_and(|state| state.stage == Stage::Done && state.delivered.is_none())
+        });
+        let told = told.iter().take(most).map(|&(at, task)| (task, Some(at)));
+        let place = |(task, at): (TaskId, Option<At>)| {
+            let ended = self.run.tasks().get(task.index())?.finished?;
+            let cell = if ended <= from { columns.start } else { self.last_column(ended)? };
+            // A cell whose larger part comes after the end has the number of the next task.
+            let (begins, ends) = self.axis.cell(cell, self.start);
+            let early = ended.0 < begins.0.midpoint(ends.0) && cell > columns.start;
+            let from = cell - u16::from(early);
+            // What is handed over at once belongs to the end of its own task, not to the start of the next.
+            let mark = at.and_then(|at| self.last_column(at));
+            let mark = mark.map(|mark| if mark <= cell + 1 { from } else { mark });
+            Some(Delivery { task, from, mark })
+        };
+        told.chain(waiting.into_iter().map(|task| (task, None))).filter_map(place).collect()
+    }
+
+    /// Whether that column is the last of what ended at a moment.
+    pub fn ends_in(&self, at: At, column: u16) -> bool {
+        self.last_column(at) == Some(column)
+    }
+
+    /// The column that ends at a moment.
+    fn last_column(&self, at: At) -> Option<u16> {
+        self.axis.column(At(at.0.saturating_sub(1)).since(self.start))
+    }
+
+    /// A thin line below the time in which a result waits for its turn; what the worker does then stays seen.
+    fn paint_hold(&self, canvas: &mut Canvas<'_>, y: u16, delivery: &Delivery) {
+        let end = delivery.mark.unwrap_or(self.axis.columns().end);
+        for x in delivery.from + 1..end {
+            let (from, to) = self.axis.cell(x, self.start);
+            if from >= self.until {
+                break;
+            }
+            let held = Mark::Held.glyph();
+            match self.lane.mix(from, to, self.until).most() {
+                None => canvas.glyph(x, y, held, self.theme.mark(Mark::Held)),
+                // A full block leaves no room for a line below it.
+                Some(phase @ Phase::Receiving) => canvas.glyph(x, y, held, self.theme.label_on_lane(phase)),
+                Some(_) => {
+                    let cell = Rect { x, y, width: 1, height: 1 };
+                    canvas.style(cell, Style::new().add_modifier(Modifier::UNDERLINED));
+                }
             }
         }
     }
@@ -101,6 +205,15 @@ impl LaneRow<'_> {
             canvas.glyph(column, y, glyph, self.theme.label_on_lane(phase));
         }
     }
+}
+
+/// The share of a cell's time that it computes, where it does little else than to compute and to wait for a
+/// lock by turns; none where one of the two takes nearly all of it.
+fn turns(mix: &Mix) -> Option<f64> {
+    let (computing, locked) = (mix.of(Phase::Computing), mix.of(Phase::Locked));
+    let both = computing + locked;
+    let share = computing as f64 / both.max(1) as f64;
+    (both * 2 > mix.busy() && (0.1..=0.9).contains(&share)).then_some(share)
 }
 
 /// One task on a lane, from its first phase to its last.
