@@ -15,6 +15,11 @@ pub fn machine_nanos() -> u64 {
     u64::try_from(i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)).unwrap_or(0)
 }
 
+/// The processor time that the calling thread has used (`CLOCK_THREAD_CPUTIME_ID`; POSIX, `clock_gettime`).
+pub fn thread_processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
 /// Tells the moment in a race. Clones tell the same time.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, thread_processor_time};
 use crate::event::{Event, Fact, RunId, TaskId};
 use crate::executor::Job;
 use crate::probe::Probe;
@@ -18,7 +18,7 @@ use super::{Notice, RaceError};
 /// waking it, which cost downloads 15 to 60 % of their wall time.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A collector that sleeps so much longer than it wanted was not let run: somebody stopped the program, or
+/// A collector that was away for so much longer than it slept and worked was not let run: somebody stopped the program, or
 /// the machine had no time for it.
 const INTERRUPTION: Duration = Duration::from_millis(400);
 
@@ -41,6 +41,7 @@ pub(super) fn while_running(
         });
         let runner = runner.map_err(RaceError::Thread)?;
         let mut sampler = Sampler { jobs, active: HashMap::new() };
+        let (mut awake, mut used) = (clock.now(), thread_processor_time());
         loop {
             let last = over.load(Ordering::Acquire);
             sampler.ask_workloads();
@@ -54,13 +55,14 @@ pub(super) fn while_running(
             if last {
                 break;
             }
-            let before = clock.now();
             thread::park_timeout(TICK);
-            let after = clock.now();
-            let away = after.since(before).saturating_sub(TICK);
+            // Somebody may stop the program while the collector works, too.
+            let (before, used_before) = (awake, used);
+            (awake, used) = (clock.now(), thread_processor_time());
+            let away = awake.since(before).saturating_sub(TICK + used.saturating_sub(used_before));
             if away >= INTERRUPTION {
                 let nanos = u64::try_from(away.as_nanos()).unwrap_or(u64::MAX);
-                let stopped = Event { at: after, fact: Fact::Interrupted { nanos } };
+                let stopped = Event { at: awake, fact: Fact::Interrupted { nanos } };
                 let _ = notices.send(Notice::Events(vec![stopped]));
             }
         }

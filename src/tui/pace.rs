@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use crate::clock::thread_processor_time as processor_time;
 
 /// Frames take at most one part in so many of one processor's time.
 const SHARE: u32 = 100;
@@ -35,11 +35,6 @@ impl Pace {
     pub(super) fn interval(self) -> Duration {
         (self.last_cost * SHARE).clamp(self.shortest, LONGEST.max(self.shortest))
     }
-}
-
-/// The processor time that the calling thread has used.
-fn processor_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 #[cfg(test)]

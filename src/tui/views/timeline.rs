@@ -6,9 +6,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::event::{At, LaneId, Phase, Worker, WorkloadKind};
-
 use crate::model::{Lane, Mix, RaceState, RunState, Stage};
-
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
