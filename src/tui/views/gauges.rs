@@ -6,6 +6,7 @@ use crate::event::Order;
 use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
 use crate::report::{Reason, Summary};
+use crate::text;
 use crate::tui::canvas::Canvas;
 use crate::tui::widgets::{Gauge, gauge};
 
@@ -33,15 +34,17 @@ pub(super) fn gauges(
     let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
     let most = most.fold(1.0, f64::max);
     let words_width = if area.width >= 100 { 38 } else { 23 };
+    let labels = summary.runs.iter().map(|run| text::width(&run.label)).max().unwrap_or(0);
+    let label = u16::try_from(labels).unwrap_or(u16::MAX).clamp(12, 17);
     let mut y = area.y + 1;
     for (place, run) in summary.runs.iter().enumerate() {
         if y >= area.bottom() {
             return;
         }
-        let x = canvas.text(area.x + 2, y, 12, &run.label, theme.run(place));
+        let x = canvas.text(area.x + 2, y, label, &run.label, theme.run(place));
         canvas.text(x + 1, y, 6, &format!("×{}", run.workers), theme.dim);
-        let left = area.x + 18;
-        let row = Rect { x: left, y, width: area.width.saturating_sub(19 + words_width), height: 1 };
+        let left = area.x + label + 6;
+        let row = Rect { x: left, y, width: area.width.saturating_sub(label + 7 + words_width), height: 1 };
         let right = row.right() + 2;
         let room = area.right().saturating_sub(right + 1);
         match run.speedup {

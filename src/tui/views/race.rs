@@ -8,6 +8,7 @@ use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
 use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
 use crate::stats;
+use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
 use crate::tui::theme::{Mark, Theme};
 use crate::tui::widgets::{Axis, LaneRow, Weight, Window, axis, bar, density, unknown_bar};
@@ -59,11 +60,17 @@ struct Columns {
 const NUMBER: u16 = 11;
 
 impl Columns {
-    fn of(area: Rect) -> Columns {
+    fn of(area: Rect, race: &RaceState) -> Columns {
         let roomy = area.width >= 100;
-        let name = (area.x + 2, area.width.saturating_sub(11).min(11));
-        let workers = (area.width >= 60).then(|| name.0 + name.1 + 8);
-        let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, 10));
+        let labels = race.runs().iter().map(|run| text::width(&run.plan().label)).max().unwrap_or(0);
+        let label = u16::try_from(labels).unwrap_or(u16::MAX).clamp(11, 17);
+        // A long name says more than the number of workers, which is part of many.
+        let no_room = !roomy && label > 11;
+        let name = (area.x + 2, area.width.saturating_sub(11).min(if area.width >= 60 { label } else { 11 }));
+        let workers = (area.width >= 60 && !no_room).then(|| name.0 + name.1 + 8);
+        let abandoned = race.runs().iter().any(|run| run.counts().abandoned > 0);
+        let state_width = if abandoned { 13 } else { 10 };
+        let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, state_width));
         let speedup = area.right().saturating_sub(1);
         let elapsed = (area.width >= 31).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
         let rate = (area.width >= 72).then(|| elapsed.unwrap_or(speedup).saturating_sub(11));
@@ -88,7 +95,7 @@ impl Columns {
 
 fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState) {
     let theme = scene.theme;
-    let columns = Columns::of(area);
+    let columns = Columns::of(area, race);
     let y = area.y;
     let dim = theme.dim;
     canvas.text(columns.name.0, y, columns.name.1, "executor", dim);
