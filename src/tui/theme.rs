@@ -89,7 +89,7 @@ impl Mark {
     pub fn glyph(self) -> char {
         match self {
             Mark::Turns => '▌',
-            Mark::Delivered => '◆',
+            Mark::Delivered => '●',
             Mark::Held => '▁',
             Mark::Abandoned => '╫',
             Mark::Replaced => '↻',

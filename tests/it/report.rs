@@ -315,7 +315,7 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         ("/scenario/order", json!("at once")),
         ("/machine", json!(null)),
         ("/runs", json!({})),
-        ("/runs/0/executor", json!("Fibers")),
+        ("/runs/0/executor", json!("No Program")),
         ("/runs/0/workers", json!(0)),
         ("/runs/0/status", json!("running")),
         ("/runs/0/status", json!("cancelled")),

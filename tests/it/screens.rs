@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use threadrace::config::{self, Flags, Settings, Sources, ThemeName};
-use threadrace::event::{At, Check, Event, ExecutorKind, Fact, TaskId, WorkloadKind};
+use threadrace::event::{At, Check, Collect, Event, ExecutorKind, Fact, TaskId, WorkloadKind};
 use threadrace::model::RaceState;
 use threadrace::race::Preparing;
 use threadrace::report::Summary;
@@ -304,6 +304,97 @@ fn the_cursor_says_what_each_lane_was_doing() {
         step: None,
     };
     insta::assert_snapshot!("timeline_zoomed_with_cursor", shot.text(120, 36));
+}
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
+
+#[test]
+fn results_are_marked_where_the_main_thread_took_them() {
+    use ExecutorKind::{Pool, Sequential};
+    let race = || {
+        let race = Race::new(7).tasks(9).runs(&[(Sequential, 1), (Pool, 3), (Pool, 3)]);
+        race.collect(1, Collect::Submit).collect(2, Collect::Completion)
+    };
+    for (columns, rows) in SIZES {
+        let mut shot = Shot::of(race().state(), View::Timeline);
+        shot.ui.run = RunChoice::Fixed(1);
+        shot.ui.timeline.cursor = Some(std::time::Duration::from_millis(500));
+        insta::assert_snapshot!(format!("delivered_timeline_{columns}x{rows}"), shot.text(columns, rows));
+    }
+    insta::assert_snapshot!("delivered_race", Shot::of(race().state(), View::Race).text(120, 36));
+    let mut shot = Shot::of(race().state(), View::Tasks);
+    shot.ui.run = RunChoice::Fixed(1);
+    insta::assert_snapshot!("delivered_tasks", shot.text(120, 24));
+    shot.ui.overlay = Overlay::Story { task: TaskId(1), scroll: 0 };
+    assert!(shot.text(120, 36).contains("to the main thread at"));
+    let mut frame = Shot::of(race().state(), View::Timeline).frame(120, 36);
+    make_ascii(&mut frame);
+    assert!(text(&frame).contains("o delivered") && text(&frame).contains("__ result waits"));
+}
+
+#[test]
+fn tasks_that_were_left_behind_are_seen_to_be_cut_off() {
+    let race = || {
+        let race = Race::new(7).tasks(6).runs(&[(ExecutorKind::Threads, 6), (ExecutorKind::Threads, 6)]);
+        race.collect(0, Collect::Join).leave(1, std::time::Duration::from_millis(420))
+    };
+    assert!(race().state().went_as_meant() && race().state().runs()[1].counts().abandoned > 0);
+    for (columns, rows) in SIZES {
+        for view in [View::Race, View::Timeline] {
+            let name = format!("abandoned_{}_{columns}x{rows}", view.name().to_lowercase());
+            insta::assert_snapshot!(name, Shot::of(race().state(), view).text(columns, rows));
+        }
+    }
+}
+
+#[test]
+fn processes_are_told_by_their_ids_and_a_lost_one_stays_known() {
+    use ExecutorKind::{External, Processes};
+    let race = || {
+        let race = Race::new(7).tasks(12).runs(&[(Processes, 3), (External("python-asyncio".into()), 3)]);
+        race.replace(0, 1, std::time::Duration::from_millis(900))
+    };
+    for (columns, rows) in SIZES {
+        let mut shot = Shot::of(race().state(), View::Timeline);
+        shot.ui.run = RunChoice::Fixed(0);
+        shot.ui.timeline.cursor = Some(std::time::Duration::from_millis(900));
+        let screen = shot.text(columns, rows);
+        assert!(screen.contains("pid 5001 → 5004"), "{screen}");
+        insta::assert_snapshot!(format!("processes_timeline_{columns}x{rows}"), screen);
+    }
+    insta::assert_snapshot!("processes_race_80x24", Shot::of(race().state(), View::Race).text(80, 24));
+}
+
+/// A race of two threads that compute and wait for a lock by turns of 5 ms.
+fn race_of_turns() -> Vec<Event> {
+    use threadrace::event::{Phase, RunId};
+    let run = RunId(0);
+    let mut events = Race::new(7).tasks(2).runs(&[(ExecutorKind::Gil, 2)]).events();
+    let in_phases = |event: &Event| matches!(event.fact, Fact::PhaseEntered { .. });
+    let from = events.iter().find(|event| in_phases(event)).expect("tasks have phases").at;
+    events.retain(|event| !in_phases(event));
+    let until = events.iter().filter(|e| matches!(e.fact, Fact::TaskFinished { .. })).map(|e| e.at).min();
+    let until = until.expect("tasks end");
+    for turn in 0..(until.0 - from.0) / 5_000_000 {
+        for task in [0, 1] {
+            let phase = if turn % 2 == u64::from(task) { Phase::Computing } else { Phase::Locked };
+            let at = At(from.0 + turn * 5_000_000 + 100_000);
+            events.push(Event { at, fact: Fact::PhaseEntered { run, task: TaskId(task), phase } });
+        }
+    }
+    events.sort_by_key(|event| event.at);
+    events
+}
+
+#[test]
+fn turns_at_a_lock_are_seen_although_no_cell_is_as_short() {
+    let mut shot = Shot::of(folded(&race_of_turns()), View::Timeline);
+    let screen = shot.text(80, 24);
+    assert!(screen.contains("▌▌▌▌▌▌▌▌") && screen.contains("by turns"), "{screen}");
+    shot.theme = ThemeName::Monochrome;
+    let mut frame = shot.frame(80, 24);
+    make_ascii(&mut frame);
+    assert!(text(&frame).contains("++++++++"), "{}", text(&frame));
 }
 
 #[test]

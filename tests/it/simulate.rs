@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use threadrace::event::{
-    Access, At, Check, ErrorKind, Event, ExecutorKind, Fact, Guard, HEADS_KEPT, LaneId, Machine, Order,
-    Outcome, Phase, RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan,
-    TimeScale, Usage, Variant, Worker, WorkloadKind,
+    Access, At, Check, Collect, ErrorKind, Event, ExecutorKind, Fact, Guard, HEADS_KEPT, LaneId, Machine,
+    Order, Outcome, Phase, RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId,
+    TaskPlan, TimeScale, Usage, Variant, Worker, WorkloadKind,
 };
 use threadrace::model::RaceState;
 
@@ -47,6 +47,8 @@ pub enum Fate {
 enum Cut {
     Cancelled,
     Broken(String),
+    /// The main thread ends, and leaves its tasks behind.
+    Left,
 }
 
 /// A race to simulate.
@@ -63,6 +65,8 @@ pub struct Race {
     fates: BTreeMap<usize, Fate>,
     fates_in: BTreeMap<(usize, usize), Fate>,
     cuts: BTreeMap<usize, (Duration, Cut)>,
+    collects: BTreeMap<usize, Collect>,
+    replaced: BTreeMap<(usize, u32), Duration>,
 }
 
 impl Race {
@@ -80,6 +84,8 @@ impl Race {
             fates: BTreeMap::new(),
             fates_in: BTreeMap::new(),
             cuts: BTreeMap::new(),
+            collects: BTreeMap::new(),
+            replaced: BTreeMap::new(),
         }
     }
 
@@ -152,6 +158,24 @@ impl Race {
         self
     }
 
+    /// How the main thread of one run takes the results.
+    pub fn collect(mut self, run: usize, collect: Collect) -> Race {
+        self.collects.insert(run, collect);
+        self
+    }
+
+    /// The main thread of one run ends so long after its start, and leaves its tasks behind.
+    pub fn leave(mut self, run: usize, after: Duration) -> Race {
+        self.cuts.insert(run, (after, Cut::Left));
+        self.collect(run, Collect::Daemon)
+    }
+
+    /// The worker on one lane of one run is replaced so long after the run's start.
+    pub fn replace(mut self, run: usize, lane: u32, after: Duration) -> Race {
+        self.replaced.insert((run, lane), after);
+        self
+    }
+
     /// The plan.
     pub fn plan(&self) -> Arc<RacePlan> {
         let tasks = (0..self.tasks).map(|i| {
@@ -165,12 +189,14 @@ impl Race {
                 url: Some(format!("http://127.0.0.1:8080/pictures/{}?seed={}", i + 1, self.seed)),
             }
         });
-        let runs = self.runs.iter().map(|(executor, workers)| {
+        let runs = self.runs.iter().enumerate().map(|(run, (executor, workers))| {
             let workers = executor.parallelism(*workers, self.tasks);
             let twins = self.runs.iter().filter(|(kind, _)| kind == executor).count();
+            let variant = self.collects.get(&run).map(|collect| Variant::Collect(*collect));
             let label = if twins > 1 { format!("{executor}-{workers}") } else { executor.name().to_owned() };
             let workers = u32::try_from(workers).unwrap_or(u32::MAX);
-            RunPlan { executor: executor.clone(), workers, variant: None, label }
+            let label = variant.map_or(label, |variant| format!("{executor}-{}", variant.name()));
+            RunPlan { executor: executor.clone(), workers, variant, label }
         });
         let mut runs: Vec<RunPlan> = runs.collect();
         if self.counter {
@@ -247,9 +273,13 @@ impl Race {
             if before_cut(born) {
                 tell(born, Fact::LaneOpened { run, lane: LaneId(i), worker: worker(&plan.executor, id, i) });
             }
+            if let Some(after) = self.replaced.get(&(id, i)) {
+                let worker = worker(&plan.executor, id, i + plan.workers);
+                tell(At(start).plus(*after).0, Fact::LaneOpened { run, lane: LaneId(i), worker });
+            }
             free.push(Reverse((born, LaneId(i), true)));
         }
-        let mut over = start;
+        let (mut over, mut turn) = (start, start);
         for i in 0..self.tasks {
             let task = TaskId::of(i);
             tell(start, Fact::TaskQueued { run, task });
@@ -272,13 +302,26 @@ impl Race {
                 }
                 tell(at, fact);
             }
-            if let Some((cut, Cut::Cancelled)) = cut.filter(|(cut, _)| *cut < finished) {
-                tell(cut, finished_with(run, task, Outcome::Cancelled, bytes));
+            match cut.filter(|(cut, _)| *cut < finished) {
+                Some((cut, Cut::Cancelled)) => tell(cut, finished_with(run, task, Outcome::Cancelled, bytes)),
+                Some((cut, Cut::Left)) => tell(cut, finished_with(run, task, Outcome::Abandoned, bytes)),
+                Some((_, Cut::Broken(_))) | None => {}
+            }
+            turn = turn.max(finished);
+            let delivered = match self.collects.get(&id) {
+                Some(Collect::Submit) => Some(turn + STEP),
+                Some(Collect::Completion) => Some(finished + STEP),
+                _ => None,
+            };
+            if let Some(delivered) = delivered {
+                tell(delivered, Fact::ResultDelivered { run, task });
+                over = over.max(delivered);
             }
         }
         let (over, end) = match cut.filter(|(cut, _)| *cut < over) {
             None => (over, RunEnd::Completed),
             Some((cut, Cut::Cancelled)) => (cut, RunEnd::Cancelled),
+            Some((cut, Cut::Left)) => (cut, RunEnd::Completed),
             Some((cut, Cut::Broken(message))) => (cut, RunEnd::Failed { message: message.clone() }),
         };
         if self.counter {

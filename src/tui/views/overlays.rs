@@ -133,9 +133,8 @@ fn help(scene: &Scene<'_>) -> Vec<Line> {
     lines.push(Vec::new());
     let notes = [
         "A cell of a lane shows the phase that took most of its time; it is idle (·) only when nothing",
-        "happened in it. Computing and locked by turns share a cell (▎▌▊). Numbers on lanes are tasks,",
-        "◆ a result that went to the main thread, ╫ a task that was cut off, ↻ a worker that was replaced.",
-        "Mouse: a click selects, the wheel scrolls.",
+        "happened in it; ▎▌▊ computes and waits for a lock by turns. Numbers are tasks, ● is a result",
+        "taken by the main thread, ╫ a task cut off, ↻ a new worker. A click selects, the wheel scrolls.",
     ];
     lines.extend(notes.map(|note| vec![(note.to_owned(), theme.dim)]));
     lines
@@ -192,7 +191,7 @@ fn executors(scene: &Scene<'_>, page: Rect, chosen: &[crate::scenario::ExecutorC
             ExecutorKind::Pool => ("threads that share a queue", ": ThreadPoolExecutor"),
             ExecutorKind::Async => ("tasks in flight on one event loop", ": asyncio"),
             ExecutorKind::Processes => ("child processes", ": ProcessPoolExecutor"),
-            ExecutorKind::Gil => ("threads that take turns at one lock", ": CPython"),
+            ExecutorKind::Gil => ("threads taking turns at one lock", ": CPython"),
             ExecutorKind::External(_) => ("a program of its own", ""),
         };
         let room = columns.saturating_sub(numbers) >= 48;

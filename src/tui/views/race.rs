@@ -68,13 +68,19 @@ const NUMBER: u16 = 11;
 impl Columns {
     fn of(area: Rect, race: &RaceState) -> Columns {
         let roomy = area.width >= 100;
-        // A counter moves no bytes.
-        let rated = area.width >= 72 && race.plan().workload != WorkloadKind::Counter;
-        let labels = race.plan().runs.iter().map(|run| run.label.as_str());
-        let long = if roomy || (area.width >= 72 && !rated) { name_columns(labels, 11, 20) } else { 11 };
-        let name = (area.x + 2, area.width.saturating_sub(11).min(long));
-        let workers = (area.width >= 60).then(|| name.0 + name.1 + 8);
-        let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, 10));
+        // What moves no bytes has no rate of them.
+        let moves =
+            race.plan().workload == WorkloadKind::Download || race.runs().iter().any(|run| run.bytes() > 0);
+        let rated = area.width >= 72 && moves;
+        let wanted = name_columns(race.plan().runs.iter().map(|run| run.label.as_str()), 11, 20);
+        // A long name says more than the number of workers, which is part of many.
+        let no_room = !roomy && rated && wanted > 11;
+        let name =
+            (area.x + 2, area.width.saturating_sub(11).min(if area.width >= 60 { wanted } else { 11 }));
+        let workers = (area.width >= 60 && !no_room).then(|| name.0 + name.1 + 8);
+        let abandoned = race.runs().iter().any(|run| run.counts().abandoned > 0);
+        let state_width = if abandoned { 13 } else { 10 };
+        let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, state_width));
         let speedup = area.right().saturating_sub(1);
         let elapsed = (area.width >= 31).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
         let rate = rated.then(|| elapsed.unwrap_or(speedup).saturating_sub(11));

@@ -61,7 +61,8 @@ impl Gutter {
     fn title(&self) -> &'static str {
         match self.workers {
             Workers::None => "lane",
-            Workers::Threads | Workers::Processes => "lane  thread",
+            Workers::Threads => "lane  thread",
+            Workers::Processes => "lane  worker",
             Workers::ProcessThreads => "lane  process, thread",
         }
     }
@@ -338,11 +339,14 @@ fn cursor_words(
         let (x, y) = (area.x + 2 + column * width, area.y + 1 + u16::try_from(place % rows).unwrap_or(0));
         let mut next = canvas.text(x, y, 10, &format!("lane {}", index + 1), theme.dim) + 1;
         let right = (x + width).saturating_sub(3);
-        if let Some(pid) = lane.worker_at(at).and_then(Worker::pid) {
+        let row = LaneRow { axis: time, run: state, lane, start, until, theme };
+        if let Some(change) = replaced(&row, cursor) {
+            next = canvas.text(next, y, 21, &change, theme.warn) + 1;
+        } else if let Some(pid) = lane.worker_at(at).and_then(Worker::pid) {
             next = canvas.text(next, y, 11, &format!("pid {pid}"), theme.dim) + 1;
         }
-        let row = LaneRow { axis: time, run: state, lane, start, until, theme };
-        let mut notes = marked(&row, cursor);
+        let marks = marked(&row, cursor);
+        let mut notes = Vec::new();
         match lane.doing(at) {
             Some(doing) => {
                 let phase = doing.phase;
@@ -351,19 +355,18 @@ fn cursor_words(
                 let since = words::seconds(at.since(doing.from));
                 let task = doing.task.0 + 1;
                 // What is marked at the cursor tells more than a task's name.
-                notes.insert(
-                    0,
-                    match notes.is_empty() {
-                        true => format!("task {task}, {name}, for {since}"),
-                        false => format!("task {task} for {since}"),
-                    },
-                );
+                let doing = match notes.is_empty() && marks.is_empty() {
+                    true => format!("task {task}, {name}, for {since}"),
+                    false => format!("task {task} for {since}"),
+                };
+                notes.push(doing);
             }
             None => {
                 next = canvas.text(next, y, 8, "idle", theme.dim) + 1;
                 notes.extend(blocked(state, lane, at));
             }
         }
+        notes.extend(marks);
         canvas.text(next, y, right.saturating_sub(next), &notes.join("; "), theme.base);
     }
     if lanes > shown {
@@ -387,6 +390,17 @@ fn blocked(run: &RunState, lane: &Lane, at: At) -> Option<String> {
     Some(format!("while lane {} computes on the loop’s thread", place + 1))
 }
 
+/// Which worker was lost in the cursor's cell, and which one took its place.
+fn replaced(row: &LaneRow<'_>, cursor: Duration) -> Option<String> {
+    let (from, to) = row.axis.cell(row.axis.column(cursor)?, row.start);
+    let mut pairs = row.lane.workers().windows(2);
+    let (lost, new) = pairs.find_map(|pair| match pair {
+        [(_, lost), (came, new)] if *came >= from && *came < to => Some((lost, new)),
+        _ => None,
+    })?;
+    Some(format!("pid {} → {}", lost.pid()?, new.pid()?))
+}
+
 /// What is marked on a lane in the cursor's cell, or goes on there, in words.
 fn marked(row: &LaneRow<'_>, cursor: Duration) -> Vec<String> {
     let Some(column) = row.axis.column(cursor) else { return Vec::new() };
@@ -406,15 +420,6 @@ fn marked(row: &LaneRow<'_>, cursor: Duration) -> Vec<String> {
         notes.push(format!("the result of {} waits", waiting.join(", ")));
     }
     let (from, to) = row.axis.cell(column, row.start);
-    for pair in row.lane.workers().windows(2) {
-        let [(_, lost), (came, new)] = pair else { continue };
-        if *came >= from && *came < to {
-            notes.push(match (lost.pid(), new.pid()) {
-                (Some(lost), Some(new)) => format!("pid {lost} was lost, pid {new} took its place"),
-                _ => "the worker was lost, another took its place".to_owned(),
-            });
-        }
-    }
     let cut_off = |task: &crate::model::TaskState| {
         task.stage == Stage::Abandoned && task.finished.is_some_and(|at| row.ends_in(at, column))
     };
