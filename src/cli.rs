@@ -89,8 +89,7 @@ pub struct ClaimsArgs {
     pub config: ConfigFlag,
 }
 
-const ABOUT: &str =
-    "Race the same tasks sequentially, in threads, in a pool and async, and watch every worker live";
+const ABOUT: &str = "Race the same tasks sequentially, in threads, in a pool, async and in processes, and watch every worker live";
 
 const CLOSING: &str = "\
 Examples:

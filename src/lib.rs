@@ -9,7 +9,7 @@
 //! cli + config -> scenario -> race -> executor -> workload          origin
 //!                               |        (workers stamp events)   (serves them)
 //!                               v
-//!                 events -> model -> tui | plain | report
+//!                 events -> model -> tui | plain | report     probe -> race (what a run used)
 //! ```
 //!
 //! - A worker stamps an event with the race's [`clock`] at the moment the thing happens, and sends it to a
@@ -34,6 +34,11 @@
 //! | `pool` | N threads of the crate `threadpool` | a runtime for each thread |
 //! | `async` | N slots | one runtime, of one thread or of a few |
 //! | `gil` | N threads | a runtime for each thread, and one interpreter lock for all |
+//! | `processes` | N child processes of this program | a thread's runtime in each child |
+//! | another program | what it says | itself, by the protocol of `assets/protocol.md` |
+//!
+//! Workers in other processes send the same events as JSON lines, stamped with the machine's monotonic clock;
+//! a checker holds every line against the protocol before it joins the others.
 //!
 //! A worker's HTTP client is its own and is made anew for each run, so no run inherits warm connections,
 //! and a lane shows what its thread really does: there is no hidden thread behind it.

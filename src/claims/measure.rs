@@ -75,7 +75,8 @@ pub struct Measured {
 /// A link that all downloads share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
-    /// Its rate in bytes a second.
+    /// Its rate in bytes a second, where delays are not scaled: a scaled race has one that is faster by the
+    /// same factor.
     pub rate: u64,
     /// The speedups through it, one for each race.
     pub speedups: Vec<f64>,
@@ -201,6 +202,7 @@ fn link(
         tell(&format!("{} through one link {number}/{races}", claim.scenario));
         speedups.extend(through(rate)?);
     }
+    let rate = (rate as f64 * settings.time_scale.factor()) as u64;
     Ok(Some(Link { rate, speedups }))
 }
 

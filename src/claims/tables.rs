@@ -124,7 +124,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
         && least > bound * (1.0 + SAME)
     {
         let words = format!(
-            "{} is more than {workers} can give ({}): something else became faster too.",
+            "{} is more than {workers} can give ({}), so it can't come from them alone.",
             times(least),
             times(bound)
         );
@@ -134,7 +134,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
         let of_bound = measured.bound.filter(|bound| *bound > 0.0).map(|bound| reached.median / bound);
         sentences.push(match of_bound {
             Some(share) if share >= 1.0 - SAME => {
-                format!("Here {workers} reach {}: all that there is.", times(reached.median))
+                format!("Here {workers} reach {}, all that the tasks allow.", times(reached.median))
             }
             Some(share) => format!(
                 "Here {workers} reach {}, {} of what the tasks allow.",
@@ -294,15 +294,15 @@ mod tests {
         let told = verdict(claim("images-20"), &Measured { link, ..measured(5, 960, 200, 5.0) });
         assert_eq!(
             told,
-            "Its own times give 2.48×, not 5.00×. Here 5 workers reach 4.80×: all that there is. When all \
-             share a link of 559.0 kB/s, it is 2.48×: then the link is the limit, not the pool."
+            "Its own times give 2.48×, not 5.00×. Here 5 workers reach 4.80×, all that the tasks allow. When \
+             all share a link of 559.0 kB/s, it is 2.48×: then the link is the limit, not the pool."
         );
     }
 
     #[test]
     fn more_than_the_workers_can_give_is_told_so() {
         let told = verdict(claim("crud"), &measured(5, 1000, 900, 5.0));
-        assert!(told.starts_with("22.73× is more than 5 workers can give (5.00×): something else"), "{told}");
+        assert!(told.starts_with("22.73× is more than 5 workers can give (5.00×), so it can't"), "{told}");
         assert!(told.contains("Here 5 workers reach 1.11×, 22 % of what the tasks allow."), "{told}");
     }
 
