@@ -234,7 +234,10 @@ fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block) -> String {
     let elapsed = run.elapsed(scene.now).map_or("its turn has not come".to_owned(), words::seconds);
     let hidden = match block.hidden {
         0 => String::new(),
-        hidden => format!(", +{} lanes, PgDn (the last row counts all)", words::count(hidden as u64)),
+        hidden => {
+            let counted = if block.strip { " (the last row counts all)" } else { "" };
+            format!(", +{} lanes, PgDn{counted}", words::count(hidden as u64))
+        }
     };
     format!("{workers}, {elapsed}{hidden}")
 }
