@@ -197,10 +197,13 @@ fn a_counter_race_shows_what_is_lost_and_how() {
     for view in [View::Race, View::Timeline, View::Results] {
         for (columns, rows) in [(80, 24), (120, 36), (200, 60)] {
             let name = format!("counter_{}_{columns}x{rows}", view.name().to_lowercase());
-            insta::assert_snapshot!(name, Shot::of(Race::new(7).counter().state(), view).text(columns, rows));
+            let mut shot = Shot::of(Race::new(7).counter().state(), view);
+            shot.ui.run = RunChoice::Fixed(1);
+            insta::assert_snapshot!(name, shot.text(columns, rows));
         }
     }
     let mut shot = Shot::of(Race::new(7).counter().state(), View::Timeline);
+    shot.ui.run = RunChoice::Fixed(1);
     shot.ui.timeline.step = Some(11);
     let stepped = shot.text(80, 24);
     assert!(stepped.contains("worker 3 wrote 43 over worker 4’s 44: 2 additions are lost"), "{stepped}");
@@ -233,6 +236,7 @@ fn a_counter_race_is_readable_without_colours_and_without_unicode() {
     for view in [View::Race, View::Timeline] {
         let mut shot = Shot::of(Race::new(7).counter().state(), view);
         shot.theme = ThemeName::Monochrome;
+        shot.ui.run = RunChoice::Fixed(1);
         let mut frame = shot.frame(80, 24);
         make_ascii(&mut frame);
         insta::assert_snapshot!(format!("counter_{}_ascii", view.name().to_lowercase()), text(&frame));

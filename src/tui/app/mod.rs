@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use crate::clock::Clock;
 use crate::config::{Settings, Start};
 use crate::event::{At, Event, Fact};
-use crate::model::{RaceState, RunStatus};
+use crate::model::{Counter, RaceState, RunState, RunStatus};
 use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
 use crate::report::Summary;
 use crate::report::words::Glyphs;
@@ -232,14 +232,12 @@ impl App {
     fn stay_with_a_run(&mut self) {
         let Some(state) = self.state.as_ref().filter(|_| self.ui.run == RunChoice::Follow) else { return };
         let reading = self.ui.overlay != Overlay::None || self.ui.view == View::Tasks;
-        let fastest = state
-            .runs()
-            .iter()
-            .enumerate()
-            .filter(|(_, run)| run.is_comparable())
-            .min_by_key(|(_, run)| run.wall())
-            .map(|(place, _)| place);
-        self.ui.run = match fastest.filter(|_| !reading) {
+        let runs = || state.runs().iter().enumerate();
+        let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
+        let loser = runs().filter(|(_, run)| lost(run) > 0).max_by_key(|(_, run)| lost(run));
+        let fastest = runs().filter(|(_, run)| run.is_comparable()).min_by_key(|(_, run)| run.wall());
+        let told = loser.or(fastest).map(|(place, _)| place);
+        self.ui.run = match told.filter(|_| !reading) {
             Some(place) => RunChoice::Fixed(place),
             None => RunChoice::Fixed(self.looked_at.unwrap_or_else(|| self.ui.run_of(state).index())),
         };

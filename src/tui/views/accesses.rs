@@ -6,26 +6,17 @@ use crate::event::{Access, LaneId, WorkloadKind};
 use crate::model::{CounterAccess, RaceState, RunState, RunStatus};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
-use crate::tui::ui::{RunChoice, Timeline};
+use crate::tui::ui::Timeline;
 
 use super::Scene;
 
 /// How far back the writer of a value is looked for.
 const LOOK_BACK: usize = 64;
 
-/// The run whose accesses are shown, in a race about a counter: the one that was chosen; else the one under way
-/// where it tells any, or the first that lost an update.
+/// The run whose accesses are shown: the one that is looked at, where it counts.
 fn shown_run<'a>(scene: &Scene<'_>, race: &'a RaceState) -> Option<&'a RunState> {
-    if race.plan().workload != WorkloadKind::Counter {
-        return None;
-    }
-    let run = race.runs().get(scene.ui.run_of(race).index())?;
-    let under_way = matches!(run.status(), RunStatus::Running { .. });
-    if scene.ui.run != RunChoice::Follow || (under_way && !run.accesses().is_empty()) {
-        return Some(run);
-    }
-    let loser = race.runs().iter().find(|run| run.accesses().iter().any(CounterAccess::loses));
-    Some(loser.unwrap_or(run))
+    let run = race.runs().get(scene.ui.run_of(race).index());
+    run.filter(|_| race.plan().workload == WorkloadKind::Counter)
 }
 
 /// Which access is looked at: the one that was stepped to, the last before the cursor, the newest of a run that
@@ -40,8 +31,13 @@ fn focus(timeline: &Timeline, run: &RunState) -> Option<usize> {
         let until = start.plus(cursor);
         return Some(accesses.partition_point(|access| access.at <= until).saturating_sub(1));
     }
-    let lost = accesses.iter().position(CounterAccess::loses);
-    Some(lost.filter(|_| !is_followed(run)).unwrap_or(last))
+    if is_followed(run) {
+        return Some(last);
+    }
+    // The first that lost an update explains more where the other side of it was told as well.
+    let losses = || accesses.iter().enumerate().filter(|(_, access)| access.loses()).map(|(at, _)| at);
+    let both = losses().find(|&at| replaced(accesses, at).is_some());
+    Some(both.or_else(|| losses().next()).unwrap_or(last))
 }
 
 /// Whether a run is under way and tells every access.
@@ -57,25 +53,25 @@ pub fn step(scene: &Scene<'_>, race: &RaceState) -> Option<(usize, usize)> {
     Some((focus(&scene.ui.timeline, run)?, run.accesses().len() - 1))
 }
 
-/// How far apart the lanes' rows stand.
-fn pitch(page: Rect) -> u16 {
-    if page.height >= 40 { 2 } else { 1 }
-}
-
-/// The rows that the panel takes of a page: none where nothing is counted or the page is low.
-pub(super) fn rows(scene: &Scene<'_>, race: &RaceState, page: Rect) -> u16 {
+/// The rows that the panel takes of a page of which so many are spare: none where nothing is counted or the
+/// page is low.
+pub(super) fn rows(scene: &Scene<'_>, race: &RaceState, page: Rect, spare: u16) -> u16 {
     let Some(run) = shown_run(scene, race).filter(|_| page.height >= 12) else { return 0 };
     if run.accesses().is_empty() {
         return 2;
     }
+    // An empty row between the lanes where there is room for it.
     let lanes = u16::try_from(run.lanes().len()).unwrap_or(u16::MAX);
-    2 + lanes.saturating_mul(pitch(page)).min(page.height / 3)
+    match lanes.saturating_mul(2).saturating_add(2) {
+        airy if airy <= spare => airy,
+        _ => 2 + lanes.min(page.height / 3),
+    }
 }
 
 /// Columns left of the accesses.
 const GUTTER: u16 = 13;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, page: Rect, scene: &Scene<'_>, race: &RaceState) {
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState) {
     let theme = scene.theme;
     let Some(run) = shown_run(scene, race).filter(|_| area.height >= 2) else { return };
     let (label, accesses) = (&run.plan().label, run.accesses());
@@ -91,14 +87,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, page: Rect, scene: &Scen
         _ => format!("{label}: R reads, W writes, ✗ over unread"),
     };
     canvas.part(head).rule(area.y, &title, '─', theme.rule, theme.dim);
-    let place = format!(" {} of {}, ← → ", words::count(at as u64 + 1), words::count(accesses.len() as u64));
-    canvas.text_right(area.right().saturating_sub(1), area.y, 24, &place, theme.dim);
+    let place =
+        format!(" {} of {} told, ← → ", words::count(at as u64 + 1), words::count(accesses.len() as u64));
+    canvas.text_right(area.right().saturating_sub(1), area.y, 28, &place, theme.dim);
 
     let (lanes, words_row) = cut_bottom(body, 1);
     let cells = Rect { x: lanes.x + GUTTER, width: lanes.width.saturating_sub(GUTTER + 1), ..lanes };
     let columns = Columns::of(accesses, at, cells);
-    let pitch = pitch(page);
-    let shown = usize::from(lanes.height / pitch);
+    let shown = usize::from(lanes.height);
+    let pitch = if run.lanes().len() * 2 <= shown { 2 } else { 1 };
     for (lane, row) in columns.lanes(run, at, shown).into_iter().zip(0..) {
         let y = lanes.y + row * pitch;
         let worker = format!("worker {}", lane.0 + 1);
@@ -221,27 +218,26 @@ fn told_in_words(accesses: &[CounterAccess], at: usize) -> String {
             format!("{who} wrote {} over {}, which it had read: nothing is lost", number(value), number(over))
         }
         Access::Store { value, over } => {
-            let whose = match writer(&accesses[..at], access.lane, over) {
-                Some(lane) => format!("{}’s {}", worker(lane), number(over)),
-                None => number(over),
-            };
+            let whose = replaced(accesses, at).map_or("another worker".to_owned(), worker);
             // What it had read is one less than what it wrote.
             let loss = match over.saturating_add(1).checked_sub(value) {
                 Some(1) => "one addition is lost".to_owned(),
                 Some(some) if some > 1 => format!("{} additions are lost", number(some)),
                 _ => format!("what others added since it read {} is lost", number(value.saturating_sub(1))),
             };
-            format!("{who} wrote {} over {whose}: {loss}", number(value))
+            format!("{who} wrote {} over {whose}’s {}: {loss}", number(value), number(over))
         }
     }
 }
 
-/// Whose value was written over, where that was told.
-fn writer(before: &[CounterAccess], by: LaneId, over: u64) -> Option<LaneId> {
+/// Whose value a write replaced, where that was told.
+fn replaced(accesses: &[CounterAccess], at: usize) -> Option<LaneId> {
+    let by = accesses.get(at)?;
+    let Access::Store { over, .. } = by.access else { return None };
     let wrote = |access: &&CounterAccess| {
-        access.lane != by && matches!(access.access, Access::Store { value, .. } if value == over)
+        access.lane != by.lane && matches!(access.access, Access::Store { value, .. } if value == over)
     };
-    before.iter().rev().take(LOOK_BACK).find(wrote).map(|access| access.lane)
+    accesses[..at].iter().rev().take(LOOK_BACK).find(wrote).map(|access| access.lane)
 }
 
 /// Why there is nothing to show.
@@ -295,8 +291,8 @@ mod tests {
                 "worker 1 wrote 42 over 41, which it had read: nothing is lost",
                 "worker 2 wrote 42 over worker 1’s 42: one addition is lost",
                 "worker 1 read 42",
-                "worker 3 wrote 1,000 over 1,002: 3 additions are lost",
-                "worker 1 wrote 43 over 7: what others added since it read 42 is lost",
+                "worker 3 wrote 1,000 over another worker’s 1,002: 3 additions are lost",
+                "worker 1 wrote 43 over another worker’s 7: what others added since it read 42 is lost",
                 "",
             ]
         );

@@ -20,6 +20,9 @@ use super::{Scene, name_columns};
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let (table, mut rest) = cut_top(canvas.area(), u16::try_from(race.runs().len()).unwrap_or(u16::MAX) + 1);
     runs(canvas, table, scene, race);
+    if counter_rows(race) > 0 && rest.height >= counter_rows(race) + 20 {
+        rest = cut_top(rest, 1).1;
+    }
     // Where there is no room for all, the lanes and then the counter give way.
     if rest.height >= counter_rows(race) + 2 {
         let (block, below) = cut_top(rest, counter_rows(race));

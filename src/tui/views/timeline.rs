@@ -24,9 +24,6 @@ struct Block {
     hidden: usize,
 }
 
-/// With fewer rows, the accesses to a counter take the place of the strips.
-const LOW: usize = 22;
-
 /// What stands left of the axis.
 struct Gutter {
     columns: u16,
@@ -99,7 +96,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         _ => 0,
     };
     let (body, words_area) = cut_bottom(area, words_rows);
-    let (mut body, panel) = cut_bottom(body, accesses::rows(scene, race, area));
+    let (mut body, panel) = with_accesses(body, scene, race);
     if body.height >= 4 {
         let (row, rest) = cut_top(body, 1);
         axis(canvas, &time, row.y, theme.rule, theme.dim);
@@ -134,9 +131,22 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
             }
         }
     }
-    accesses::draw(canvas, panel, area, scene, race);
+    accesses::draw(canvas, panel, scene, race);
     if let Some(cursor) = scene.ui.timeline.cursor {
         cursor_words(canvas, words_area, &time, cursor, scene, race);
+    }
+}
+
+/// The rows of the lanes, and those of the accesses to the counter below them, where something is counted.
+fn with_accesses(area: Rect, scene: &Scene<'_>, race: &RaceState) -> (Rect, Rect) {
+    // The blocks, the axis, the legend, an empty row.
+    let lanes = u16::try_from(whole(race) + 3).unwrap_or(u16::MAX);
+    match accesses::rows(scene, race, area, area.height.saturating_sub(lanes)) {
+        0 => cut_bottom(area, 0),
+        rows => {
+            let (body, below) = cut_top(area, lanes.min(area.height - rows));
+            (body, cut_top(below, rows).0)
+        }
     }
 }
 
@@ -153,7 +163,8 @@ fn mix_of(race: &RaceState, now: At) -> Mix {
 fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
     let selected = scene.ui.run_of(race).index();
     let lanes: Vec<usize> = race.runs().iter().map(|run| run.lanes().len()).collect();
-    let strips = usize::from(rows) >= LOW || race.plan().workload != WorkloadKind::Counter;
+    // Where there is no room for both, the accesses to a counter take the place of the strips.
+    let strips = usize::from(rows) >= whole(race) || race.plan().workload != WorkloadKind::Counter;
     let has_strip = |run: &RunState| strips && has_strip(run);
     let frame: usize = race.runs().iter().map(|run| 1 + usize::from(has_strip(run))).sum();
     let room = usize::from(rows).saturating_sub(frame);
@@ -191,6 +202,11 @@ fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
         Block { run, strip, first_lane, lanes: given, hidden }
     };
     lanes.into_iter().zip(given).enumerate().map(block).collect()
+}
+
+/// The rows of every run's block once all its workers are there.
+fn whole(race: &RaceState) -> usize {
+    race.runs().iter().map(|run| run.plan().workers as usize + 1 + usize::from(has_strip(run))).sum()
 }
 
 /// Whether the strip of concurrency says more than the lanes: one lane is its own strip.
@@ -263,7 +279,10 @@ fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block) -> String {
     let elapsed = run.elapsed(scene.now).map_or("its turn has not come".to_owned(), words::seconds);
     let hidden = match block.hidden {
         0 => String::new(),
-        hidden => format!(", +{} lanes, PgDn (the last row counts all)", words::count(hidden as u64)),
+        hidden => {
+            let counted = if block.strip { " (the last row counts all)" } else { "" };
+            format!(", +{} lanes, PgDn{counted}", words::count(hidden as u64))
+        }
     };
     format!("{workers}, {elapsed}{hidden}")
 }
