@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use crate::event::WorkloadKind;
 use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
 use crate::report::{DEFINITIONS, RunSummary, Summary};
@@ -22,6 +23,7 @@ enum Figure {
     Improvement,
     Efficiency,
     Peak,
+    TaskRate,
     Throughput,
     Bytes,
     Cpu,
@@ -77,6 +79,18 @@ impl Figure {
         Figure::Mean,
     ];
 
+    /// The figures of a race's tasks: bytes where tasks move them, and how many tasks a second where not, or
+    /// where what a task brings is an answer.
+    fn of_tasks(summary: &Summary) -> Vec<Figure> {
+        let bytes = summary.runs.iter().any(|run| run.bytes > 0);
+        let calls = summary.workload == WorkloadKind::Api;
+        let swapped = Figure::TASKS.into_iter().map(|figure| match figure {
+            Figure::Throughput if calls || !bytes => Figure::TaskRate,
+            other => other,
+        });
+        swapped.filter(|figure| bytes || *figure != Figure::Bytes).collect()
+    }
+
     /// The column's head and width.
     fn head(self) -> (&'static str, u16) {
         match self {
@@ -85,6 +99,7 @@ impl Figure {
             Figure::Improvement => ("improvement", 12),
             Figure::Efficiency => ("efficiency", 11),
             Figure::Peak => ("peak", 5),
+            Figure::TaskRate => ("tasks/s", 12),
             Figure::Throughput => ("throughput", 12),
             Figure::Bytes => ("bytes", 9),
             Figure::Cpu => ("cpu time", 12),
@@ -120,6 +135,7 @@ impl Figure {
             Figure::Improvement => run.improvement.map_or_else(none, words::saved),
             Figure::Efficiency => run.efficiency.map_or_else(none, words::percent),
             Figure::Peak => words::count(u64::from(run.peak_concurrency)),
+            Figure::TaskRate => run.tasks_per_second.map_or_else(none, words::ratio),
             Figure::Throughput => run.bytes_per_second.map_or_else(none, words::rate),
             Figure::Bytes => words::bytes(run.bytes),
             Figure::Cpu => run.cpu.map_or_else(none, |cpu| words::seconds(cpu.all())),
@@ -159,7 +175,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         return;
     };
     let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
-    let whole = [Figure::RUN.as_slice(), &Figure::TASKS].concat();
+    let of_tasks = Figure::of_tasks(summary);
+    let whole = [Figure::RUN.as_slice(), &of_tasks].concat();
     let names = names(summary, area.width);
     let columns = names + WORKERS + whole.iter().map(|figure| figure.head().1).sum::<u16>();
     let (table, mut rest) = cut_top(area, rows);
@@ -183,7 +200,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
                 scene,
                 summary,
                 Rows::Latency,
-                &fitting(&Figure::TASKS, area.width.saturating_sub(names)),
+                &fitting(&of_tasks, area.width.saturating_sub(names)),
             );
             rest = below;
         }
