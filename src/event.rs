@@ -277,7 +277,8 @@ pub enum ErrorKind {
     Deadline,
     /// No byte arrived for the stall timeout.
     Stalled,
-    /// The server answered with a status that is not 200, nor a 206 that covers the whole.
+    /// The server answered with a status that was not asked for: for a download, one that is not 200, nor a 206
+    /// that covers the whole.
     Status,
     /// More redirects than allowed, or one that leads to something other than HTTP(S).
     Redirect,

@@ -91,7 +91,7 @@ impl Fault {
 /// What a checker is told before it hears anything. Moments are of the machine's monotonic clock, in
 /// nanoseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct Assignment {
     /// The run.
     pub(super) run: RunId,
     /// The lanes that the program may open: so many from this one on.
@@ -159,14 +159,14 @@ struct Active {
 /// Holds what one program says against what it was told and said before.
 #[derive(Debug)]
 pub(super) struct Checker {
-    terms: Terms,
+    terms: Assignment,
     reading: Option<Reading>,
     lanes: HashMap<LaneId, Lane>,
     tasks: HashMap<TaskId, Stage>,
 }
 
 impl Checker {
-    pub(super) fn new(terms: Terms) -> Checker {
+    pub(super) fn new(terms: Assignment) -> Checker {
         Checker { terms, reading: None, lanes: HashMap::new(), tasks: HashMap::new() }
     }
 
@@ -401,7 +401,7 @@ mod tests {
 
     fn checker() -> Checker {
         let mut checker =
-            Checker::new(Terms { run: RunId(0), lanes: (LaneId(0), 2), asked: ASKED, zero: 500_000 });
+            Checker::new(Assignment { run: RunId(0), lanes: (LaneId(0), 2), asked: ASKED, zero: 500_000 });
         (0..3).for_each(|task| checker.hand_out(TaskId(task)));
         checker
     }

@@ -12,7 +12,7 @@ use crate::event::{
 };
 use crate::workload::WorkPlan;
 
-use super::checker::{Breach, Checker, Fault, Heard, Terms};
+use super::checker::{Assignment, Breach, Checker, Fault, Heard};
 use super::child::{Child, Letter, Lines, Said};
 use super::protocol::{Hello, OwnWork, PROTOCOL, ToProgram};
 use super::{Job, Leftovers};
@@ -78,18 +78,15 @@ pub(super) struct Crew<'a> {
     looked: Instant,
 }
 
-/// How a run with a crew ended: what is left to take apart, and why it failed, if it did.
-pub(super) type Ended = (Leftovers, Option<String>);
-
 /// Queues the tasks of a run and does them with a crew, the way that `work` leads it.
-pub(super) fn with_crew(job: &Job, work: impl FnOnce(&mut Crew<'_>) -> Result<(), Stop>) -> Ended {
+pub(super) fn with_crew(job: &Job, work: impl FnOnce(&mut Crew<'_>) -> Result<(), Stop>) -> Leftovers {
     job.task_ids().for_each(|task| job.queued(task));
     let (post, letters) = mpsc::sync_channel(LETTERS);
     let (over, left, looked) = (vec![false; job.tasks], job.tasks, Instant::now());
     let Some(plan) = job.workload.plan() else {
         let message = "this work can't be done in another process".to_owned();
         job.task_ids().for_each(|task| job.task_ended_unstarted(task, failed(&message)));
-        return (Leftovers::of(()), Some(message));
+        return Leftovers::broken_off(message);
     };
     let mut crew = Crew {
         job,
@@ -105,15 +102,15 @@ pub(super) fn with_crew(job: &Job, work: impl FnOnce(&mut Crew<'_>) -> Result<()
     match work(&mut crew) {
         Ok(()) => {
             let members = crew.members;
-            (Leftovers(Box::new(move || end_all(members.into_values(), PARTING))), None)
+            Leftovers::taken_apart_by(move || end_all(members.into_values(), PARTING))
         }
         Err(Stop::Cancelled) => {
             crew.stop(PARTING_EARLY, &Outcome::Cancelled);
-            (Leftovers::of(()), None)
+            Leftovers::of(())
         }
         Err(Stop::Failed(message)) => {
             crew.stop(Duration::ZERO, &failed(&message));
-            (Leftovers::of(()), Some(message))
+            Leftovers::broken_off(message)
         }
     }
 }
@@ -159,7 +156,7 @@ impl Crew<'_> {
             .map_err(|error| Stop::Failed(format!("{name} can't be started: {error}")))?;
         child.tell(Box::new(std::iter::once(hello)));
         let zero = self.job.emitter.zero();
-        let checker = Checker::new(Terms { run: self.job.run, lanes, asked, zero });
+        let checker = Checker::new(Assignment { run: self.job.run, lanes, asked, zero });
         let member = Member { child, checker, lane: lanes.0, name, quiet: Duration::ZERO };
         self.members.insert(from, member);
         self.hired += 1;

@@ -41,11 +41,11 @@ pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
         }
         used
     });
-    Ok(Leftovers(Box::new(move || {
+    Ok(Leftovers::taken_apart_by(move || {
         drop(used);
         // Waiting for a name look-up that still runs on a hidden thread could take minutes.
         runtime.shutdown_background();
-    })))
+    }))
 }
 
 /// The runtime of an event loop that so many threads drive.

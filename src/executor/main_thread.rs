@@ -18,7 +18,7 @@ use super::{Job, Left, ThreadWorker, no_worker};
 
 /// What workers need besides the run's job: the terms of their tasks, and where the results go.
 #[derive(Clone)]
-pub(super) struct Crew {
+pub(super) struct Handout {
     terms: Terms,
     /// None where the main thread takes no results: then none pays for waking it.
     results: Option<Sender<(TaskId, Left)>>,
@@ -41,7 +41,7 @@ enum Takes {
 
 /// The main thread of a run, and what its workers need. `terms` makes a worker's terms from the token that
 /// stops its tasks.
-pub(super) fn of(job: &Job, terms: impl FnOnce(CancellationToken) -> Terms) -> (MainThread<'_>, Crew) {
+pub(super) fn of(job: &Job, terms: impl FnOnce(CancellationToken) -> Terms) -> (MainThread<'_>, Handout) {
     let cancel = match job.collect {
         Collect::Daemon => job.cancel.child_token(),
         _ => job.cancel.clone(),
@@ -59,10 +59,10 @@ pub(super) fn of(job: &Job, terms: impl FnOnce(CancellationToken) -> Terms) -> (
             (Takes::AsTheyEnd(arriving), Some(results))
         }
     };
-    (MainThread { job, takes }, Crew { terms, results })
+    (MainThread { job, takes }, Handout { terms, results })
 }
 
-impl Crew {
+impl Handout {
     /// The worker of the calling thread.
     pub(super) fn open(&self, job: &Job, lane: LaneId) -> io::Result<ThreadWorker> {
         ThreadWorker::open(job, lane, self.terms.clone())
@@ -95,7 +95,7 @@ impl Crew {
 
 impl MainThread<'_> {
     /// Goes on after the tasks are handed out, until it has all results, or has left the tasks behind. The
-    /// caller's own [`Crew`] must be gone, and joins the workers afterwards.
+    /// caller's own [`Handout`] must be gone, and joins the workers afterwards.
     pub(super) fn go_on(self) {
         if !self.job.main_work.is_zero() {
             work(self.job.main_work, &self.job.cancel);

@@ -99,32 +99,27 @@ impl Job {
             return self.refuse(&error);
         }
         self.emitter.emit(Fact::RunStarted { run: self.run });
-        let mut failed = None;
-        let mut taken_apart = |(leftovers, why): crew::Ended| {
-            failed = why;
-            Ok(leftovers)
-        };
         let ended = match &self.executor {
             ExecutorKind::Sequential => sequential::execute(self),
             ExecutorKind::Threads => threads::execute(self),
             ExecutorKind::Pool => pool::execute(self),
             ExecutorKind::Async => event_loop::execute(self),
-            ExecutorKind::Processes => taken_apart(processes::execute(self)),
+            ExecutorKind::Processes => processes::execute(self),
             ExecutorKind::Gil => gil::execute(self),
-            ExecutorKind::External(_) => taken_apart(program::execute(self)),
+            ExecutorKind::External(_) => program::execute(self),
         };
         match ended {
             Ok(leftovers) => {
                 let at = self.emitter.now();
                 let concluded = self.workload.conclude(&self.emitter, self.run, at);
-                let end = match concluded {
-                    _ if failed.is_some() => RunEnd::Failed { message: failed.unwrap_or_default() },
+                let end = match (leftovers.broke_off, concluded) {
+                    (Some(message), _) => RunEnd::Failed { message },
                     _ if self.cancel.is_cancelled() => RunEnd::Cancelled,
-                    Ok(()) => RunEnd::Completed,
-                    Err(message) => RunEnd::Failed { message },
+                    (None, Ok(())) => RunEnd::Completed,
+                    (None, Err(message)) => RunEnd::Failed { message },
                 };
                 self.emitter.emit_at(at, Fact::RunFinished { run: self.run, end });
-                (leftovers.0)();
+                (leftovers.take_apart)();
             }
             Err(error) => self.fail(no_worker(&error)),
         }
@@ -311,12 +306,26 @@ impl Drop for ThreadWorker {
     }
 }
 
-/// Takes apart what an executor did its tasks with, when the run's end is told.
-struct Leftovers(Box<dyn FnOnce()>);
+/// What is left of an executor when the last task has ended.
+struct Leftovers {
+    /// Takes apart what it did its tasks with, when the run's end is told.
+    take_apart: Box<dyn FnOnce()>,
+    /// Why it could not go on to the end, if it could not.
+    broke_off: Option<String>,
+}
 
 impl Leftovers {
     fn of(rest: impl Any) -> Leftovers {
-        Leftovers(Box::new(move || drop(rest)))
+        Leftovers::taken_apart_by(move || drop(rest))
+    }
+
+    fn taken_apart_by(take_apart: impl FnOnce() + 'static) -> Leftovers {
+        Leftovers { take_apart: Box::new(take_apart), broke_off: None }
+    }
+
+    /// Of an executor that could not go on, for a reason in words.
+    fn broken_off(reason: String) -> Leftovers {
+        Leftovers { broke_off: Some(reason), ..Leftovers::of(()) }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::{LaneId, TaskId};
 use crate::workload::Terms;
 
-use super::main_thread::{self, Crew};
+use super::main_thread::{self, Handout};
 use super::{Job, Leftovers, ThreadWorker, caught, too_many};
 
 thread_local! {
@@ -44,33 +44,33 @@ pub(super) fn share_a_queue(
         opened: AtomicUsize::new(0),
         by_lane: (0..size).map(|_| Mutex::new(None)).collect(),
     });
-    let (main, crew) = main_thread::of(job, terms);
+    let (main, handout) = main_thread::of(job, terms);
     for task in job.task_ids() {
         job.queued(task);
-        let (job, workers, crew) = (job.clone(), workers.clone(), crew.clone());
-        pool.execute(move || work(&job, &workers, &crew, task));
+        let (job, workers, handout) = (job.clone(), workers.clone(), handout.clone());
+        pool.execute(move || work(&job, &workers, &handout, task));
     }
-    drop(crew);
+    drop(handout);
     main.go_on();
     pool.join();
     Ok(Leftovers::of((workers, pool)))
 }
 
-fn work(job: &Job, workers: &Workers, crew: &Crew, task: TaskId) {
+fn work(job: &Job, workers: &Workers, handout: &Handout, task: TaskId) {
     let lane = LANE.get().unwrap_or_else(|| workers.opened.fetch_add(1, Ordering::Relaxed));
     LANE.set(Some(lane));
     let Some(slot) = workers.by_lane.get(lane) else {
         let error = io::Error::other("the pool has more threads than it was given");
-        return crew.no_worker(job, task, &error);
+        return handout.no_worker(job, task, &error);
     };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
-        match crew.open(job, LaneId::of(lane)) {
+        match handout.open(job, LaneId::of(lane)) {
             Ok(worker) => *slot = Some(worker),
-            Err(error) => return crew.no_worker(job, task, &error),
+            Err(error) => return handout.no_worker(job, task, &error),
         }
     }
     if let Some(worker) = slot.as_mut() {
-        crew.perform(job, worker, task);
+        handout.perform(job, worker, task);
     }
 }

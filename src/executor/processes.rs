@@ -1,19 +1,20 @@
 //! The executor `processes`: N children of this program, each with memory of its own. They get one task at
 //! a time, from one queue.
 
+use std::io;
 use std::process::Command;
 
 use crate::event::LaneId;
 
-use super::Job;
-use super::crew::{Crew, Ended, Stop, Turn, failed, with_crew};
+use super::crew::{Crew, Stop, Turn, failed, with_crew};
+use super::{Job, Leftovers};
 
 /// How many children for each worker may die one after the other, without a task ended in between, before
 /// the run is given up.
 const LOSSES: usize = 3;
 
-pub(super) fn execute(job: &Job) -> Ended {
-    with_crew(job, |crew| lead(job, crew))
+pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
+    Ok(with_crew(job, |crew| lead(job, crew)))
 }
 
 fn lead(job: &Job, crew: &mut Crew<'_>) -> Result<(), Stop> {

@@ -1,12 +1,13 @@
 //! The executor `external`: a program that is told all tasks, and runs them in its own way.
 
+use std::io;
 use std::process::Command;
 
 use crate::event::LaneId;
 use crate::text;
 
-use super::Job;
-use super::crew::{Crew, Ended, Stop, Turn, with_crew};
+use super::crew::{Crew, Stop, Turn, with_crew};
+use super::{Job, Leftovers};
 
 /// The programs that are part of this one, by the argument that stands for their text.
 const SHIPPED: [(&str, &str); 3] = [
@@ -15,8 +16,8 @@ const SHIPPED: [(&str, &str); 3] = [
     ("{node.js}", include_str!("../../assets/executors/node.js")),
 ];
 
-pub(super) fn execute(job: &Job) -> Ended {
-    with_crew(job, |crew| lead(job, crew))
+pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
+    Ok(with_crew(job, |crew| lead(job, crew)))
 }
 
 fn lead(job: &Job, crew: &mut Crew<'_>) -> Result<(), Stop> {

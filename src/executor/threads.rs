@@ -7,35 +7,35 @@ use std::thread;
 use crate::event::{LaneId, Outcome, TaskId};
 use crate::workload::Terms;
 
-use super::main_thread::{self, Crew};
+use super::main_thread::{self, Handout};
 use super::{Job, Leftovers};
 
 pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
     let digits = job.tasks.to_string().len();
-    let (main, crew) = main_thread::of(job, Terms::new);
+    let (main, handout) = main_thread::of(job, Terms::new);
     thread::scope(|scope| {
         for task in job.task_ids() {
             job.queued(task);
             if job.cancel.is_cancelled() {
-                crew.never_started(job, task, Outcome::Cancelled);
+                handout.never_started(job, task, Outcome::Cancelled);
                 continue;
             }
             let name = format!("task-{:0digits$}", task.0 + 1);
-            let its_crew = crew.clone();
-            let body = move || work(job, &its_crew, task);
+            let its_handout = handout.clone();
+            let body = move || work(job, &its_handout, task);
             if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, body) {
-                crew.no_worker(job, task, &error);
+                handout.no_worker(job, task, &error);
             }
         }
-        drop(crew);
+        drop(handout);
         main.go_on();
     });
     Ok(Leftovers::of(()))
 }
 
-fn work(job: &Job, crew: &Crew, task: TaskId) {
-    match crew.open(job, LaneId(task.0)) {
-        Ok(mut worker) => crew.perform(job, &mut worker, task),
-        Err(error) => crew.no_worker(job, task, &error),
+fn work(job: &Job, handout: &Handout, task: TaskId) {
+    match handout.open(job, LaneId(task.0)) {
+        Ok(mut worker) => handout.perform(job, &mut worker, task),
+        Err(error) => handout.no_worker(job, task, &error),
     }
 }

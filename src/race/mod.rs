@@ -83,7 +83,9 @@ pub enum RaceError {
         reason: String,
     },
     /// The scenario has no origin to run.
-    #[error("scenario {0} downloads from URLs, so it has no origin; name another scenario")]
+    #[error(
+        "scenario {0} has no origin: only built-in downloads and API calls have one; name another scenario"
+    )]
     NoOrigin(String),
     /// What the tasks are to find can't be made.
     #[error("the tasks can't be got ready: {0}")]

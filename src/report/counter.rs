@@ -7,7 +7,7 @@ use crate::model::Counter;
 use crate::text::fit;
 
 use super::summary::{Comparable, RunSummary, Summary};
-use super::words::count;
+use super::words::{count, listed};
 
 /// How many additions were lost without a lock, and what it cost to lose none.
 ///
@@ -36,7 +36,7 @@ pub(super) fn verdict(summary: &Summary) -> Option<String> {
     if safe.is_empty() {
         return Some(format!("{first}."));
     }
-    let names = listed(safe.iter().map(|run| name(run, &safe)).collect());
+    let names = listed(&safe.iter().map(|run| name(run, &safe)).collect::<Vec<_>>());
     let cost = match worst.wall.filter(|_| summary.order == Order::OneByOne) {
         Some(wall) => cost(&safe, wall),
         None => String::new(),
@@ -69,17 +69,8 @@ fn name(run: &RunSummary, among: &[&RunSummary]) -> String {
 fn cost(safe: &[&RunSummary], unguarded: Duration) -> String {
     let times = |run: &&RunSummary| Some(format!("{:.1}", run.wall?.as_secs_f64() / unguarded.as_secs_f64()));
     match safe.iter().map(times).collect::<Option<Vec<String>>>() {
-        Some(times) if !unguarded.is_zero() => format!(", and took {} times as long", listed(times)),
+        Some(times) if !unguarded.is_zero() => format!(", and took {} times as long", listed(&times)),
         _ => String::new(),
-    }
-}
-
-/// `a, b and c`.
-fn listed(names: Vec<String>) -> String {
-    match &names[..] {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::text::fit;
 
 use super::counter;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
-use super::words::{count, percent, ratio, seconds};
+use super::words::{count, listed, percent, ratio, seconds};
 
 /// The longest verdict, in characters.
 pub const VERDICT_CHARS: usize = 200;
@@ -107,7 +107,7 @@ impl Summary {
         let labels: Vec<String> = self.runs.iter().filter(equal).map(|run| fit(&run.label, 16)).collect();
         match &labels[..] {
             [] | [_] => String::new(),
-            [first @ .., last] => capital(&format!("{} and {last}", first.join(", "))),
+            all => capital(&listed(all)),
         }
     }
 

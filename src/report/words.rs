@@ -78,6 +78,15 @@ pub fn saved(share: f64) -> String {
     format!("{:.0} %", (share * 100.0).round() + 0.0)
 }
 
+/// Names in a sentence: `a, b and c`.
+pub fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

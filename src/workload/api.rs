@@ -11,8 +11,8 @@ use crate::event::{Check, ErrorKind, Fact, HEADS_KEPT, Phase, TaskError};
 use super::download::Limits;
 use super::http::{ClientSettings, ProxyUse, Redirects, Resolved};
 use super::request::{
-    ATTEMPT_HEADER, Attempts, Caller, Effect, Failure, Repeat, announced_length, body_failure, ended_early,
-    in_time, stalled, status_failure, tell_head, too_large,
+    ATTEMPT_HEADER, Attempts, Caller, Effect, Failure, Repeat, announced_length, ended_early, in_time,
+    next_chunk, status_failure, tell_head, too_large,
 };
 use super::{Session, TaskContext, TaskFault, TaskFuture, TaskResult, Tls, WorkPlan, Workload};
 
@@ -276,13 +276,7 @@ impl Talk<'_> {
             return Err(too_large_to_keep(limits));
         }
         let (mut body, mut bytes) = (Vec::new(), 0);
-        loop {
-            let next = tokio::time::timeout(limits.stall, response.chunk()).await;
-            let chunk = match next.map_err(|_| stalled(limits.stall, bytes, length))? {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(error) => return Err(body_failure(&error, bytes, length)),
-            };
+        while let Some(chunk) = next_chunk(&mut response, limits.stall, bytes, length).await? {
             if bytes == 0 {
                 self.context.enter(Phase::Receiving);
             }

@@ -13,8 +13,8 @@ use crate::event::{Check, ErrorKind, Phase, TaskError, TaskId};
 use super::http::{ClientSettings, ProxyUse, Redirects, Resolved, Tls};
 use super::output::{PartFile, RunFolder, disk_error};
 use super::request::{
-    ATTEMPT_HEADER, Attempts, Caller, Failure, Repeat, announced_length, body_failure, ended_early, in_time,
-    stalled, status_failure, tell_head, too_large,
+    ATTEMPT_HEADER, Attempts, Caller, Failure, Repeat, announced_length, ended_early, in_time, next_chunk,
+    status_failure, tell_head, too_large,
 };
 use super::{Session, TargetPlan, TaskContext, TaskFault, TaskFuture, TaskResult, WorkPlan, Workload};
 
@@ -207,13 +207,7 @@ impl DownloadSession {
         let announced = Announced::of(response.headers());
         let mut hasher = announced.as_ref().map(Hasher::new);
         let mut bytes: u64 = 0;
-        loop {
-            let next = tokio::time::timeout(limits.stall, response.chunk()).await;
-            let chunk = match next.map_err(|_| stalled(limits.stall, bytes, length))? {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(error) => return Err(body_failure(&error, bytes, length)),
-            };
+        while let Some(chunk) = next_chunk(&mut response, limits.stall, bytes, length).await? {
             if bytes == 0 {
                 context.enter(Phase::Receiving);
                 if target.conduct == Conduct::Panics {

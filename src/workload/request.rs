@@ -6,6 +6,7 @@ use std::io;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
 use reqwest::{Client, RequestBuilder, Response, Url, Version};
 use serde::{Deserialize, Serialize};
@@ -254,6 +255,20 @@ impl Caller {
     }
 }
 
+/// The next chunk of a body of which so many bytes of `length` are here; none at its end.
+///
+/// # Errors
+/// When none came for `stall`, or the connection broke.
+pub(super) async fn next_chunk(
+    response: &mut Response,
+    stall: Duration,
+    bytes: u64,
+    length: Option<u64>,
+) -> Result<Option<Bytes>, Failure> {
+    let next = tokio::time::timeout(stall, response.chunk()).await;
+    next.map_err(|_| stalled(stall, bytes, length))?.map_err(|error| body_failure(&error, bytes, length))
+}
+
 /// The body's length, where the answer says it. `Transfer-Encoding` overrides `Content-Length` (RFC 9112,
 /// section 6.3).
 pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
@@ -349,7 +364,7 @@ pub(super) fn too_large(limits: &Limits) -> Failure {
     Failure::last(ErrorKind::TooLarge, words)
 }
 
-pub(super) fn stalled(stall: Duration, bytes: u64, length: Option<u64>) -> Failure {
+fn stalled(stall: Duration, bytes: u64, length: Option<u64>) -> Failure {
     let of = length.map_or_else(String::new, |length| format!(" of {length}"));
     let words = format!("no byte for {} after {bytes}{of} (download.stall_seconds)", seconds(stall));
     Failure::again(ErrorKind::Stalled, words)
@@ -382,7 +397,7 @@ fn request_failure(error: &reqwest::Error) -> Failure {
 }
 
 /// What an error in the middle of the body means.
-pub(super) fn body_failure(error: &reqwest::Error, bytes: u64, length: Option<u64>) -> Failure {
+fn body_failure(error: &reqwest::Error, bytes: u64, length: Option<u64>) -> Failure {
     let words = words_of(error);
     let broke = cause::<hyper::Error>(error).is_some_and(|e| e.is_incomplete_message() || e.is_closed())
         || cause::<io::Error>(error).is_some_and(|e| {
