@@ -178,11 +178,46 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// Text broken into lines of at most `columns` columns, at spaces where there are any, and never between
+/// a number and its unit.
+pub fn wrap(words: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut glued: Vec<String> = Vec::new();
+    for word in words.split_whitespace() {
+        let unit = word.trim_end_matches(['.', ',', ':', ';']);
+        let is_unit = matches!(unit, "s" | "ms" | "min" | "h" | "%" | "B" | "kB" | "MB" | "GB");
+        match glued.last_mut().filter(|before| is_unit && before.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            None => glued.push(word.to_owned()),
+        }
+    }
+    for word in glued {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(&word) <= columns => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn text_wraps_at_spaces() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), Vec::<String>::new());
+        assert_eq!(wrap("it took 9.11 s.", 13), ["it took", "9.11 s."]);
+    }
 
     #[test]
     fn escapes_and_bidi_are_written_out() {

@@ -13,7 +13,7 @@ use crate::model::{RaceState, RunState};
 use crate::plain;
 use crate::race::RaceError;
 use crate::scenario::{ExecutorChoice, ExecutorError, Scenario, Source, Work};
-use crate::stats;
+use crate::stats::{self, Spread};
 
 /// Why a claim could not be checked.
 #[derive(Debug, Error)]
@@ -80,29 +80,6 @@ pub struct Link {
     pub rate: u64,
     /// The speedups through it, one for each race.
     pub speedups: Vec<f64>,
-}
-
-/// A median with its spread.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Figures {
-    /// The median: the middle value, or the mean of the middle two.
-    pub median: f64,
-    /// The least.
-    pub least: f64,
-    /// The most.
-    pub most: f64,
-}
-
-impl Figures {
-    /// The figures of `values`; none when there are none.
-    pub fn of(values: &[f64]) -> Option<Figures> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        let upper = *sorted.get(middle)?;
-        let lower = if sorted.len().is_multiple_of(2) { *sorted.get(middle.wrapping_sub(1))? } else { upper };
-        Some(Figures { median: f64::midpoint(lower, upper), least: *sorted.first()?, most: *sorted.last()? })
-    }
 }
 
 impl Measured {
@@ -176,7 +153,7 @@ fn link(
 ) -> Result<Option<Link>, ClaimsError> {
     let Work::Download(Source::Origin { content, shape }) = &scenario.work else { return Ok(None) };
     let seconds: Vec<f64> = measured.sequential.iter().map(Duration::as_secs_f64).collect();
-    let figures = (claim.arithmetic(), Figures::of(&measured.speedups()), Figures::of(&seconds));
+    let figures = (claim.arithmetic(), Spread::of(&measured.speedups()), Spread::of(&seconds));
     let (Some((_, published)), Some(reached), Some(sequential)) = figures else { return Ok(None) };
     // A bandwidth per connection is what leaves room for a shared one to be the limit.
     if claim.remark.is_some() || published > 0.8 * reached.median || shape.bandwidth.is_none() {
@@ -229,19 +206,12 @@ fn race(claim: &Claim, settings: &Settings, scenario: &Scenario) -> Result<RaceS
     }
 }
 
-/// The list-scheduling bound on the speedup: the work of all tasks divided by what no schedule can be
-/// shorter than, the longest task or an equal share of the work. Source: R. L. Graham, "Bounds on
-/// Multiprocessing Timing Anomalies", SIAM Journal on Applied Mathematics 17(2), 1969.
+/// What so many workers can reach at most with the tasks of a sequential run.
 fn bound(sequential: &RunState, workers: u32) -> Option<f64> {
-    let latencies: Vec<f64> = sequential
-        .tasks()
-        .iter()
-        .filter_map(|task| Some(task.finished?.since(task.started?).as_secs_f64()))
-        .collect();
-    let all: f64 = latencies.iter().sum();
-    let longest = latencies.iter().copied().fold(0.0, f64::max);
-    let least = longest.max(all / f64::from(workers.max(1)));
-    (least > 0.0).then(|| all / least)
+    let tasks = sequential.tasks().iter();
+    let latencies: Vec<Duration> =
+        tasks.filter_map(|task| Some(task.finished?.since(task.started?))).collect();
+    stats::schedule_bound(&latencies, workers)
 }
 
 fn finish_order(run: &RunState) -> Vec<usize> {
@@ -251,16 +221,4 @@ fn finish_order(run: &RunState) -> Vec<usize> {
     let mut order: Vec<usize> = (0..run.tasks().len()).collect();
     order.sort_by_key(|task| run.tasks()[*task].finished);
     order.into_iter().map(|task| task + 1).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(Figures::of(&[3.0, 1.0, 2.0]), Some(Figures { median: 2.0, least: 1.0, most: 3.0 }));
-        assert_eq!(Figures::of(&[4.0, 1.0]), Some(Figures { median: 2.5, least: 1.0, most: 4.0 }));
-        assert_eq!(Figures::of(&[]), None);
-    }
 }

@@ -5,6 +5,6 @@ mod measure;
 mod published;
 mod tables;
 
-pub use measure::{ClaimsError, Figures, Link, Measured, check};
+pub use measure::{ClaimsError, Link, Measured, check};
 pub use published::{CLAIMS, Claim, Published, Seconds};
 pub use tables::{ClaimsFormat, verdict, write};

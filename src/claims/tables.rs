@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::measure::{Figures, Measured};
+use super::measure::Measured;
 use super::published::{Claim, Published, Seconds};
 use crate::event::TimeScale;
 use crate::report::words::{self, Glyphs};
+use crate::stats::Spread;
+use crate::text;
 
 /// How claims are written.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,16 +83,16 @@ fn published(claim: &Claim) -> String {
     }
 }
 
-fn median_seconds(times: &[Duration]) -> Option<Figures> {
-    Figures::of(&times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>())
+fn median_seconds(times: &[Duration]) -> Option<Spread> {
+    Spread::of(&times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>())
 }
 
-fn wall(figures: Figures) -> String {
+fn wall(figures: Spread) -> String {
     words::seconds(Duration::try_from_secs_f64(figures.median).unwrap_or_default())
 }
 
-fn measured_speedup(measured: &Measured) -> Option<(Figures, String)> {
-    let figures = Figures::of(&measured.speedups())?;
+fn measured_speedup(measured: &Measured) -> Option<(Spread, String)> {
+    let figures = Spread::of(&measured.speedups())?;
     let spread = format!("{}–{}", words::ratio(figures.least), words::ratio(figures.most));
     Some((figures, format!("{} ({spread})", times(figures.median))))
 }
@@ -115,7 +117,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
     {
         sentences.push(format!("Its own times give {}, not {}.", factors((least, most)), times(said)));
     }
-    let reached = Figures::of(&measured.speedups());
+    let reached = Spread::of(&measured.speedups());
     let workers = match measured.workers {
         1 => "1 worker".to_owned(),
         more => format!("{more} workers"),
@@ -145,7 +147,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
         });
     }
     if let Some(link) = &measured.link {
-        let through = Figures::of(&link.speedups).map(|figures| times(figures.median));
+        let through = Spread::of(&link.speedups).map(|figures| times(figures.median));
         sentences.push(format!(
             "When all share a link of {}, it is {}: then the link is the limit, not the pool.",
             words::rate(link.rate as f64),
@@ -184,7 +186,7 @@ fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -
             Some((_, words)) => writeln!(out, "  measured    {words}, {}", walls(measured))?,
             None => writeln!(out, "  measured    {}", walls(measured))?,
         }
-        let mut lines = wrapped(&verdict(claim, measured), 66).into_iter();
+        let mut lines = text::wrap(&verdict(claim, measured), 66).into_iter();
         writeln!(out, "  verdict     {}", lines.next().unwrap_or_default())?;
         for line in lines {
             writeln!(out, "              {line}")?;
@@ -197,20 +199,6 @@ fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -
          bound       work of all tasks / max(longest task, work / workers), from the sequential run\n\
          measured    median speedup (least-most), median wall times: sequential -> this executor"
     )
-}
-
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 fn markdown(claims: &[(&Claim, Measured)], out: &mut dyn Write) -> io::Result<()> {
@@ -236,7 +224,7 @@ fn row(claim: &Claim, measured: &Measured) -> Value {
     let list = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
     let pair = |pair: Option<(f64, f64)>| pair.map(|(least, most)| json!({ "least": least, "most": most }));
     let figures = |values: &[f64]| {
-        Figures::of(values).map(|f| json!({ "median": f.median, "least": f.least, "most": f.most }))
+        Spread::of(values).map(|f| json!({ "median": f.median, "least": f.least, "most": f.most }))
     };
     let span = |time: Seconds| json!({ "least": time.least, "most": time.most });
     let published = match claim.published {

@@ -174,7 +174,7 @@ keys! {
     BACKOFF_CAP: Duration = Download "backoff_cap_seconds", env "BACKOFF_CAP" => Seconds::within(0.0, 3600.0);
     RETRY_AFTER_CAP: Duration = Download "retry_after_cap_seconds", env "RETRY_AFTER_CAP" => Seconds::within(0.0, 86400.0);
     MAX_BYTES: u64 = Download "max_bytes", env "MAX_BYTES", flag "--max-bytes" => Whole::within(1, TEBIBYTE);
-    REDIRECTS: u32 = Download "redirects", env "REDIRECTS" => Whole::within(0, 50);
+    REDIRECTS: usize = Download "redirects", env "REDIRECTS" => Whole::within(0, 50);
 
     BIND: SocketAddr = Origin "bind", env "BIND", flag "--bind" => Address;
     HOSTS: Vec<String> = Origin "hosts", env "HOSTS", flag "--host" => HostNames;

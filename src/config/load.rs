@@ -13,12 +13,13 @@ use super::flags::Flags;
 use super::keys::{self, Key};
 use super::listing::{Effective, Entry, Layer, Whose};
 use super::rules::Refusal;
-use super::settings::{Dashboard, Download, OriginListen, Settings, Start};
+use super::settings::{Dashboard, OriginListen, Settings, Start};
 use super::urls::{UrlList, UrlsError};
 use super::variables::Variables;
 use crate::event::{Order, TimeScale};
 use crate::scenario::{Presence, Program, Programs};
 use crate::text::shown;
+use crate::workload::download::Limits;
 
 /// Where settings come from. The built-in file is always the last of them.
 pub struct Sources<'a> {
@@ -207,9 +208,9 @@ impl Layers<'_> {
         Ok(Effective { settings, entries, whose })
     }
 
-    fn download(&self, entries: &mut Vec<Entry>, flags: &Flags) -> Result<Download, ConfigError> {
-        Ok(Download {
-            timeout: self.take(entries, &keys::TIMEOUT, flags.timeout)?,
+    fn download(&self, entries: &mut Vec<Entry>, flags: &Flags) -> Result<Limits, ConfigError> {
+        Ok(Limits {
+            deadline: self.take(entries, &keys::TIMEOUT, flags.timeout)?,
             stall: self.take(entries, &keys::STALL, None)?,
             connect: self.take(entries, &keys::CONNECT, None)?,
             retries: self.take(entries, &keys::RETRIES, flags.retries)?,

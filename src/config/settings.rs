@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use crate::event::{Order, TimeScale};
 use crate::scenario::{Programs, Scenario};
+use crate::workload::download::Limits;
 
 /// Everything that a race and its fronts are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,35 +29,12 @@ pub struct Settings {
     pub seed: u64,
     /// How the runs follow each other.
     pub order: Order,
-    /// How tasks download.
-    pub download: Download,
+    /// The limits that tasks keep which speak HTTP.
+    pub download: Limits,
     /// How the dashboard looks and behaves.
     pub dashboard: Dashboard,
     /// Where an origin that runs alone listens.
     pub origin: OriginListen,
-}
-
-/// How tasks download, and when they give up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Download {
-    /// The deadline of a task with all its attempts.
-    pub timeout: Duration,
-    /// The longest wait for the next byte.
-    pub stall: Duration,
-    /// The longest wait for a connection, TLS included.
-    pub connect: Duration,
-    /// More attempts after the first.
-    pub retries: u32,
-    /// What the n-th retry's random wait grows from: up to `backoff × 2^(n-1)`.
-    pub backoff: Duration,
-    /// The longest wait before a retry.
-    pub backoff_cap: Duration,
-    /// The longest Retry-After that is honoured.
-    pub retry_after_cap: Duration,
-    /// The largest body, in bytes.
-    pub max_bytes: u64,
-    /// Redirects followed before a task fails.
-    pub redirects: u32,
 }
 
 /// How the dashboard looks and behaves.

@@ -82,7 +82,7 @@ fn the_built_in_file_alone_is_enough() -> Fallible {
     assert_eq!(settings.scenario.work, settings.scenarios[0].work);
     assert_eq!(settings.output, PathBuf::from("threadrace-output"));
     assert_eq!((settings.seed, settings.order), (1, Order::OneByOne));
-    assert_eq!(settings.download.timeout, Duration::from_secs(60));
+    assert_eq!(settings.download.deadline, Duration::from_secs(60));
     assert_eq!(settings.download.max_bytes, 4 << 30);
     assert_eq!(settings.dashboard.frames.interval(), Duration::from_millis(50));
     assert_eq!(settings.dashboard.start, Start::AtOnce);
@@ -221,7 +221,7 @@ fn assert_numbers(settings: &Settings, number: usize, name: &str) {
     assert_eq!(settings.time_scale, TimeScale(number as u32 * 1_000_000));
     let Work::Counter(counter) = &scenario.work else { panic!("no counter: {:?}", scenario.work) };
     assert_eq!(counter.pace, settings.time_scale.of(Duration::from_secs(number as u64)));
-    assert_eq!(settings.download.timeout, Duration::from_secs(number as u64));
+    assert_eq!(settings.download.deadline, Duration::from_secs(number as u64));
     assert_eq!((settings.download.retries, settings.download.max_bytes), (number as u32, number as u64));
     assert_eq!(usize::from(settings.origin.bind.port()), number);
     assert_eq!(settings.origin.hosts, [name]);

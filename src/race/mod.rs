@@ -5,9 +5,11 @@
 //! its token cancels it. The workers never wait for the watcher, nor for the collector, which looks in
 //! about 20 times a second and sleeps in between.
 
+mod addresses;
 mod collect;
 mod prepare;
 mod room;
+mod work;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -26,7 +28,7 @@ use crate::origin::OriginError;
 use crate::probe::{Family, Probe};
 use crate::workload::{OutputError, TlsError};
 
-pub use prepare::{Libraries, origin_alone};
+pub use work::{Libraries, origin_alone};
 
 /// What a race tells whoever watches it.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::event::{At, Order};
 use crate::model::RaceState;
-use crate::text::{fit, shown, width};
+use crate::text::{fit, shown, width, wrap};
 
 use super::rows::{failures, tasks_line};
 use super::summary::{RunSummary, SHARED, Summary};
@@ -138,16 +138,5 @@ fn failed(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes text in lines that are broken between words; a word that is wider than a line is cut.
 fn paragraph(text: &str, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && width(&line) + 1 + width(word) > WIDTH {
-            writeln!(out, "{line}")?;
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(&fit(word, WIDTH));
-    }
-    writeln!(out, "{line}")
+    wrap(text, WIDTH).iter().try_for_each(|line| writeln!(out, "{}", fit(line, WIDTH)))
 }

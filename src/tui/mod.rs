@@ -26,7 +26,7 @@ use crate::race::RaceError;
 use crate::report::words::Glyphs;
 use crate::scenario::ExecutorChoice;
 
-pub use canvas::{Canvas, wrap};
+pub use canvas::Canvas;
 pub use theme::{Depth, Theme};
 pub use ui::{Column, Direction, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
 pub use views::{Activity, Scene, draw};

@@ -23,7 +23,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("report", &["event", "model", "stats", "text"]),
     ("plain", &["config", "scenario", "event", "model", "stats", "report", "race", "text", "clock"]),
     ("tui", &["config", "scenario", "event", "model", "stats", "report", "race", "text", "clock"]),
-    ("claims", &["config", "scenario", "event", "model", "stats", "report", "race", "plain", "origin"]),
+    (
+        "claims",
+        &["config", "scenario", "event", "model", "stats", "report", "race", "plain", "origin", "text"],
+    ),
     ("cli", &["config", "report", "claims", "event"]),
 ];
 

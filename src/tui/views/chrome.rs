@@ -8,7 +8,7 @@ use crate::race::Preparing;
 use crate::report::words;
 use crate::scenario::Scenario;
 use crate::text;
-use crate::tui::canvas::{Canvas, cut_bottom, cut_top, wrap};
+use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
 use crate::tui::keys::BINDINGS;
 use crate::tui::theme::level_glyph;
 use crate::tui::ui::{Overlay, Typing, View};
@@ -214,7 +214,7 @@ pub(super) fn no_race(canvas: &mut Canvas<'_>, scene: &Scene<'_>) {
             let mut y = middle;
             canvas.text(left, y, columns, "The race could not start", theme.bad);
             y += 2;
-            for line in wrap(&text::shown(message), usize::from(columns)) {
+            for line in text::wrap(&text::shown(message), usize::from(columns)) {
                 canvas.text(left, y, columns, &line, theme.base);
                 y += 1;
             }
@@ -227,7 +227,7 @@ pub(super) fn no_race(canvas: &mut Canvas<'_>, scene: &Scene<'_>) {
             );
         }
         Activity::Idle => {
-            let about = wrap(&text::shown(&scene.next.scenario.about), usize::from(columns));
+            let about = text::wrap(&text::shown(&scene.next.scenario.about), usize::from(columns));
             for (line, y) in about.iter().zip(middle.saturating_sub(2)..) {
                 canvas.text(left, y, columns, line, theme.strong);
             }

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::event::ExecutorKind;
 use crate::text;
-use crate::tui::canvas::{Canvas, wrap};
+use crate::tui::canvas::Canvas;
 use crate::tui::keys::BINDINGS;
 use crate::tui::ui::Overlay;
 
@@ -145,7 +145,7 @@ fn scenarios(scene: &Scene<'_>, page: Rect) -> Vec<Vec<Line>> {
     let names = scene.next.scenarios.iter().map(|scenario| text::width(&scenario.name)).max().unwrap_or(0);
     let columns = usize::from(page.width.saturating_sub(10)).saturating_sub(names).min(80);
     let entry = |scenario: &crate::scenario::Scenario| {
-        let about = wrap(&text::shown(&scenario.about), columns);
+        let about = text::wrap(&text::shown(&scenario.about), columns);
         let lines = about.iter().enumerate().map(|(index, line)| {
             let name = if index == 0 { scenario.name.as_str() } else { "" };
             let pad = " ".repeat(names + 2 - text::width(name));
@@ -178,7 +178,7 @@ fn executors(scene: &Scene<'_>, page: Rect, chosen: &[crate::scenario::ExecutorC
         let name = format!("{:<names$}", offer.kind.name());
         if let Some(why_not) = scene.next.scenario.why_not(offer, &scene.next.programs) {
             let variant = offer.variant.map_or(String::new(), |variant| format!("{}, ", variant.name()));
-            let words = wrap(&text::shown(&format!("{variant}not here: {why_not}")), columns.min(72));
+            let words = text::wrap(&text::shown(&format!("{variant}not here: {why_not}")), columns.min(72));
             let lines = words.into_iter().enumerate().map(|(index, line)| {
                 let name = if index == 0 { name.clone() } else { " ".repeat(names) };
                 vec![("    ".to_owned(), theme.dim), (name, theme.dim), (line, theme.dim)]

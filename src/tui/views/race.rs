@@ -8,7 +8,8 @@ use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
 use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
 use crate::stats;
-use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top, wrap};
+use crate::text;
+use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::theme::{Mark, Theme};
 use crate::tui::widgets::{Axis, LaneRow, Weight, Window, axis, bar, density, unknown_bar};
 
@@ -33,7 +34,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     let early = rest.height >= 40 && race.baseline().is_some_and(RunState::is_comparable);
     if let Some(summary) = scene.summary.filter(|_| race.is_over() || early) {
         let verdict = match race.is_over() {
-            true => wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4))),
+            true => text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4))),
             false => Vec::new(),
         };
         let rows = gauge_rows(race) + u16::try_from(verdict.len()).unwrap_or(2);

@@ -9,7 +9,8 @@ use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
 use crate::report::{DEFINITIONS, RunSummary, Summary};
 use crate::stats::Latencies;
-use crate::tui::canvas::{Canvas, cut_top, wrap};
+use crate::text;
+use crate::tui::canvas::{Canvas, cut_top};
 
 use super::counter::{counter_rows, counters};
 use super::gauges::gauges;
@@ -212,7 +213,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         rest = cut_top(rest, 1).1;
     }
     if race.is_over() {
-        let verdict = wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
+        let verdict = text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
         let (end, below) = cut_top(rest, rows + u16::try_from(verdict.len()).unwrap_or(2));
         gauges(canvas, end, scene, summary, &verdict);
         rest = below;
@@ -300,7 +301,7 @@ fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) {
     let columns = usize::from(area.width.saturating_sub(22));
     let mut lines = Vec::new();
     for (term, definition) in DEFINITIONS {
-        for (index, line) in wrap(definition, columns).into_iter().enumerate() {
+        for (index, line) in text::wrap(definition, columns).into_iter().enumerate() {
             lines.push((if index == 0 { *term } else { "" }, line));
         }
     }

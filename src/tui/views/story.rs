@@ -6,7 +6,6 @@ use crate::event::{Check, TaskId, WorkloadKind};
 use crate::model::{Stage, TaskState};
 use crate::report::words;
 use crate::text;
-use crate::tui::canvas::wrap;
 
 use super::{Line, Scene, json};
 
@@ -22,7 +21,7 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
     };
     let mut lines = Vec::new();
     let mut field = |name: &str, words: String, style: Style| {
-        let wrapped = wrap(&text::shown(&words), columns.saturating_sub(12).max(8));
+        let wrapped = text::wrap(&text::shown(&words), columns.saturating_sub(12).max(8));
         for (index, line) in wrapped.into_iter().enumerate() {
             let name = if index == 0 { name } else { "" };
             lines.push(vec![(format!("{name:<11} "), theme.dim), (line, style)]);
@@ -155,7 +154,7 @@ fn attempts(
     let Some(story) = &state.story else { return };
     for (at, error) in &story.failures {
         let words = format!("at {}: {}", words::seconds(at.since(start)), text::shown(&error.message));
-        for (index, line) in wrap(&words, columns.saturating_sub(12).max(8)).into_iter().enumerate() {
+        for (index, line) in text::wrap(&words, columns.saturating_sub(12).max(8)).into_iter().enumerate() {
             let name = if index == 0 { "retried" } else { "" };
             lines.push(vec![(format!("{name:<11} "), theme.dim), (line, theme.warn)]);
         }
