@@ -5,7 +5,7 @@
 //! a live race. Events are owned and carry facts only: no formatted text and no display setting.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -526,6 +526,21 @@ pub struct TaskPlan {
     pub url: Option<String>,
 }
 
+/// Which time around a run is, where a race repeats its runs. In each round every executor runs once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Round {
+    /// A round to warm up, counted from 1: its figures are shown and do not count.
+    Warmup(u32),
+    /// A round that counts, counted from 1.
+    Counted(u32),
+}
+
+impl Round {
+    /// The only round of a race that does not repeat.
+    pub const ONLY: Round = Round::Counted(1);
+}
+
 /// One run as planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPlan {
@@ -535,9 +550,24 @@ pub struct RunPlan {
     pub workers: u32,
     /// What it does differently from other runs of this executor.
     pub variant: Option<Variant>,
-    /// The run's name, unique within the race: the executor's, with the workers and the variant where one
-    /// executor runs more than once (`pool-10`, `pool-submit`). Also the name of its folder.
+    /// The name of the run within its round: the executor's, with the workers and the variant where one
+    /// executor is there more than once (`pool-10`, `pool-submit`). Runs with the same label in several rounds
+    /// are repeats of each other.
     pub label: String,
+    /// Which time around it is.
+    pub round: Round,
+}
+
+impl RunPlan {
+    /// The run's name, unique within the race: its label, with the round where that is not the first that
+    /// counts (`pool-round-2`, `pool-warmup-1`). Also the name of its folder.
+    pub fn name(&self) -> String {
+        match self.round {
+            Round::ONLY => self.label.clone(),
+            Round::Counted(round) => format!("{}-round-{round}", self.label),
+            Round::Warmup(round) => format!("{}-warmup-{round}", self.label),
+        }
+    }
 }
 
 /// How the runs of a race follow each other.
@@ -628,6 +658,15 @@ pub struct Machine {
     pub cpus: u32,
 }
 
+/// What other clocks said when the race's clock was at zero.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockZero {
+    /// The machine's monotonic clock, in nanoseconds: what other programs of the same machine stamp with.
+    pub monotonic_nanos: u64,
+    /// The calendar, in nanoseconds since 1970 began (UTC); as true as the machine's clock.
+    pub unix_nanos: u64,
+}
+
 /// Everything that was decided before a race began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RacePlan {
@@ -651,10 +690,12 @@ pub struct RacePlan {
     pub tasks: Vec<TaskPlan>,
     /// The runs, in id order.
     pub runs: Vec<RunPlan>,
-    /// The output folder; a run writes below it, in a folder with the run's label.
+    /// The output folder; a run writes below it, in a folder with the run's name.
     pub output: PathBuf,
     /// The machine.
     pub machine: Machine,
+    /// When the race's clock was started.
+    pub zero: ClockZero,
 }
 
 impl RacePlan {
@@ -664,8 +705,8 @@ impl RacePlan {
         if self.workload != WorkloadKind::Download {
             return None;
         }
-        let label = Path::new(&self.runs.get(run.index())?.label);
-        Some(self.output.join(label).join(&self.tasks.get(task.index())?.name))
+        let folder = self.runs.get(run.index())?.name();
+        Some(self.output.join(folder).join(&self.tasks.get(task.index())?.name))
     }
 }
 
@@ -815,6 +856,9 @@ pub enum Fact {
         /// How long, in nanoseconds.
         nanos: u64,
     },
+    /// The collector has passed on everything that workers had said until this moment; told about 20 times a
+    /// second. What a live race shows is the state as of the last of these moments.
+    Collected,
     /// Every task has ended, or was given up: a run's wall time ends here.
     RunFinished {
         /// The run.

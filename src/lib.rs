@@ -60,6 +60,7 @@ pub mod origin;
 pub mod plain;
 pub mod probe;
 pub mod race;
+pub mod recording;
 pub mod report;
 pub mod scenario;
 pub mod stats;

@@ -73,7 +73,7 @@ fn follow(race: &Race, signals: &Signals, lines: &Lines) -> (Option<RaceState>, 
             Err(RecvTimeoutError::Disconnected) => return (state, None),
         };
         match notice {
-            Notice::Preparing(_) | Notice::Started(_) => {}
+            Notice::Preparing(_) => {}
             Notice::Events(events) => {
                 // Handed over at once: waking the writer for each line would take time that the race wants.
                 let mut new = Vec::new();

@@ -115,6 +115,7 @@ impl RaceState {
                 self.status = RaceStatus::Ended { at: event.at };
                 true
             }
+            Fact::Collected => true,
             Fact::RunStarted { run } => self.with_run(*run, |run| {
                 run.start(event.at);
                 true
@@ -151,7 +152,8 @@ mod tests {
     use std::sync::Arc;
 
     use crate::event::{
-        LaneId, Machine, Order, RacePlan, RunPlan, TaskId, TaskPlan, TimeScale, WorkloadKind,
+        ClockZero, LaneId, Machine, Order, RacePlan, Round, RunPlan, TaskId, TaskPlan, TimeScale,
+        WorkloadKind,
     };
 
     use super::*;
@@ -163,6 +165,7 @@ mod tests {
             workers: 1,
             variant: None,
             label: label.to_owned(),
+            round: Round::ONLY,
         };
         let plan = RacePlan {
             scenario: "test".to_owned(),
@@ -177,6 +180,7 @@ mod tests {
             runs: vec![run("over"), run("broken"), run("waiting")],
             output: "out".into(),
             machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+            zero: ClockZero::default(),
         };
         let mut race = RaceState::new(Arc::new(plan));
         let facts = [

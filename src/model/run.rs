@@ -607,6 +607,7 @@ fn task_of(fact: &Fact) -> Option<TaskId> {
         | Fact::RunMeasured { .. }
         | Fact::RunFinished { .. }
         | Fact::Interrupted { .. }
+        | Fact::Collected
         | Fact::RaceFinished => None,
     }
 }

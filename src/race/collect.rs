@@ -1,7 +1,7 @@
 //! The collector: looks in about 20 times a second, takes what the workers said and samples how many
 //! bytes the tasks in progress have.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
@@ -40,18 +40,14 @@ pub(super) fn while_running(
             work()
         });
         let runner = runner.map_err(RaceError::Thread)?;
-        let mut sampler = Sampler { jobs, active: HashMap::new() };
+        let mut collected =
+            Collected { sampler: Sampler { jobs, active: HashMap::new() }, early: Vec::new() };
         let (mut awake, mut used) = (clock.now(), thread_processor_time());
         loop {
             let last = over.load(Ordering::Acquire);
-            sampler.ask_workloads();
+            collected.sampler.ask_workloads();
             probe.look(clock);
-            let mut batch: Vec<Event> = arriving.try_iter().collect();
-            sampler.watch(&batch);
-            sampler.sample(clock, &mut batch);
-            if !batch.is_empty() {
-                let _ = notices.send(Notice::Events(batch));
-            }
+            let _ = notices.send(Notice::Events(collected.take(arriving, clock, last)));
             if last {
                 break;
             }
@@ -83,6 +79,41 @@ impl Drop for WakeOnDrop<'_> {
     }
 }
 
+/// What the workers have said, in the order of time.
+struct Collected<'a> {
+    sampler: Sampler<'a>,
+    /// Happened after the moment up to which events were passed on.
+    early: Vec<Event>,
+}
+
+impl Collected<'_> {
+    /// Everything that was said and happened until now, in the order of time, and that it is everything. Only
+    /// what a worker had stamped and not sent yet comes with the next batch. With `all`, which is for when
+    /// nobody is left to say more, what happened since is there too.
+    fn take(&mut self, arriving: &Receiver<Event>, clock: &Clock, all: bool) -> Vec<Event> {
+        let mut batch = std::mem::take(&mut self.early);
+        batch.extend(arriving.try_iter());
+        self.sampler.watch(&batch);
+        let samples = self.sampler.sample();
+        let now = clock.now();
+        let sampled = batch.len();
+        batch.extend(arriving.try_iter());
+        // The sample of a task that has gone on meanwhile may be about its end or its next attempt.
+        let gone_on = self.sampler.watch(&batch[sampled..]);
+        let samples = samples.into_iter().filter(|(place, _)| !gone_on.contains(place));
+        batch.extend(
+            samples
+                .map(|((run, task), bytes)| Event { at: now, fact: Fact::BytesArrived { run, task, bytes } }),
+        );
+        batch.push(Event { at: now, fact: Fact::Collected });
+        batch.sort_by_key(|event| event.at);
+        if !all {
+            self.early = batch.split_off(batch.partition_point(|event| event.at <= now));
+        }
+        batch
+    }
+}
+
 /// Knows which tasks are in progress, and what was last said of their bytes.
 struct Sampler<'a> {
     jobs: &'a [Job],
@@ -98,32 +129,40 @@ impl Sampler<'_> {
         }
     }
 
-    fn watch(&mut self, batch: &[Event]) {
-        for event in batch {
+    /// Takes note of the tasks that start and end; returns those that ended or began anew.
+    fn watch(&mut self, events: &[Event]) -> HashSet<(RunId, TaskId)> {
+        let mut gone_on = HashSet::new();
+        for event in events {
             match event.fact {
                 Fact::TaskStarted { run, task, .. } => {
                     self.active.insert((run, task), 0);
                 }
                 Fact::TaskFinished { run, task, .. } => {
                     self.active.remove(&(run, task));
+                    gone_on.insert((run, task));
                 }
                 Fact::AttemptStarted { run, task, .. } => {
                     if let Some(bytes) = self.active.get_mut(&(run, task)) {
                         *bytes = 0;
                     }
+                    gone_on.insert((run, task));
                 }
                 _ => {}
             }
         }
+        gone_on
     }
 
-    fn sample(&mut self, clock: &Clock, batch: &mut Vec<Event>) {
+    /// The bytes of the tasks that have more than when they were last asked.
+    fn sample(&mut self) -> Vec<((RunId, TaskId), u64)> {
+        let mut samples = Vec::new();
         for (&(run, task), told) in &mut self.active {
             let bytes = self.jobs.get(run.index()).map_or(0, |job| job.progress.bytes(task));
             if bytes > *told {
                 *told = bytes;
-                batch.push(Event { at: clock.now(), fact: Fact::BytesArrived { run, task, bytes } });
+                samples.push(((run, task), bytes));
             }
         }
+        samples
     }
 }

@@ -20,7 +20,6 @@ use std::{io, panic, slice, thread};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::Settings;
 use crate::event::{Event, ExecutorKind, Fact, Order, RacePlan, TaskError};
 use crate::executor::Job;
@@ -35,8 +34,6 @@ pub use work::{Libraries, origin_alone};
 pub enum Notice {
     /// It gets ready; the clock has not started.
     Preparing(Preparing),
-    /// It starts: this clock tells its moments from now on.
-    Started(Clock),
     /// It happened, in about the order of time; never empty.
     Events(Vec<Event>),
     /// It could not start. Nothing else follows.
@@ -187,7 +184,6 @@ fn conduct(
     }
     let clock = prepared.clock.clone();
     let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
-    let _ = notices.send(Notice::Started(clock.clone()));
     let _ = notices.send(Notice::Events(vec![started]));
     let probe = Probe::default();
     let run_all = || run_in_order(&jobs, &prepared.plan, &probe);

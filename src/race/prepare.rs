@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::event::{Event, ExecutorKind, Machine, RacePlan, RunId, RunPlan};
+use crate::event::{At, ClockZero, Event, ExecutorKind, Machine, RacePlan, Round, RunId, RunPlan};
 use crate::executor::{Job, Patience};
 use crate::origin::Origin;
 use crate::scenario::{self, ExecutorChoice, Programs, Scenario};
@@ -76,8 +76,9 @@ pub(super) fn prepare(
             tell(Preparing::Output);
             let mut folder = OutputFolder::open(&settings.output)?;
             let names: Vec<&str> = work.files.iter().map(String::as_str).collect();
-            let labels: Vec<&str> = runs.iter().map(|run| run.label.as_str()).collect();
-            let runs = folder.make_room(&labels, &names)?;
+            let folders: Vec<String> = runs.iter().map(RunPlan::name).collect();
+            let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+            let runs = folder.make_room(&folders, &names)?;
             Some(Output { folder, runs })
         }
     };
@@ -94,6 +95,7 @@ pub(super) fn prepare(
         runs,
         output: std::path::absolute(&settings.output).unwrap_or_else(|_| PathBuf::from(&settings.output)),
         machine: machine(),
+        zero: clock_zero(&clock),
     });
     Ok(Prepared {
         plan,
@@ -184,9 +186,18 @@ fn run_plans(scenario: &Scenario, tasks: usize) -> Vec<RunPlan> {
             label = format!("{label}-{}", variant.name());
         }
         let workers = u32::try_from(choice.kind.parallelism(asked, tasks)).unwrap_or(u32::MAX);
-        RunPlan { executor: choice.kind.clone(), workers, variant: choice.variant, label }
+        RunPlan { executor: choice.kind.clone(), workers, variant: choice.variant, label, round: Round::ONLY }
     };
     scenario.executors.iter().map(plan).collect()
+}
+
+fn clock_zero(clock: &Clock) -> ClockZero {
+    let calendar = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix = calendar.saturating_sub(clock.now().since(At::ZERO));
+    ClockZero {
+        monotonic_nanos: clock.start_nanos(),
+        unix_nanos: u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX),
+    }
 }
 
 fn machine() -> Machine {

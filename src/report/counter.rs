@@ -80,7 +80,8 @@ mod tests {
 
     use super::*;
     use crate::event::{
-        At, Event, ExecutorKind, Fact, Machine, RacePlan, RunEnd, RunId, RunPlan, TimeScale, WorkloadKind,
+        At, ClockZero, Event, ExecutorKind, Fact, Machine, RacePlan, Round, RunEnd, RunId, RunPlan,
+        TimeScale, WorkloadKind,
     };
     use crate::model::RaceState;
 
@@ -109,6 +110,7 @@ mod tests {
             workers: 4,
             variant: run.guard.map(Variant::Guard),
             label: run.label.to_owned(),
+            round: Round::ONLY,
         };
         let plan = RacePlan {
             scenario: "counter".to_owned(),
@@ -123,6 +125,7 @@ mod tests {
             runs: runs.iter().map(plan).collect(),
             output: "out".into(),
             machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+            zero: ClockZero::default(),
         };
         let mut race = RaceState::new(Arc::new(plan));
         for (place, of) in runs.iter().enumerate() {

@@ -614,7 +614,7 @@ fn watch(race: &Race, mut then: impl FnMut(&RaceState)) -> Fallible<RaceState> {
     let mut state = None;
     loop {
         match race.notices().recv_timeout(NEVER)? {
-            Notice::Preparing(_) | Notice::Started(_) => {}
+            Notice::Preparing(_) => {}
             Notice::Events(events) => {
                 for event in &events {
                     if let Fact::RaceStarted { plan } = &event.fact {

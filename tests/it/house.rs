@@ -20,9 +20,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("scenario", &["event", "origin", "text", "config", "workload"]),
     ("config", &["event", "origin", "text", "scenario", "workload"]),
     ("race", &["config", "scenario", "executor", "workload", "origin", "probe", "event", "clock", "text"]),
+    ("recording", &["event", "model", "stats", "text"]),
     ("report", &["event", "model", "stats", "text"]),
-    ("plain", &["config", "scenario", "event", "model", "stats", "report", "race", "text", "clock"]),
-    ("tui", &["config", "scenario", "event", "model", "stats", "report", "race", "text", "clock"]),
+    (
+        "plain",
+        &["config", "scenario", "event", "model", "stats", "report", "race", "recording", "text", "clock"],
+    ),
+    (
+        "tui",
+        &["config", "scenario", "event", "model", "stats", "report", "race", "recording", "text", "clock"],
+    ),
     (
         "claims",
         &["config", "scenario", "event", "model", "stats", "report", "race", "plain", "origin", "text"],

@@ -15,8 +15,8 @@ use reqwest::Url;
 use tempfile::TempDir;
 use threadrace::clock::Clock;
 use threadrace::event::{
-    Collect, Event, ExecutorKind, Fact, Machine, Order, RacePlan, RunId, RunPlan, TaskId, TaskPlan,
-    TimeScale, WorkloadKind,
+    ClockZero, Collect, Event, ExecutorKind, Fact, Machine, Order, RacePlan, Round, RunId, RunPlan, TaskId,
+    TaskPlan, TimeScale, WorkloadKind,
 };
 
 use threadrace::executor::{Job, Patience};
@@ -236,9 +236,11 @@ fn plan(who: &Who) -> RacePlan {
             workers: u32::try_from(who.workers).unwrap_or(u32::MAX),
             variant: None,
             label: who.kind.name().to_owned(),
+            round: Round::ONLY,
         }],
         output: "out".into(),
         machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+        zero: ClockZero::default(),
     }
 }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use threadrace::event::{
-    Access, At, Check, Collect, ErrorKind, Event, ExecutorKind, Fact, Guard, HEADS_KEPT, LaneId, Machine,
-    Order, Outcome, Phase, RacePlan, ResponseHead, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId,
-    TaskPlan, TimeScale, Usage, Variant, Worker, WorkloadKind,
+    Access, At, Check, ClockZero, Collect, ErrorKind, Event, ExecutorKind, Fact, Guard, HEADS_KEPT, LaneId,
+    Machine, Order, Outcome, Phase, RacePlan, ResponseHead, Round, RunEnd, RunId, RunPlan, TaskEnd,
+    TaskError, TaskId, TaskPlan, TimeScale, Usage, Variant, Worker, WorkloadKind,
 };
 use threadrace::model::RaceState;
 
@@ -196,7 +196,7 @@ impl Race {
             let label = if twins > 1 { format!("{executor}-{workers}") } else { executor.name().to_owned() };
             let workers = u32::try_from(workers).unwrap_or(u32::MAX);
             let label = variant.map_or(label, |variant| format!("{executor}-{}", variant.name()));
-            RunPlan { executor: executor.clone(), workers, variant, label }
+            RunPlan { executor: executor.clone(), workers, variant, label, round: Round::ONLY }
         });
         let mut runs: Vec<RunPlan> = runs.collect();
         if self.counter {
@@ -222,6 +222,7 @@ impl Race {
             runs,
             output: PathBuf::from("threadrace-output"),
             machine: Machine { os: "linux".to_owned(), arch: "x86_64".to_owned(), cpus: 2 },
+            zero: ClockZero::default(),
         })
     }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::clock::Clock;
 use crate::config::{Settings, Start};
 use crate::event::{At, Event, Fact};
 use crate::model::{Counter, RaceState, RunState, RunStatus};
@@ -47,8 +46,6 @@ pub(super) struct App {
     ui: Ui,
     race: Option<Race>,
     state: Option<RaceState>,
-    /// Tells the moments of the race on screen while it runs.
-    clock: Option<Clock>,
     summary: Option<Summary>,
     /// The run that the last frame of a race under way was about.
     looked_at: Option<usize>,
@@ -77,7 +74,6 @@ impl App {
             ui: Ui::default(),
             race: None,
             state: None,
-            clock: None,
             summary: None,
             looked_at: None,
             preparing: None,
@@ -153,7 +149,7 @@ impl App {
                 match notice {
                     Notice::Events(events) => self.apply(&events),
                     Notice::Over { .. } | Notice::Refused(_) => break,
-                    Notice::Preparing(_) | Notice::Started(_) => {}
+                    Notice::Preparing(_) => {}
                 }
             }
         }
@@ -175,7 +171,6 @@ impl App {
         self.preparing = None;
         self.state = None;
         self.summary = None;
-        self.clock = None;
         self.ui.scroll = None;
         self.ui.run = RunChoice::Follow;
         self.ui.timeline = Timeline::default();
@@ -202,7 +197,6 @@ impl App {
         for notice in notices {
             match notice {
                 Notice::Preparing(step) => self.preparing = Some(step),
-                Notice::Started(clock) => self.clock = Some(clock),
                 Notice::Events(events) => self.apply(&events),
                 Notice::Refused(error) => self.over(Some(error)),
                 Notice::Over { tidied } => self.over(tidied.err()),
@@ -270,15 +264,9 @@ impl App {
         self.summary = self.state.as_ref().filter(ended).map(|state| Summary::of(state, now));
     }
 
-    /// The moment that is shown: that of the race's clock while it runs, its end afterwards.
+    /// The moment that is shown: the last one up to which everything is known.
     fn now(&self) -> At {
-        match (&self.state, &self.clock) {
-            (Some(state), Some(clock)) if !state.is_over() && self.race.is_some() => {
-                clock.now().max(state.last_moment())
-            }
-            (Some(state), _) => state.last_moment(),
-            (None, _) => At::ZERO,
-        }
+        self.state.as_ref().map_or(At::ZERO, RaceState::last_moment)
     }
 
     fn next_differs(&self) -> bool {
