@@ -45,10 +45,38 @@ pub enum Action {
     Home,
     /// Moves to the end.
     End,
-    /// Moves earlier in time, or to the left.
+    /// Moves the playhead earlier.
     Left,
-    /// Moves later in time, or to the right.
+    /// Moves the playhead later.
     Right,
+    /// Moves the playhead one event back.
+    EventBack,
+    /// Moves the playhead one event on.
+    EventOn,
+    /// Plays half as fast.
+    Slower,
+    /// Plays twice as fast.
+    Faster,
+    /// Shows or hides the interleaving log.
+    Log,
+    /// Shows or hides the sequential run as a ghost behind the lanes.
+    Ghost,
+    /// The round before.
+    RoundBack,
+    /// The next round.
+    RoundOn,
+    /// Keeps the race in a recording.
+    Keep,
+    /// Exports the race.
+    Export,
+    /// Compares the race with the one before.
+    Diff,
+    /// Races with more and more workers.
+    Sweep,
+    /// Shows an earlier stretch of time.
+    PanLeft,
+    /// Shows a later stretch of time.
+    PanRight,
     /// Shows a shorter stretch of time.
     ZoomIn,
     /// Shows a longer stretch of time.
@@ -71,8 +99,8 @@ pub enum Action {
     Filter,
     /// Opens what is selected, or agrees.
     Enter,
-    /// Turns what is selected on or off.
-    Toggle,
+    /// Freezes the picture, or lets it go on; in a list, turns what is selected on or off.
+    Space,
     /// Closes what is open.
     Close,
 }
@@ -141,26 +169,81 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding { keys: "t", does: "the next theme", hint: "theme", codes: &[(key('t'), Action::Theme)] },
     Binding {
-        keys: "↑ ↓ k j",
-        does: "select a run, a task or an entry",
+        keys: "Space",
+        does: "freeze the picture, and go on; in a list: on or off",
+        hint: "freeze",
+        codes: &[(key(' '), Action::Space)],
+    },
+    Binding {
+        keys: "← → , .",
+        does: "go back and on in time: a hundredth of what is shown; event by event",
         hint: "",
         codes: &[
-            (KeyCode::Up, Action::Up),
-            (key('k'), Action::Up),
-            (KeyCode::Down, Action::Down),
-            (key('j'), Action::Down),
+            (KeyCode::Left, Action::Left),
+            (KeyCode::Right, Action::Right),
+            (key(','), Action::EventBack),
+            (key('.'), Action::EventOn),
         ],
     },
     Binding {
-        keys: "PgUp PgDn Home End",
+        keys: "< >",
+        does: "play half as fast, twice as fast",
+        hint: "",
+        codes: &[(key('<'), Action::Slower), (key('>'), Action::Faster)],
+    },
+    Binding {
+        keys: "Home End",
+        does: "the race’s start, its end or now; in a list: its ends",
+        hint: "",
+        codes: &[(KeyCode::Home, Action::Home), (KeyCode::End, Action::End)],
+    },
+    Binding {
+        keys: "i",
+        does: "the interleaving log: the events around the moment that is shown",
+        hint: "log",
+        codes: &[(key('i'), Action::Log)],
+    },
+    Binding {
+        keys: "k",
+        does: "keep the race: write a recording",
+        hint: "",
+        codes: &[(key('k'), Action::Keep)],
+    },
+    Binding {
+        keys: "x",
+        does: "export the race: page, picture, trace, cast, tables",
+        hint: "export",
+        codes: &[(key('x'), Action::Export)],
+    },
+    Binding {
+        keys: "d",
+        does: "compare the race with the one before",
+        hint: "",
+        codes: &[(key('d'), Action::Diff)],
+    },
+    Binding {
+        keys: "S",
+        does: "sweep: race with more and more workers",
+        hint: "",
+        codes: &[(key('S'), Action::Sweep)],
+    },
+    Binding {
+        keys: "[ ]",
+        does: "repeated races: the round before, the next one",
+        hint: "",
+        codes: &[(key('['), Action::RoundBack), (key(']'), Action::RoundOn)],
+    },
+    Binding {
+        keys: "↑ ↓",
+        does: "select a run, a task or an entry",
+        hint: "",
+        codes: &[(KeyCode::Up, Action::Up), (KeyCode::Down, Action::Down)],
+    },
+    Binding {
+        keys: "PgUp PgDn",
         does: "scroll the tasks or the lanes",
         hint: "",
-        codes: &[
-            (KeyCode::PageUp, Action::PageUp),
-            (KeyCode::PageDown, Action::PageDown),
-            (KeyCode::Home, Action::Home),
-            (KeyCode::End, Action::End),
-        ],
+        codes: &[(KeyCode::PageUp, Action::PageUp), (KeyCode::PageDown, Action::PageDown)],
     },
     Binding {
         keys: "n p",
@@ -175,16 +258,21 @@ pub const BINDINGS: &[Binding] = &[
         codes: &[(key('+'), Action::ZoomIn), (key('='), Action::ZoomIn), (key('-'), Action::ZoomOut)],
     },
     Binding {
-        keys: "← →",
-        does: "timeline: pan; a counter’s reads and writes, one by one",
+        keys: "h l H L",
+        does: "timeline: move the cursor, a click puts it there; pan",
         hint: "",
-        codes: &[(KeyCode::Left, Action::Left), (KeyCode::Right, Action::Right)],
+        codes: &[
+            (key('h'), Action::CursorLeft),
+            (key('l'), Action::CursorRight),
+            (key('H'), Action::PanLeft),
+            (key('L'), Action::PanRight),
+        ],
     },
     Binding {
-        keys: "h l",
-        does: "timeline: move the cursor; a click puts it there",
+        keys: "g",
+        does: "timeline: the sequential run as a ghost behind the lanes",
         hint: "",
-        codes: &[(key('h'), Action::CursorLeft), (key('l'), Action::CursorRight)],
+        codes: &[(key('g'), Action::Ghost)],
     },
     Binding {
         keys: "f",
@@ -204,12 +292,6 @@ pub const BINDINGS: &[Binding] = &[
         does: "tasks: one task's whole story; in a list: take it",
         hint: "",
         codes: &[(KeyCode::Enter, Action::Enter)],
-    },
-    Binding {
-        keys: "Space",
-        does: "in the list of executors: on or off",
-        hint: "",
-        codes: &[(key(' '), Action::Toggle)],
     },
     Binding { keys: "Esc", does: "close what is open", hint: "", codes: &[(KeyCode::Esc, Action::Close)] },
     Binding { keys: "Ctrl-Z", does: "stop until the shell continues it", hint: "", codes: &[] },

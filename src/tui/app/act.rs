@@ -183,7 +183,7 @@ impl App {
                 let offers = offers(&self.next, chosen);
                 match action {
                     Action::Close | Action::Executors => self.ui.overlay = Overlay::None,
-                    Action::Toggle => {
+                    Action::Space => {
                         if let Some(offer) = offers.get(*at) {
                             match chosen.iter().position(|choice| choice == offer) {
                                 Some(place) => _ = chosen.remove(place),
@@ -333,18 +333,18 @@ impl App {
                     timeline.window = Some(moved(Window { from, long }));
                 }
             }
-            Action::Left | Action::Right if timeline.window.is_some() => {
+            // A window that shows everything can't be panned.
+            Action::PanLeft | Action::PanRight if timeline.window.is_some() => {
                 let by = window.long / 4;
                 let from = match action {
-                    Action::Left => window.from.saturating_sub(by),
+                    Action::PanLeft => window.from.saturating_sub(by),
                     _ => window.from + by,
                 };
                 timeline.window = Some(moved(Window { from, ..window }));
             }
-            // A window that shows everything can't be panned.
-            Action::Left | Action::Right => {
+            Action::EventBack | Action::EventOn => {
                 timeline.step = step.map(|(at, last)| match action {
-                    Action::Left => at.saturating_sub(1),
+                    Action::EventBack => at.saturating_sub(1),
                     _ => (at + 1).min(last),
                 });
             }
