@@ -31,6 +31,15 @@ impl Tape {
         self.told.push(Told { known, event });
     }
 
+    /// Puts the events in the order of time; the first one stays the first.
+    pub(super) fn sort(&mut self) {
+        if let Some((_, rest)) = self.told.split_first_mut() {
+            rest.sort_by_key(|told| told.event.at);
+        }
+        let told = std::mem::take(self).told;
+        self.extend(told.into_iter().map(|told| told.event));
+    }
+
     /// How many events there are.
     pub fn len(&self) -> usize {
         self.told.len()
