@@ -137,9 +137,9 @@ impl Extent {
     }
 }
 
-/// A tape shorter than this is folded anew from its start whenever the playhead goes back, which takes some
-/// milliseconds; and this many events are folded at a time, so that no step of a longer one stops the screen.
-const SLICE: usize = 50_000;
+/// So many events are folded at a time, which takes some 15 ms: going back to any moment of a shorter race is done
+/// at once, and none of a longer one stops the screen.
+const SLICE: usize = 200_000;
 
 /// What the states may take of the memory that are kept of a long race to go back to.
 const KEPT_BYTES: usize = 200 << 20;
@@ -401,14 +401,7 @@ impl Past {
         self.fold.advance(reel, self.target.0, SLICE);
         let (stride, most) = kept(&self.fold.state, reel);
         let last = self.kept.iter().map(|kept| kept.place).max().unwrap_or(reel.start());
-        if self.fold.place >= last + stride {
-            if self.kept.len() >= most {
-                let mut at = 0;
-                self.kept.retain(|_| {
-                    at += 1;
-                    at % 2 == 0
-                });
-            }
+        if self.fold.place >= last + stride && self.kept.len() < most {
             self.kept.push(self.fold.clone());
         }
     }
@@ -419,12 +412,280 @@ fn kept(state: &RaceState, reel: &Reel) -> (usize, usize) {
     let tasks = state.plan().tasks.len() * state.runs().len() * size_of::<TaskState>();
     // A span, a step up or down and what goes with them, for every few events.
     let bytes = tasks + (reel.end() - reel.start()) * 32;
-    let most = (KEPT_BYTES / bytes.max(1)).clamp(2, MOST_KEPT);
-    (((reel.end() - reel.start()) / most).max(SLICE), most)
+    let most = (KEPT_BYTES / bytes.max(1)).clamp(1, MOST_KEPT);
+    (((reel.end() - reel.start()) / (most + 1)).max(SLICE), most)
 }
 
 /// The moment of the last of the first `place` events.
 fn known_of(reel: &Reel, place: usize) -> At {
     let told = place.checked_sub(1).and_then(|last| reel.told(last));
     told.map_or(reel.first_moment(), |told| told.known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{
+        ClockZero, Event, ExecutorKind, Fact, LaneId, Machine, Order, Outcome, Phase, RacePlan, Round,
+        RunEnd, RunPlan, TaskEnd, TaskId, TaskPlan, TimeScale, WorkloadKind,
+    };
+    use crate::tui::reel::tells;
+
+    fn plan() -> Arc<RacePlan> {
+        let run = |label: &str| RunPlan {
+            executor: ExecutorKind::Pool,
+            workers: 2,
+            variant: None,
+            label: label.to_owned(),
+            round: Round::ONLY,
+        };
+        let task = |name: &str| TaskPlan { name: name.to_owned(), url: None };
+        Arc::new(RacePlan {
+            scenario: "test".to_owned(),
+            about: String::new(),
+            workload: WorkloadKind::Sleep,
+            noun: "tasks".to_owned(),
+            source: String::new(),
+            time_scale: TimeScale::ONE,
+            seed: 0,
+            order: Order::OneByOne,
+            tasks: vec![task("a"), task("b"), task("c")],
+            runs: vec![run("one"), run("two")],
+            output: "out".into(),
+            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+            zero: ClockZero::default(),
+        })
+    }
+
+    /// What happens in a race of two runs, one event every `step` nanoseconds but for those that come at one
+    /// moment; collected after every fifth, and one of them told late.
+    fn events(step: u64) -> Vec<Event> {
+        let mut facts = vec![Fact::RaceStarted { plan: plan() }];
+        for run in [RunId(0), RunId(1)] {
+            facts.push(Fact::RunStarted { run });
+            facts.extend((0..3).map(|task| Fact::TaskQueued { run, task: TaskId(task) }));
+            for task in [TaskId(0), TaskId(1), TaskId(2)] {
+                facts.push(Fact::TaskStarted { run, task, lane: LaneId(task.0 % 2) });
+                facts.push(Fact::AttemptStarted { run, task, number: 1 });
+                facts.push(Fact::PhaseEntered { run, task, phase: Phase::Waiting });
+                facts.push(Fact::BytesArrived { run, task, bytes: 7 });
+                let end = TaskEnd {
+                    outcome: Outcome::Done,
+                    bytes: 9,
+                    write_nanos: 0,
+                    check: Default::default(),
+                    result: None,
+                };
+                facts.push(Fact::TaskFinished { run, task, end: Box::new(end) });
+            }
+            facts.push(Fact::RunFinished { run, end: RunEnd::Completed });
+        }
+        facts.push(Fact::RaceFinished);
+        let mut told = Vec::new();
+        for (number, fact) in (0..).zip(facts) {
+            let late = if number == 11 { 3 } else { 0 };
+            told.push(Event { at: At((number / 2 * 2 - late) * step), fact });
+            if number % 5 == 4 {
+                told.push(Event { at: At(number * step), fact: Fact::Collected });
+            }
+        }
+        told
+    }
+
+    fn live(events: Vec<Event>, most: usize) -> (Reel, RaceState) {
+        let (mut reel, mut state) = (Reel::keeping(most), RaceState::new(plan()));
+        for event in events {
+            state.apply(&event);
+            reel.push(event, &state);
+        }
+        (reel, state)
+    }
+
+    fn folded(events: &[Event]) -> RaceState {
+        let mut state = RaceState::new(plan());
+        events.iter().for_each(|event| state.apply(event));
+        state
+    }
+
+    #[test]
+    fn speeds_are_powers_of_two_from_a_64th_to_64() {
+        let all: Vec<String> = std::iter::successors(Some(Speed::SLOWEST), |speed| {
+            Some(speed.faster()).filter(|next| next != speed)
+        })
+        .map(|speed| speed.to_string())
+        .collect();
+        assert_eq!(
+            all,
+            ["×1/64", "×1/32", "×1/16", "×1/8", "×1/4", "×1/2", "×1", "×2", "×4", "×8", "×16", "×32", "×64"]
+        );
+        assert_eq!((Speed::SLOWEST.slower(), Speed::FASTEST.faster()), (Speed::SLOWEST, Speed::FASTEST));
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            [Speed(-2), Speed(0), Speed(3)].map(|speed| speed.of(second)),
+            [second / 4, second, second * 8]
+        );
+        let read = |text: &str| text.parse::<Speed>();
+        assert_eq!(
+            ["1/4", "0.25", " 8 ", "64", "3", "×1/2"].map(read),
+            [-2, -2, 3, 6, 2, -1].map(|s| Ok(Speed(s)))
+        );
+        for none in ["", "0", "-1", "65", "nan", "inf", "1/0", "0/0", "fast", "1/65"] {
+            assert_eq!(read(none), Err(NoSpeed), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_frozen_picture_stands_while_the_race_goes_on() {
+        let mut all = events(1_000);
+        let rest = all.split_off(20);
+        let (mut reel, mut state) = live(all.clone(), 1_000);
+        let mut playhead = Playhead::live();
+        assert_eq!((playhead.motion(), playhead.picture()), (Motion::Live, None));
+        playhead.toggle(&reel, &state);
+        for event in rest {
+            state.apply(&event);
+            reel.push(event, &state);
+        }
+        playhead.pass(&reel, &state, Duration::from_secs(1));
+        assert_eq!(playhead.motion(), Motion::Frozen);
+        assert_eq!(playhead.picture(), Some(&Fold { state: folded(&all), place: 20 }));
+        assert_eq!(playhead.at(&reel, &state), folded(&all).last_moment());
+        // It goes on from where it is, and comes to the newest in the end.
+        playhead.toggle(&reel, &state);
+        playhead.pass(&reel, &state, Duration::from_nanos(1));
+        assert_eq!(playhead.motion(), Motion::Playing);
+        playhead.pass(&reel, &state, Duration::from_secs(1));
+        assert_eq!(playhead.motion(), Motion::Live);
+    }
+
+    #[test]
+    fn a_replay_plays_to_its_end_stays_there_and_plays_again() {
+        let (reel, race) = live(events(1_000_000), usize::MAX);
+        let mut playhead = Playhead::replay(&reel, &race, Speed::ONE.faster());
+        assert_eq!((playhead.motion(), playhead.at(&reel, &race)), (Motion::Playing, At::ZERO));
+        playhead.pass(&reel, &race, Duration::from_millis(5));
+        assert_eq!(playhead.at(&reel, &race), At(10_000_000));
+        for _ in 0..100 {
+            playhead.pass(&reel, &race, Duration::from_millis(5));
+        }
+        assert_eq!(playhead.motion(), Motion::Frozen);
+        assert_eq!(playhead.picture().map(|fold| &fold.state), Some(&race));
+        playhead.toggle(&reel, &race);
+        assert_eq!((playhead.motion(), playhead.at(&reel, &race)), (Motion::Playing, At::ZERO));
+    }
+
+    #[test]
+    fn the_live_race_can_be_played_more_slowly_but_not_faster() {
+        let (reel, race) = live(events(1_000).into_iter().take(20).collect(), 1_000);
+        let mut playhead = Playhead::live();
+        playhead.change_speed(&reel, &race, Way::On);
+        assert_eq!((playhead.motion(), playhead.speed()), (Motion::Live, Speed::ONE));
+        playhead.change_speed(&reel, &race, Way::Back);
+        assert_eq!((playhead.motion(), playhead.speed().to_string()), (Motion::Playing, "×1/2".to_owned()));
+    }
+
+    #[test]
+    fn each_step_changes_one_event_that_tells() {
+        let all = events(1_000);
+        let (reel, race) = live(all.clone(), 1_000);
+        for run in [None, Some(RunId(0)), Some(RunId(1))] {
+            let mut playhead = Playhead::live();
+            let mine = |event: &&Event| {
+                tells(&event.fact) && run.is_none_or(|run| crate::tui::reel::run_of(&event.fact) == Some(run))
+            };
+            let in_picture = |playhead: &Playhead| {
+                let place = playhead.picture().map_or(0, |fold| fold.place);
+                all[..place].iter().filter(mine).count()
+            };
+            let count = all.iter().filter(mine).count();
+            for left in (1..count).rev() {
+                assert!(playhead.step(&reel, &race, Way::Back, run));
+                assert_eq!(in_picture(&playhead), left);
+            }
+            assert!(!playhead.step(&reel, &race, Way::Back, run));
+            for more in 2..=count {
+                assert!(playhead.step(&reel, &race, Way::On, run));
+                assert_eq!(in_picture(&playhead), more);
+            }
+            assert!(!playhead.step(&reel, &race, Way::On, run));
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Move {
+        Tell,
+        Toggle,
+        Home,
+        End,
+        To(u64),
+        By(Way, u64),
+        Step(Way, Option<RunId>),
+        Speed(Way),
+        Pass(u64),
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let way = prop::sample::select(vec![Way::Back, Way::On]);
+        let run = prop::sample::select(vec![None, Some(RunId(0)), Some(RunId(1)), Some(RunId(9))]);
+        let one = prop_oneof![
+            4 => Just(Move::Tell),
+            1 => Just(Move::Toggle),
+            1 => Just(Move::Home),
+            1 => Just(Move::End),
+            2 => (0_u64..60_000).prop_map(Move::To),
+            2 => (way.clone(), 0_u64..9_000).prop_map(|(way, by)| Move::By(way, by)),
+            4 => (way.clone(), run).prop_map(|(way, run)| Move::Step(way, run)),
+            1 => way.prop_map(Move::Speed),
+            3 => (0_u64..9_000).prop_map(Move::Pass),
+        ];
+        prop::collection::vec(one, 0..120)
+    }
+
+    proptest! {
+        /// Wherever the playhead goes, in a race that goes on or in a recording, with all events or the last few
+        /// of them: its picture is the fold of the first events, those that were known at its moment.
+        #[test]
+        fn a_picture_is_the_fold_of_what_was_known(
+            moves in moves(), begun in 0_usize..40, most in prop::sample::select(vec![16, 24, 1_000]), recorded in any::<bool>(),
+        ) {
+            let all = events(1_000);
+            let begun = if recorded { all.len() } else { begun };
+            let (mut reel, mut race) = live(all[..begun].to_vec(), if recorded { 1_000 } else { most });
+            let mut rest = all[begun..].iter();
+            let mut playhead =
+                if recorded { Playhead::replay(&reel, &race, Speed::ONE) } else { Playhead::live() };
+            for one in moves {
+                match one {
+                    Move::Tell => if let Some(event) = rest.next() {
+                        race.apply(event);
+                        reel.push(event.clone(), &race);
+                        playhead.keep_within(&reel);
+                    },
+                    Move::Toggle => playhead.toggle(&reel, &race),
+                    Move::Home => playhead.home(&reel, &race),
+                    Move::End => playhead.end(&reel, &race),
+                    Move::To(at) => playhead.to(&reel, &race, At(at)),
+                    Move::By(way, by) => playhead.by(&reel, &race, way, Duration::from_nanos(by)),
+                    Move::Step(way, run) => drop(playhead.step(&reel, &race, way, run)),
+                    Move::Speed(way) => playhead.change_speed(&reel, &race, way),
+                    Move::Pass(by) => playhead.pass(&reel, &race, Duration::from_nanos(by)),
+                }
+                prop_assert!(!playhead.is_on_its_way());
+                let Some(fold) = playhead.picture() else {
+                    prop_assert!(!recorded);
+                    continue;
+                };
+                prop_assert!(fold.place >= reel.start() && fold.place <= reel.end());
+                prop_assert_eq!(&fold.state, &folded(&all[..fold.place]));
+                let at = playhead.at(&reel, &race);
+                // A frozen live picture has what was told late, which is known a nanosecond after its moment.
+                prop_assert!(fold.place <= reel.known_at(at.plus(Duration::from_nanos(1))), "{at:?}, {}", fold.place);
+                prop_assert!(at >= fold.state.last_moment().min(reel.last_moment()));
+            }
+        }
+    }
 }

@@ -137,7 +137,8 @@ impl App {
             return false;
         }
         if self.state.is_none() {
-            self.notice = Some("there is no race yet; r starts one".to_owned());
+            let words = if self.race.is_some() { "the race has not begun" } else { "there is no race yet" };
+            self.notice = Some(words.to_owned());
             return true;
         }
         let before = self.playhead.motion();
@@ -179,7 +180,7 @@ impl App {
                 Some("this is live: there is nothing later yet".to_owned())
             }
             Action::Right | Action::Slower | Action::Faster if is_live => {
-                Some("this is the end; ← goes back, Home to the start".to_owned())
+                Some("this is the end; Left goes back, Home to the start".to_owned())
             }
             Action::Slower | Action::Faster if !is_live => Some(format!("speed {}", playhead.speed())),
             _ => None,

@@ -80,14 +80,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
     };
     let title = match area.width {
         100.. => format!("{label}: R reads the counter, W writes it, ✗ over a value that it had not read"),
+        ..76 => format!("{label}: R reads, W writes"),
         _ => format!("{label}: R reads, W writes, ✗ over unread"),
     };
     canvas.part(head).rule(area.y, &title, '─', theme.rule, theme.dim);
-    let place = format!(
-        " {} of {} told, keys , . ",
-        words::count(at as u64 + 1),
-        words::count(accesses.len() as u64)
-    );
+    // The picture may not have all of them.
+    let whole = scene.playback.and_then(|playback| shown_run(scene, playback.whole));
+    let told = whole.map_or(0, |whole| whole.accesses().len()).max(accesses.len());
+    let place = format!(" {} of {} told, keys , . ", words::count(at as u64 + 1), words::count(told as u64));
     canvas.text_right(area.right().saturating_sub(1), area.y, 32, &place, theme.dim);
 
     let (lanes, words_row) = cut_bottom(body, 1);

@@ -201,11 +201,11 @@ fn past_hints(scene: &Scene<'_>) -> [(&'static str, &'static str); 5] {
         if past.motion == Motion::Playing {
             space = "freeze";
         }
-        if past.edge == Edge::End {
+        if past.edge == Edge::End || past.whole.is_over() {
             end = "end";
         }
     }
-    [("Space", space), ("← →", "move"), (", .", "event by event"), ("< >", "speed"), ("End", end)]
+    [("Space", space), ("Left Right", "move"), (", .", "event by event"), ("< >", "speed"), ("End", end)]
 }
 
 /// All that a screen for a few characters can say: how far the race is, in words or as a level.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use ratatui::layout::Rect;
 
-use crate::event::{Access, At, Event, Fact, LaneId, Outcome, Phase, RunEnd, RunId, TaskId, Worker};
+use crate::event::{
+    Access, At, Event, Fact, LaneId, Outcome, Phase, RunEnd, RunId, TaskId, Worker, WorkloadKind,
+};
 use crate::model::{RaceState, RunState};
 use crate::recording::Told;
 use crate::report::words;
@@ -81,7 +83,7 @@ pub(super) fn draw(
         area
     };
     let (head, rows) = cut_top(area, 1);
-    let title = format!("{}: one after the other, in ms", run.plan().label);
+    let title = format!("{}: events in order, in ms", run.plan().label);
     canvas.part(head).rule(head.y, &title, '─', theme.rule, theme.strong);
     let places = playback.reel.telling(id);
     let known = places.before(playback.place);
@@ -135,6 +137,15 @@ struct Columns {
     task: u16,
     /// Whether a task is told by its name.
     named: bool,
+    precision: Precision,
+}
+
+/// How exactly times are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Precision {
+    Microseconds,
+    /// Accesses to a counter follow each other within one microsecond.
+    Nanoseconds,
 }
 
 impl Columns {
@@ -142,8 +153,12 @@ impl Columns {
         let widest = |words: &mut dyn Iterator<Item = String>| {
             u16::try_from(words.map(|words| words.len()).max().unwrap_or(0)).unwrap_or(12)
         };
-        let time = widest(&mut entries.iter().map(|entry| millis(entry.time)));
-        let after = widest(&mut entries.iter().map(|entry| later(entry.after))).min(10);
+        let precision = match playback.whole.plan().workload {
+            WorkloadKind::Counter => Precision::Nanoseconds,
+            _ => Precision::Microseconds,
+        };
+        let time = widest(&mut entries.iter().map(|entry| millis(entry.time, precision)));
+        let after = widest(&mut entries.iter().map(|entry| later(entry.after, precision))).min(12);
         let workers = u16::try_from(run.plan().workers).unwrap_or(u16::MAX);
         let digits = u16::try_from(workers.to_string().len()).unwrap_or(6);
         let free = row.width.saturating_sub(time + after + 4);
@@ -157,7 +172,16 @@ impl Columns {
         let names = playback.whole.plan().tasks.iter().take(200).map(|task| text::width(&task.name));
         let names = u16::try_from(names.max().unwrap_or(0)).unwrap_or(u16::MAX).min(18);
         let named = free.saturating_sub(lanes + 1) >= names + 30;
-        Columns { row, time, after, stair, lanes, task: if named { names } else { numbers }, named }
+        Columns {
+            row,
+            time,
+            after,
+            stair,
+            lanes,
+            task: if named { names } else { numbers },
+            named,
+            precision,
+        }
     }
 
     fn paint(
@@ -175,16 +199,21 @@ impl Columns {
         let base = if is_later { theme.dim } else { theme.base };
         let right = line.right().saturating_sub(1);
         let mut x = line.x + 2 + self.time;
-        canvas.text_right(x, y, self.time, &millis(entry.time), if is_later { theme.dim } else { base });
+        canvas.text_right(
+            x,
+            y,
+            self.time,
+            &millis(entry.time, self.precision),
+            if is_later { theme.dim } else { base },
+        );
         x += 1 + self.after;
-        canvas.text_right(x, y, self.after, &later(entry.after), theme.dim);
+        canvas.text_right(x, y, self.after, &later(entry.after, self.precision), theme.dim);
         x += 1;
-        if let Some(lane) = entry.lane {
-            let badge = format!(" {} ", lane.0 + 1);
+        let badge = entry.lane.map(|lane| {
             let at = x + self.stair.map_or(0, |step| u16::try_from(lane.0).unwrap_or(0).saturating_mul(step));
             let style = if is_later { theme.lane(lane.index()) } else { theme.lane_badge(lane.index()) };
-            canvas.text(at.min(right), y, right.saturating_sub(at), &badge, style);
-        }
+            (at.min(right), format!(" {} ", lane.0 + 1), style)
+        });
         x += self.lanes + 1;
         if let Some(task) = entry.task {
             let number = (task.0 + 1).to_string();
@@ -203,24 +232,35 @@ impl Columns {
             true => theme.bad,
             false => base,
         };
-        canvas.text(x, y, right.saturating_sub(x), &text::shown(&entry.what), style);
+        let room = right.saturating_sub(x);
+        let what = text::shown(&entry.what);
+        // Where there is no room for where a task comes from, where it goes says more.
+        let short = what.find('→').filter(|_| text::width(&what) > usize::from(room));
+        canvas.text(x, y, room, short.map_or(&*what, |arrow| &what[arrow..]), style);
         if when == When::Now {
             canvas.style(line, theme.selected);
             canvas.glyph(line.x, y, '▸', theme.strong.patch(theme.selected));
         }
+        if let Some((x, number, style)) = badge {
+            canvas.text(x, y, right.saturating_sub(x), &number, style);
+        }
     }
 }
 
-/// Nanoseconds as milliseconds with three decimals.
-fn millis(nanos: i64) -> String {
-    let micros = nanos.unsigned_abs() / 1_000;
+/// Nanoseconds as milliseconds, with what they are known to behind the point.
+fn millis(nanos: i64, precision: Precision) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
-    format!("{sign}{}.{:03}", micros / 1_000, micros % 1_000)
+    let (whole, part) = (nanos.unsigned_abs() / 1_000_000, nanos.unsigned_abs() % 1_000_000);
+    match precision {
+        Precision::Microseconds => format!("{sign}{whole}.{:03}", part / 1_000),
+        Precision::Nanoseconds => format!("{sign}{whole}.{part:06}"),
+    }
 }
 
 /// How much later something is than what is above it.
-fn later(after: Option<i64>) -> String {
-    after.map_or(String::new(), |after| format!("{}{}", if after < 0 { "" } else { "+" }, millis(after)))
+fn later(after: Option<i64>, precision: Precision) -> String {
+    let sign = |after| if after < 0 { "" } else { "+" };
+    after.map_or(String::new(), |after| format!("{}{}", sign(after), millis(after, precision)))
 }
 
 fn between(from: At, to: At) -> i64 {
@@ -333,11 +373,13 @@ impl Teller<'_> {
                 Outcome::Panicked { message } => (format!("panicked: {message}"), true),
                 Outcome::Abandoned => ("abandoned".to_owned(), true),
             },
-            Fact::RunMeasured { usage, .. } => {
-                let nanos = usage.user_nanos.unwrap_or(0).saturating_add(usage.system_nanos.unwrap_or(0));
-                let time = words::seconds(std::time::Duration::from_nanos(nanos));
-                (format!("{}: measured, {time} of cpu time", self.run.plan().label), false)
-            }
+            Fact::RunMeasured { usage, .. } => match usage.user_nanos.zip(usage.system_nanos) {
+                Some((user, system)) => {
+                    let time = std::time::Duration::from_nanos(user.saturating_add(system));
+                    (format!("used {} of cpu time", words::seconds(time)), false)
+                }
+                None => good("its use of the machine is known"),
+            },
             Fact::RunFinished { end, .. } => match end {
                 RunEnd::Completed => (format!("{} is over", self.run.plan().label), false),
                 RunEnd::Cancelled => (format!("{} is cancelled", self.run.plan().label), true),
@@ -357,7 +399,7 @@ impl Teller<'_> {
 fn worker_words(worker: &Worker) -> String {
     match (worker, worker.thread_id()) {
         (Worker::Process { pid, .. }, _) => format!("process {pid} is there"),
-        (Worker::AsyncSlot { .. }, _) => "slot on the event loop".to_owned(),
+        (Worker::AsyncSlot { .. }, _) => "slot is there".to_owned(),
         (Worker::Thread { .. }, Some(thread)) => format!("thread {thread} is there"),
         (Worker::Thread { .. }, None) => "thread is there".to_owned(),
     }
@@ -394,13 +436,15 @@ mod tests {
     }
 
     #[test]
-    fn times_are_milliseconds_with_microseconds() {
-        assert_eq!(millis(13_999), "0.013");
-        assert_eq!(millis(15_390_123_456), "15390.123");
-        assert_eq!(millis(-2_000_500), "-2.000");
-        assert_eq!(later(Some(13_000)), "+0.013");
-        assert_eq!(later(Some(-13_000)), "-0.013");
-        assert_eq!(later(None), "");
+    fn times_are_milliseconds() {
+        use Precision::{Microseconds, Nanoseconds};
+        assert_eq!(millis(13_999, Microseconds), "0.013");
+        assert_eq!(millis(13_999, Nanoseconds), "0.013999");
+        assert_eq!(millis(15_390_123_456, Microseconds), "15390.123");
+        assert_eq!(millis(-2_000_500, Microseconds), "-2.000");
+        assert_eq!(later(Some(13_000), Microseconds), "+0.013");
+        assert_eq!(later(Some(-13_000), Microseconds), "-0.013");
+        assert_eq!(later(None, Microseconds), "");
         assert_eq!([between(At(5), At(9)), between(At(9), At(5))], [4, -4]);
     }
 }

@@ -28,8 +28,11 @@ impl Parts {
             _ => " ┃┃ frozen ",
         };
         let (at, end) = (scene.now, end(playback));
-        let mut moment =
-            format!("{} of {}  {}", moment(at), words::seconds(end.since(At::ZERO)), playback.speed);
+        let whole = match end.since(At::ZERO) {
+            long if long.as_secs() == 0 => moment(end),
+            long => words::seconds(long),
+        };
+        let mut moment = format!("{} of {whole}  {}", moment(at), playback.speed);
         let mut rest = rest(playback, at);
         let width = |words: &str| u16::try_from(text::width(words)).unwrap_or(u16::MAX);
         let room = |moment: &str, rest: &str| {
@@ -65,7 +68,7 @@ fn rest(playback: &Playback<'_>, at: At) -> String {
     match playback.edge {
         Edge::End if playback.place == reel.end() => "the end: r plays it again".to_owned(),
         Edge::End => String::new(),
-        Edge::Live if ahead.is_zero() => "End: live".to_owned(),
+        Edge::Live if playback.whole.is_over() && ahead.is_zero() => "the race’s end".to_owned(),
         Edge::Live if playback.whole.is_over() => format!("its end is {} ahead: End", words::seconds(ahead)),
         Edge::Live => format!("live is {} ahead: End", words::seconds(ahead)),
     }
