@@ -65,6 +65,11 @@ impl Tape {
         self.told.partition_point(|told| told.known <= at)
     }
 
+    /// Drops the first `count` events. What they led to is then the caller's to keep.
+    pub fn forget(&mut self, count: usize) {
+        self.told.drain(..count.min(self.told.len()));
+    }
+
     /// The moment at which the last event is known; zero without any.
     pub fn end(&self) -> At {
         self.told.last().map_or(At::ZERO, |told| told.known)

@@ -74,6 +74,7 @@ impl Shot {
             next: &settings,
             next_differs: false,
             notice: None,
+            playback: None,
             ui: &self.ui,
             theme: &theme,
         };
@@ -305,7 +306,6 @@ fn the_cursor_says_what_each_lane_was_doing() {
         window: Some(Window { from: second / 4, long: second }),
         cursor: Some(second / 2),
         scroll: 0,
-        step: None,
     };
     insta::assert_snapshot!("timeline_zoomed_with_cursor", shot.text(120, 36));
 }
