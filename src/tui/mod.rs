@@ -25,12 +25,12 @@ use crate::config::{GlyphChoice, Settings, ThemeName};
 use crate::event::ExecutorKind;
 use crate::model::RaceState;
 use crate::race::RaceError;
-use crate::recording::Tape;
+use crate::recording::{Speed, Tape};
 use crate::report::words::Glyphs;
 use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
-pub use playhead::{Edge, Extent, Motion, NoSpeed, Playhead, Reach, Speed, Way};
+pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
 pub use reel::{Fold, Reel};
 pub use theme::{Depth, Theme};
 pub use ui::{Column, Direction, LogPanel, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};

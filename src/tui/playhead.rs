@@ -4,78 +4,13 @@
 //! nothing: the playhead has a fold of its own, of the first events of the [`Reel`], and moves that one. Time
 //! is a parameter: whoever draws says how much of it has passed.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
-
-use thiserror::Error;
 
 use crate::event::{At, RunId};
 use crate::model::{RaceState, RunStatus, TaskState};
+use crate::recording::Speed;
 
 use super::reel::{Fold, Reel};
-
-/// How fast a playhead goes: a power of two, from 1/64 of the race's own speed to 64 times it.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Speed(i8);
-
-impl Speed {
-    /// The race's own.
-    pub const ONE: Speed = Speed(0);
-    /// 1/64.
-    pub const SLOWEST: Speed = Speed(-6);
-    /// 64.
-    pub const FASTEST: Speed = Speed(6);
-
-    /// Half as fast, unless that is too slow.
-    pub fn slower(self) -> Speed {
-        Speed(self.0 - 1).max(Speed::SLOWEST)
-    }
-
-    /// Twice as fast, unless that is too fast.
-    pub fn faster(self) -> Speed {
-        Speed(self.0 + 1).min(Speed::FASTEST)
-    }
-
-    /// How much time of the race goes by in so much time of whoever watches.
-    pub fn of(self, time: Duration) -> Duration {
-        match self.0 {
-            0.. => time.saturating_mul(1 << self.0),
-            _ => time / (1 << -self.0),
-        }
-    }
-}
-
-impl fmt::Display for Speed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0.. => write!(f, "×{}", 1_u32 << self.0),
-            _ => write!(f, "×1/{}", 1_u32 << -self.0),
-        }
-    }
-}
-
-/// It is no speed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a speed is a number from 1/64 to 64, such as 1/4, 0.5 or 8")]
-pub struct NoSpeed;
-
-impl FromStr for Speed {
-    type Err = NoSpeed;
-
-    /// Reads `8`, `0.5` or `1/4`; what is no power of two becomes the nearest one.
-    fn from_str(text: &str) -> Result<Speed, NoSpeed> {
-        let number = |text: &str| text.trim().parse::<f64>().map_err(|_| NoSpeed);
-        let factor = match text.trim().trim_start_matches('×').split_once('/') {
-            Some((whole, parts)) => number(whole)? / number(parts)?,
-            None => number(text.trim().trim_start_matches('×'))?,
-        };
-        if !(1.0 / 64.0..=64.0).contains(&factor) {
-            return Err(NoSpeed);
-        }
-        Ok(Speed(factor.log2().round() as i8).clamp(Speed::SLOWEST, Speed::FASTEST))
-    }
-}
 
 /// What there is at the end of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -512,33 +447,6 @@ mod tests {
     }
 
     #[test]
-    fn speeds_are_powers_of_two_from_a_64th_to_64() {
-        let all: Vec<String> = std::iter::successors(Some(Speed::SLOWEST), |speed| {
-            Some(speed.faster()).filter(|next| next != speed)
-        })
-        .map(|speed| speed.to_string())
-        .collect();
-        assert_eq!(
-            all,
-            ["×1/64", "×1/32", "×1/16", "×1/8", "×1/4", "×1/2", "×1", "×2", "×4", "×8", "×16", "×32", "×64"]
-        );
-        assert_eq!((Speed::SLOWEST.slower(), Speed::FASTEST.faster()), (Speed::SLOWEST, Speed::FASTEST));
-        let second = Duration::from_secs(1);
-        assert_eq!(
-            [Speed(-2), Speed(0), Speed(3)].map(|speed| speed.of(second)),
-            [second / 4, second, second * 8]
-        );
-        let read = |text: &str| text.parse::<Speed>();
-        assert_eq!(
-            ["1/4", "0.25", " 8 ", "64", "3", "×1/2"].map(read),
-            [-2, -2, 3, 6, 2, -1].map(|s| Ok(Speed(s)))
-        );
-        for none in ["", "0", "-1", "65", "nan", "inf", "1/0", "0/0", "fast", "1/65"] {
-            assert_eq!(read(none), Err(NoSpeed), "{none}");
-        }
-    }
-
-    #[test]
     fn a_frozen_picture_stands_while_the_race_goes_on() {
         let mut all = events(1_000);
         let rest = all.split_off(20);
@@ -594,9 +502,8 @@ mod tests {
         let (reel, race) = live(all.clone(), 1_000);
         for run in [None, Some(RunId(0)), Some(RunId(1))] {
             let mut playhead = Playhead::live();
-            let mine = |event: &&Event| {
-                tells(&event.fact) && run.is_none_or(|run| crate::tui::reel::run_of(&event.fact) == Some(run))
-            };
+            let mine =
+                |event: &&Event| tells(&event.fact) && run.is_none_or(|run| event.fact.run() == Some(run));
             let in_picture = |playhead: &Playhead| {
                 let place = playhead.picture().map_or(0, |fold| fold.place);
                 all[..place].iter().filter(mine).count()

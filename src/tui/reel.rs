@@ -70,29 +70,6 @@ pub fn tells(fact: &Fact) -> bool {
     )
 }
 
-/// The run that a fact is about; none where it is about the race.
-pub fn run_of(fact: &Fact) -> Option<RunId> {
-    match fact {
-        Fact::RunStarted { run }
-        | Fact::LaneOpened { run, .. }
-        | Fact::TaskQueued { run, .. }
-        | Fact::TaskStarted { run, .. }
-        | Fact::PhaseEntered { run, .. }
-        | Fact::AttemptStarted { run, .. }
-        | Fact::AttemptFailed { run, .. }
-        | Fact::ResponseArrived { run, .. }
-        | Fact::BodyArrived { run, .. }
-        | Fact::CounterAccessed { run, .. }
-        | Fact::CounterRead { run, .. }
-        | Fact::ResultDelivered { run, .. }
-        | Fact::RunMeasured { run, .. }
-        | Fact::BytesArrived { run, .. }
-        | Fact::TaskFinished { run, .. }
-        | Fact::RunFinished { run, .. } => Some(*run),
-        Fact::RaceStarted { .. } | Fact::Interrupted { .. } | Fact::Collected | Fact::RaceFinished => None,
-    }
-}
-
 impl Reel {
     /// A reel that keeps `most` events, the last ones.
     pub fn keeping(most: usize) -> Reel {
@@ -132,7 +109,7 @@ impl Reel {
     }
 
     fn index(&mut self, place: usize, fact: &Fact) {
-        if let Some(run) = run_of(fact).filter(|_| tells(fact)) {
+        if let Some(run) = fact.run().filter(|_| tells(fact)) {
             if run.index() >= self.telling.len() {
                 self.telling.resize_with(run.index() + 1, VecDeque::new);
             }

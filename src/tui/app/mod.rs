@@ -3,6 +3,7 @@
 mod act;
 mod time;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
@@ -12,12 +13,12 @@ use crate::config::{Settings, Start};
 use crate::event::{Event, Fact};
 use crate::model::{Counter, RaceState, RunState};
 use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
-use crate::recording::Tape;
+use crate::recording::{Speed, Tape};
 use crate::report::Summary;
 use crate::report::words::Glyphs;
 
 use crate::tui::pace::Pace;
-use crate::tui::playhead::{Motion, Playhead, Speed};
+use crate::tui::playhead::{Motion, Playhead};
 use crate::tui::reel::Reel;
 use crate::tui::terminal::{Input, Options, Terminal};
 use crate::tui::theme::Theme;
@@ -289,8 +290,9 @@ impl App {
         (self.ui.run, self.settled) = (RunChoice::Fixed(place), Some(place));
     }
 
-    fn apply(&mut self, events: Vec<Event>) {
-        for event in events {
+    fn apply(&mut self, events: Arc<Vec<Event>>) {
+        // Where nothing records the race, the events are the dashboard's alone.
+        for event in Arc::unwrap_or_clone(events) {
             if let Fact::RaceStarted { plan } = &event.fact {
                 self.state = Some(RaceState::new(plan.clone()));
             }

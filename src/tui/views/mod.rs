@@ -24,11 +24,12 @@ use crate::config::Settings;
 use crate::event::{At, RunId};
 use crate::model::{RaceState, RunStatus};
 use crate::race::Preparing;
+use crate::recording::Speed;
 use crate::report::Summary;
 use crate::text;
 
 use super::canvas::{Canvas, cut_bottom, cut_top};
-use super::playhead::{Edge, Extent, Motion, Reach, Speed};
+use super::playhead::{Edge, Extent, Motion, Reach};
 use super::reel::Reel;
 use super::theme::Theme;
 use super::ui::{LogPanel, Ui, View};
