@@ -1,5 +1,7 @@
 //! Recordings: the events of a race, kept in memory to go back in and in files to take home.
 
 mod tape;
+mod trace_out;
 
 pub use tape::{Player, Tape, Told};
+pub use trace_out::write_trace;
