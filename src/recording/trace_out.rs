@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::event::{Access, At, ErrorKind, Phase, RacePlan, RunEnd, RunId, TaskId, Worker};
+use crate::event::{Access, At, ErrorKind, LaneId, Phase, RacePlan, RunEnd, RunId, TaskId, Worker};
 use crate::model::{RaceState, RunState, RunStatus, Stage, TaskState};
 use crate::text::shown;
 
@@ -188,7 +188,8 @@ struct Name<'a> {
 #[derive(Serialize)]
 struct LaneName<'a> {
     name: &'a str,
-    workers: &'a [(At, Worker)],
+    lane: LaneId,
+    came: &'a [(At, Worker)],
 }
 
 #[derive(Serialize)]
@@ -275,13 +276,7 @@ impl<W: Write> Trace<'_, W> {
     }
 
     /// A counter that starts at zero and takes these steps; told once for each moment.
-    fn counter(
-        &mut self,
-        track: Track,
-        name: &str,
-        start: At,
-        mut steps: Vec<(At, i128)>,
-    ) -> io::Result<()> {
+    fn counter(&mut self, track: Track, name: &str, start: At, mut steps: Vec<(At, i128)>) -> io::Result<()> {
         steps.push((start, 0));
         steps.sort_unstable();
         let Track { pid, tid } = track;
@@ -319,7 +314,11 @@ impl<W: Write> Trace<'_, W> {
             let track = self.lane_track(main, index);
             let named = lane.worker().map_or_else(String::new, worker);
             let name = format!("lane {:0digits$}{named}", index + 1);
-            self.metadata(track, "thread_name", LaneName { name: &name, workers: lane.workers() })?;
+            self.metadata(
+                track,
+                "thread_name",
+                LaneName { name: &name, lane: LaneId::of(index), came: lane.workers() },
+            )?;
             self.metadata(track, "thread_sort_index", SortIndex { sort_index: index + 1 })?;
         }
         let now = race.last_moment();
@@ -469,7 +468,7 @@ fn worker(worker: &Worker) -> String {
     let thread = worker.thread_id().map_or_else(String::new, |id| format!(" thread {id}"));
     match worker {
         Worker::Thread { name, .. } => format!(": {}{thread}", shown(name)),
-        Worker::AsyncSlot { threads: 1, .. } => format!(": slot of one event loop{thread}"),
+        Worker::AsyncSlot { threads: 0 | 1, .. } => format!(": slot of one event loop{thread}"),
         Worker::AsyncSlot { threads, .. } => format!(": slot of one event loop on {threads} threads"),
         Worker::Process { pid, name, .. } => format!(": {} process {pid}{thread}", shown(name)),
     }
