@@ -14,6 +14,6 @@ mod write;
 pub use read::{Flaw, ReadError, Recording, read, read_file};
 pub use speed::{NoSpeed, Speed};
 pub use tape::{Player, Tape, Told};
-pub use trace_in::{Imported, TraceError, TraceLimits, read_trace};
+pub use trace_in::{Imported, TraceError, TraceLimits, read_trace, read_trace_file};
 pub use trace_out::write_trace;
 pub use write::{Header, Recorder, WriteError, create, write};

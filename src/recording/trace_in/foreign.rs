@@ -10,6 +10,7 @@ use crate::event::{
 };
 use crate::text::{count, fit, shown};
 
+use super::super::read::LATEST;
 use super::collect::{Collector, Key, Thread};
 use super::lanes::{Laid, Row, Task, lay_out};
 use super::names::called;
@@ -27,18 +28,20 @@ pub(super) fn race(
     mut notes: Notes,
 ) -> Result<Imported, TraceError> {
     collector.close(&mut notes);
+    leave_out_strays(&mut collector, &mut notes);
     let (begin, end) = bounds(&collector);
     let mut laid = lay_out(&mut collector, limits.lanes, &mut notes);
     keep_longest(&mut laid.tasks, limits.tasks, &mut notes);
     if laid.tasks.is_empty() {
         return Err(TraceError::NoSlices { notes: notes.words() });
     }
+    leave_out_idlers(&mut laid);
     order_lanes(&mut laid, &collector);
     laid.tasks.sort_by_key(|task| (task.from, task.lane));
     let moment = |at: i64| At(at.abs_diff(begin));
-    let plan = plan(&collector, &laid, name);
+    let plan = Arc::new(plan(&collector, &laid, name));
     let mut events = vec![
-        Event { at: At::ZERO, fact: Fact::RaceStarted { plan: Arc::new(plan) } },
+        Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } },
         Event { at: At::ZERO, fact: Fact::RunStarted { run: RUN } },
     ];
     let many = is_many(&collector, &laid);
@@ -63,7 +66,7 @@ pub(super) fn race(
     let last = moment(end);
     events.push(Event { at: last, fact: Fact::RunFinished { run: RUN, end: end_of_run } });
     events.push(Event { at: last, fact: Fact::RaceFinished });
-    Ok(Imported { events, notes: notes.words() })
+    Ok(Imported { plan, events, notes: notes.words() })
 }
 
 /// The one run.
@@ -85,6 +88,39 @@ fn bounds(collector: &Collector) -> (i64, i64) {
     let begin = collector.slices.iter().map(|slice| slice.from).min().unwrap_or(0);
     let end = collector.slices.iter().map(|slice| slice.to).max().unwrap_or(0);
     (begin, end.max(begin))
+}
+
+/// Leaves out what is told for other years than the rest: one wrong clock would make everything else invisible.
+fn leave_out_strays(collector: &mut Collector, notes: &mut Notes) {
+    let (begin, end) = bounds(collector);
+    if end.abs_diff(begin) <= LATEST.0 {
+        return;
+    }
+    let mut froms: Vec<i64> = collector.slices.iter().map(|slice| slice.from).collect();
+    let middle = froms.len() / 2;
+    let middle = *froms.select_nth_unstable(middle).1;
+    let near = |at: i64| at.abs_diff(middle) <= LATEST.0 / 2;
+    let before = collector.slices.len();
+    collector.slices.retain(|slice| near(slice.from) && near(slice.to));
+    notes.timeless += (before - collector.slices.len()) as u64;
+}
+
+/// Leaves out the lanes of threads without tasks where there are more lanes than tasks.
+fn leave_out_idlers(laid: &mut Laid) {
+    if laid.lanes.len() <= laid.tasks.len() {
+        return;
+    }
+    let mut place = vec![None; laid.lanes.len()];
+    laid.tasks.iter().for_each(|task| place[task.lane] = Some(0));
+    let mut kept = Vec::new();
+    for (row, place) in laid.lanes.iter().zip(&mut place) {
+        if place.is_some() {
+            *place = Some(kept.len());
+            kept.push(*row);
+        }
+    }
+    laid.lanes = kept;
+    laid.tasks.iter_mut().for_each(|task| task.lane = place[task.lane].unwrap_or(0));
 }
 
 fn keep_longest(tasks: &mut Vec<Task>, most: usize, notes: &mut Notes) {

@@ -34,9 +34,12 @@ mod notes;
 mod own;
 mod split;
 
-use std::io::{self, BufRead};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 use crate::event::Event;
+use crate::model::SharedPlan;
 
 use collect::Collector;
 use notes::Notes;
@@ -46,6 +49,8 @@ use split::{Extent, Splitter};
 /// A trace as a race.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
+    /// What was planned, as far as the trace tells.
+    pub plan: SharedPlan,
     /// What happened, in the order of time: from `RaceStarted` to `RaceFinished`.
     pub events: Vec<Event>,
     /// What was left out or guessed, in words; safe to show.
@@ -86,6 +91,14 @@ impl Default for TraceLimits {
 /// Why a file is not imported.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
+    /// There is no such file, or it can't be opened.
+    #[error("the trace {} can't be opened: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The file could not be read to its end.
     #[error("line {line}: the trace could not be read: {source}. Copy the file again, and import the copy")]
     Read {
@@ -122,6 +135,16 @@ pub enum TraceError {
 
 fn told(notes: &[String]) -> String {
     if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) }
+}
+
+/// Reads the trace in a file, of which the race takes its name.
+///
+/// # Errors
+/// When it can't be opened or read, is no Chrome trace, or has nothing to watch in it.
+pub fn read_trace_file(path: &Path, limits: &TraceLimits) -> Result<Imported, TraceError> {
+    let file = File::open(path).map_err(|source| TraceError::Open { path: path.to_owned(), source })?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    read_trace(BufReader::with_capacity(256 * 1024, file), &name, limits)
 }
 
 /// Reads a trace to its end. `name` says in the plan where it comes from, usually the file's name.

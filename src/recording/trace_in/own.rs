@@ -12,6 +12,7 @@ use crate::event::{
 };
 use crate::text::{fit, shown};
 
+use super::super::read::{LATEST, check_plan, clean_plan};
 use super::collect::cut;
 use super::notes::Notes;
 use super::{Imported, TraceError, TraceLimits};
@@ -21,9 +22,6 @@ const ATTEMPTS: u32 = 100;
 
 /// The most workers that a lane had one after the other.
 const WORKERS: usize = 100;
-
-/// The most tasks of all runs together.
-const TASKS: usize = 20_000_000;
 
 #[derive(Deserialize)]
 struct Own {
@@ -100,22 +98,9 @@ pub(super) struct OwnRace {
 impl OwnRace {
     /// A race with this plan, as JSON; none where it is no plan, or one that is larger than any race.
     pub(super) fn with_plan(json: &[u8], limits: &TraceLimits) -> Option<OwnRace> {
-        let Own { mut plan } = serde_json::from_slice(json).ok()?;
-        let tasks = plan.tasks.len().saturating_mul(plan.runs.len());
-        let wide = plan.runs.iter().any(|run| run.workers as usize > limits.lanes.max(plan.tasks.len()));
-        if tasks > TASKS || wide || plan.runs.is_empty() {
-            return None;
-        }
-        plan.output = PathBuf::new();
-        for text in [&mut plan.scenario, &mut plan.about, &mut plan.noun, &mut plan.source] {
-            *text = shown(text).into_owned();
-        }
-        for run in &mut plan.runs {
-            run.label = shown(&run.label).into_owned();
-        }
-        for task in &mut plan.tasks {
-            task.name = shown(&task.name).into_owned();
-        }
+        let Own { plan } = serde_json::from_slice(json).ok()?;
+        check_plan(&plan).ok()?;
+        let plan = RacePlan { output: PathBuf::new(), ..clean_plan(plan) };
         Some(OwnRace {
             plan: Arc::new(plan),
             events: Vec::new(),
@@ -229,11 +214,12 @@ impl OwnRace {
             }
         }
         self.events.sort_by_key(|(at, rank, _)| (*at, *rank));
-        let mut events = vec![Event { at: At::ZERO, fact: Fact::RaceStarted { plan: self.plan } }];
+        let plan = self.plan;
+        let mut events = vec![Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } }];
         let last = self.events.last().map_or(self.last, |(at, ..)| self.last.max(*at));
         events.extend(self.events.into_iter().map(|(at, _, fact)| Event { at, fact }));
         events.push(Event { at: last, fact: Fact::RaceFinished });
-        Ok(Imported { events, notes: notes.words() })
+        Ok(Imported { plan, events, notes: notes.words() })
     }
 }
 
@@ -252,8 +238,8 @@ fn outcome(args: &Args) -> Option<Outcome> {
     }
 }
 
-/// Microseconds as a moment; none where they are no time.
+/// Microseconds as a moment; none where they are none of any race.
 fn moment(micros: f64) -> Option<At> {
     let nanos = (micros * 1e3).round();
-    (0.0..1.8e19).contains(&nanos).then_some(At(nanos as u64))
+    (0.0..=LATEST.0 as f64).contains(&nanos).then_some(At(nanos as u64))
 }
