@@ -7,7 +7,7 @@
 //! | a lane | a thread, in the order of the lanes |
 //! | a task | a slice (`X`, category `task`) with its figures as arguments |
 //! | a span | a slice (`X`, category `phase`) inside its task's |
-//! | a failed attempt, a delivery, an access to the counter | an instant (`i`) |
+//! | a failed attempt, a delivery, an access to the counter, a task that nobody took up | an instant (`i`) |
 //! | tasks in progress, tasks done, bytes | counters (`C`) |
 //!
 //! Times are microseconds with three decimals, so that no nanosecond is lost in a race of up to 26 days. Process
@@ -20,6 +20,7 @@
 mod lane;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ use crate::event::{Access, At, ErrorKind, LaneId, Phase, RacePlan, RunEnd, RunId
 use crate::model::{RaceState, RunState, RunStatus, Stage, TaskState};
 use crate::text::shown;
 
+use super::read::clean_plan;
 use lane::Part;
 
 /// Writes a race as a Chrome trace. What still goes on ends at the last moment that is known.
@@ -39,7 +41,7 @@ use lane::Part;
 /// What `out` answers.
 pub fn write_trace(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(64 * 1024, out);
-    let plan = RacePlan { output: PathBuf::new(), ..(**race.plan()).clone() };
+    let plan = RacePlan { output: PathBuf::new(), ..clean_plan((**race.plan()).clone()) };
     write!(out, "{{\"displayTimeUnit\":\"ms\",\n\"otherData\":")?;
     serde_json::to_writer(&mut out, &About::of(&plan))?;
     write!(out, ",\n\"threadrace\":")?;
@@ -197,11 +199,6 @@ struct SortIndex {
     sort_index: usize,
 }
 
-#[derive(Serialize)]
-struct Value {
-    value: u64,
-}
-
 /// A trace that is being written.
 struct Trace<'w, W: Write> {
     out: &'w mut W,
@@ -275,14 +272,21 @@ impl<W: Write> Trace<'_, W> {
         })
     }
 
-    /// A counter that starts at zero and takes these steps; told once for each moment.
-    fn counter(&mut self, track: Track, name: &str, start: At, mut steps: Vec<(At, i128)>) -> io::Result<()> {
+    /// A counter that starts at zero and takes these steps; told once for each moment. Perfetto calls it by its name
+    /// and its unit.
+    fn counter(
+        &mut self,
+        Track { pid, tid }: Track,
+        (name, unit): (&str, &'static str),
+        start: At,
+        mut steps: Vec<(At, i128)>,
+    ) -> io::Result<()> {
         steps.push((start, 0));
         steps.sort_unstable();
-        let Track { pid, tid } = track;
         let mut level: i128 = 0;
         for now in steps.chunk_by(|a, b| a.0 == b.0) {
             level += now.iter().map(|(_, delta)| delta).sum::<i128>();
+            let args = BTreeMap::from([(unit, u64::try_from(level).unwrap_or(0))]);
             self.tell(&TraceEvent {
                 name,
                 cat: None,
@@ -293,7 +297,7 @@ impl<W: Write> Trace<'_, W> {
                 tid,
                 scope: None,
                 colour: None,
-                args: Value { value: u64::try_from(level).unwrap_or(0) },
+                args,
             })?;
         }
         Ok(())
@@ -329,6 +333,7 @@ impl<W: Write> Trace<'_, W> {
             let title = format!("{} delivered", task_name(race.plan(), task));
             self.instant(main, ("delivery", &title), at, serde_json::json!({ "task": task }))?;
         }
+        self.never_taken_up(main, run, race.plan(), end)?;
         for (index, parts) in lane::parts(run, end).iter().enumerate() {
             let track = self.lane_track(main, index);
             for part in parts {
@@ -353,6 +358,18 @@ impl<W: Write> Trace<'_, W> {
         Ok(())
     }
 
+    /// Tells the tasks that were handed over, and that no worker took up, when they ended.
+    fn never_taken_up(&mut self, main: Track, run: &RunState, plan: &RacePlan, end: At) -> io::Result<()> {
+        for (index, task) in run.tasks().iter().enumerate() {
+            if task.started.is_none() && (task.finished.is_some() || task.queued.is_some()) {
+                let (id, at) = (TaskId::of(index), task.finished.unwrap_or(end));
+                let title = format!("{} never taken up", task_name(plan, id));
+                self.instant(main, ("unstarted", &title), at, task_args(id, task, plan, at))?;
+            }
+        }
+        Ok(())
+    }
+
     fn lane_track(&self, run: Track, lane: usize) -> Track {
         Track { pid: run.pid, tid: run.tid + 1 + lane as u64 }
     }
@@ -365,7 +382,8 @@ impl<W: Write> Trace<'_, W> {
             Stage::Cancelled | Stage::Abandoned => Some("grey"),
             _ => None,
         };
-        let args = task_args(part.task, state, race.plan());
+        let taken_up = state.started.unwrap_or(part.from);
+        let args = task_args(part.task, state, race.plan(), taken_up);
         self.slice(track, ("task", &name, colour), (part.from, part.to), args)?;
         for span in &part.spans {
             let looks = ("phase", span.phase.name(), Some(colour_of(span.phase)));
@@ -399,11 +417,11 @@ impl<W: Write> Trace<'_, W> {
                 in_flight.extend([(first, bytes), (task.finished.unwrap_or(end).max(first), -bytes)]);
             }
         }
-        self.counter(main, "tasks in progress", start, progress)?;
-        self.counter(main, "tasks done", start, done)?;
+        self.counter(main, ("in progress", "tasks"), start, progress)?;
+        self.counter(main, ("done", "tasks"), start, done)?;
         if run.bytes() > 0 {
-            self.counter(main, "bytes arrived, counted as tasks end", start, arrived)?;
-            self.counter(main, "bytes of the bodies that are arriving", start, in_flight)?;
+            self.counter(main, ("arrived, counted as tasks end", "bytes"), start, arrived)?;
+            self.counter(main, ("on their way, whole bodies", "bytes"), start, in_flight)?;
         }
         Ok(())
     }
@@ -441,8 +459,8 @@ fn run_args(run: &RunState) -> RunArgs<'_> {
     }
 }
 
-fn task_args<'a>(task: TaskId, state: &'a TaskState, plan: &'a RacePlan) -> TaskArgs<'a> {
-    let queued = state.queued.zip(state.started);
+/// The figures of a task that was in the queue until `until`.
+fn task_args<'a>(task: TaskId, state: &'a TaskState, plan: &'a RacePlan, until: At) -> TaskArgs<'a> {
     TaskArgs {
         task,
         outcome: match state.stage {
@@ -451,7 +469,7 @@ fn task_args<'a>(task: TaskId, state: &'a TaskState, plan: &'a RacePlan) -> Task
         },
         attempts: state.attempts,
         bytes: state.bytes,
-        queued_us: queued.map(|(queued, started)| micros(started.0.saturating_sub(queued.0))),
+        queued_us: state.queued.map(|queued| micros(until.0.saturating_sub(queued.0))),
         url: plan.tasks.get(task.index()).and_then(|task| Some(shown(task.url.as_deref()?))),
         result: state.result.as_deref().map(shown),
         error_kind: state.error,
@@ -465,12 +483,12 @@ fn task_name(plan: &RacePlan, task: TaskId) -> Cow<'_, str> {
 
 /// What a lane's name says of its worker, from the mark that parts it from the lane's number.
 fn worker(worker: &Worker) -> String {
-    let thread = worker.thread_id().map_or_else(String::new, |id| format!(" thread {id}"));
+    let thread = worker.thread_id().map_or_else(String::new, |id| format!(" (thread {id})"));
     match worker {
         Worker::Thread { name, .. } => format!(": {}{thread}", shown(name)),
         Worker::AsyncSlot { threads: 0 | 1, .. } => format!(": slot of one event loop{thread}"),
         Worker::AsyncSlot { threads, .. } => format!(": slot of one event loop on {threads} threads"),
-        Worker::Process { pid, name, .. } => format!(": {} process {pid}{thread}", shown(name)),
+        Worker::Process { pid, name, .. } => format!(": {} of process {pid}{thread}", shown(name)),
     }
 }
 

@@ -141,7 +141,8 @@ impl OwnRace {
                     self.say(to, Rank::RunFinished, Fact::RunFinished { run, end });
                 }
             }
-            ("X", "task") => self.task(run, lane?, (from, to), args)?,
+            ("X", "task") => self.task(run, Some(lane?), (from, to), args)?,
+            ("i", "unstarted") => self.task(run, None, (from, to), args)?,
             ("X", "phase") => {
                 let phase = Phase::ALL.into_iter().find(|phase| phase.name() == name)?;
                 self.say(from, Rank::Entered, Fact::PhaseEntered { run, task: args.task?, phase });
@@ -172,7 +173,7 @@ impl OwnRace {
         }
     }
 
-    fn task(&mut self, run: RunId, lane: LaneId, (from, to): (At, At), args: Args) -> Option<()> {
+    fn task(&mut self, run: RunId, lane: Option<LaneId>, (from, to): (At, At), args: Args) -> Option<()> {
         let task = args.task.filter(|task| task.index() < self.plan.tasks.len())?;
         let end = outcome(&args).map(|outcome| TaskEnd {
             outcome,
@@ -190,6 +191,7 @@ impl OwnRace {
             let at = At(from.0.saturating_sub(queued.0));
             self.say(at, Rank::Queued, Fact::TaskQueued { run, task });
         }
+        let Some(lane) = lane else { return Some(()) };
         self.say(from, Rank::Started, Fact::TaskStarted { run, task, lane });
         for number in 1..=args.attempts.min(ATTEMPTS) {
             self.say(from, Rank::Attempt, Fact::AttemptStarted { run, task, number });
