@@ -35,6 +35,8 @@ pub enum Command {
     Origin(OriginFlags),
     /// Play a recording in the dashboard; without a terminal, print its report
     Replay(ReplayArgs),
+    /// Make a recording of a Chrome trace (VizTracer, Perfetto, browsers), to replay it
+    Import(ImportArgs),
     /// List the scenarios
     Scenarios(ConfigFlag),
     /// Check the published claims about speed on this machine
@@ -94,6 +96,17 @@ pub struct ReplayArgs {
     /// The config file.
     #[command(flatten)]
     pub config: ConfigFlag,
+}
+
+/// Which trace to import, and where to.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ImportArgs {
+    /// The trace, as JSON
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// The recording; without it, TRACE with the extension .jsonl
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 /// Which claims to check, and how.

@@ -8,13 +8,13 @@ use clap::Parser;
 use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
-use threadrace::cli::{self, ClaimsArgs, Cli, Command, RaceArgs, ReplayArgs};
+use threadrace::cli::{self, ClaimsArgs, Cli, Command, ImportArgs, RaceArgs, ReplayArgs};
 use threadrace::config::{self, Effective, Flags, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::RaceError;
-use threadrace::recording;
+use threadrace::recording::{self, TraceError, TraceLimits, WriteError};
 use threadrace::report::{self, Format};
 use threadrace::text::shown;
 use threadrace::tui::{self, DashboardError, Left, Look, Reader, Why, terminal};
@@ -114,6 +114,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Signal(signal))
         }
         Some(Command::Replay(args)) => replay(args),
+        Some(Command::Import(args)) => import(args),
         Some(Command::Scenarios(config)) => {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
@@ -240,6 +241,24 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
         left(tui::replay(recording.tape, args.speed, banner, settings, look), |_| Exit::AllDone)?
     };
     finish(front, args.format, args.report.as_deref())
+}
+
+/// Makes a recording of a trace, and says what of it is missing or guessed.
+fn import(args: ImportArgs) -> Result<Exit, Failure> {
+    let ImportArgs { trace, output } = args;
+    let path = output.unwrap_or_else(|| trace.with_extension("jsonl"));
+    let imported = recording::read_trace_file(&trace, &TraceLimits::default())
+        .map_err(|error: TraceError| Failure::new(Exit::Usage, error))?;
+    let full = |error: WriteError| Failure::new(Exit::Output, error);
+    let mut file = recording::create(&path).map_err(full)?;
+    recording::write(&imported.plan, &imported.events, &mut file)
+        .map_err(|error| full(WriteError::File { path: path.clone(), error }))?;
+    for note in &imported.notes {
+        // Nobody may be reading.
+        let _ = writeln!(io::stderr(), "threadrace: {note}");
+    }
+    let (path, about) = (path.to_string_lossy(), &imported.plan.about);
+    print(|out| writeln!(out, "{}: {}\nWatch it: threadrace replay {0}", shown(&path), shown(about)))
 }
 
 /// What a front leaves behind.

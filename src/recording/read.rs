@@ -36,7 +36,7 @@ const MOST_TASKS: usize = 4_000_000;
 const MOST_RUNS: usize = 10_000;
 
 /// No race lasts longer: a year.
-const LATEST: At = At(366 * 24 * 3600 * 1_000_000_000);
+pub(super) const LATEST: At = At(366 * 24 * 3600 * 1_000_000_000);
 
 /// An event may be told after so many that happened later. The collector tells them nearly in order; to
 /// put one in its place costs as much as it has gone astray.
@@ -214,7 +214,7 @@ fn header(line: &[u8]) -> Result<Header, ReadError> {
 }
 
 /// What a plan must hold for the fold to stay within its memory.
-fn check_plan(plan: &RacePlan) -> Result<(), String> {
+pub(super) fn check_plan(plan: &RacePlan) -> Result<(), String> {
     let (tasks, runs) = (plan.tasks.len(), plan.runs.len());
     if runs == 0 || runs > MOST_RUNS {
         return Err(format!("it has {runs} runs, and 1 to {MOST_RUNS} can be shown"));
@@ -229,7 +229,7 @@ fn check_plan(plan: &RacePlan) -> Result<(), String> {
 }
 
 /// The plan with texts that are safe to show.
-fn clean_plan(mut plan: RacePlan) -> RacePlan {
+pub(super) fn clean_plan(mut plan: RacePlan) -> RacePlan {
     let clean = |text: &mut String| {
         if let std::borrow::Cow::Owned(safe) = shown(text) {
             *text = safe;

@@ -1,6 +1,7 @@
 //! What can only be seen from outside: real sockets, real processes, real terminals.
 
 mod api;
+mod checker;
 mod cli;
 mod compute;
 mod dashboard;
@@ -18,4 +19,5 @@ mod servers;
 mod simulate;
 mod spans;
 mod terminal;
+mod trace;
 mod turns;
