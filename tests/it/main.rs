@@ -8,6 +8,7 @@ mod disk;
 mod executors;
 mod house;
 mod origin;
+mod page;
 mod programs;
 mod pty;
 mod report;
