@@ -35,8 +35,8 @@
     }
     return row;
   };
-  const columns = (of, merged) => {
-    const long = data.long / of, list = [];
+  const columns = (whole, of, merged) => {
+    const long = whole / of, list = [];
     let place = 0;
     for (const [count, ...shares] of merged) {
       list.push({ from: place * long, to: (place + count) * long, shares });
@@ -53,7 +53,7 @@
     layers.forEach(layer => layer.setAttribute('aria-hidden', 'true'));
     const rows = run.rows.map((row, i) => ({
       name: row.name, marks: row.marks || [], y: i * (run.row + data.gap),
-      ...(row.spans ? exact(row.spans) : columns(...row.shares)),
+      ...(row.spans ? exact(row.spans) : columns(run.long, ...row.shares)),
     }));
     const steps = [];
     for (let i = 0, last = 0; run.steps && i < run.steps.length; i += 2) {
@@ -198,8 +198,9 @@
         context.fillStyle = colours.panel;
         context.fillRect(Math.max(end, 0), 0, to - end, lanes);
         context.globalAlpha = 1;
-        context.strokeStyle = colours.dim;
-        context.setLineDash([3, 3]);
+        context.strokeStyle = colours.rule;
+        context.lineWidth = 1;
+        context.setLineDash([4, 3]);
         context.strokeRect(end - 2, .5, to - end + 1.5, lanes - 1);
         context.setLineDash([]);
         if (run.saved) {
@@ -258,11 +259,21 @@
     }
   }
 
+  // Columns that are narrower than a pixel are drawn together.
   function drawColumns(context, run, row, wide) {
+    let sums = new Float64Array(PHASES), from = null;
     for (const column of row.columns) {
       if (column.to <= view.from || column.from >= view.to) continue;
-      const left = x(column.from, wide), shares = column.shares.map((value, i) => i % 2 ? value / 100 : value);
-      stack(context, run, row, left, x(Math.min(column.to, run.long), wide) - left, shares);
+      if (from === null) from = column.from;
+      for (let i = 0; i < column.shares.length; i += 2) {
+        sums[column.shares[i]] += column.shares[i + 1] / 100 * (column.to - column.from);
+      }
+      const left = x(from, wide), right = x(Math.min(column.to, run.long), wide);
+      if (right - left < 1 && column.to < run.long) continue;
+      const shares = [];
+      sums.forEach((sum, phase) => { if (sum > 0) shares.push(phase, sum / (column.to - from)); });
+      stack(context, run, row, left, Math.max(right - left, 1), shares);
+      [sums, from] = [new Float64Array(PHASES), null];
     }
   }
 
@@ -320,7 +331,8 @@
   function drawMarks(context, run, row, wide) {
     const middle = row.y + run.row / 2, half = Math.min(4, Math.max(2, run.row / 2 - 4));
     for (const [moment, kind, , since] of row.marks) {
-      const place = x(moment, wide);
+      // What ends a task stands inside it, not on the next one.
+      const place = kind === FAILED || kind === ABANDONED ? Math.max(x(moment, wide) - 6, x(0, wide) + 6) : x(moment, wide);
       if (kind === TAKEN && since != null && place > -9) {
         const from = x(since, wide);
         context.fillStyle = colours.strong;
@@ -391,9 +403,10 @@
     const where = document.createElement('span');
     where.className = 'where';
     where.textContent = moment(pointed.moment);
-    where.style.left = Math.min(Math.max(x(pointed.moment, ticks.clientWidth), 26), ticks.clientWidth - 26) + 'px';
     where.style.transform = 'translateX(-50%)';
     ticks.append(where);
+    const half = where.offsetWidth / 2, wide = ticks.clientWidth;
+    where.style.left = Math.min(Math.max(x(pointed.moment, wide), half), wide - half) + 'px';
   }
 
   let asked = 0, stale = false;
@@ -533,6 +546,15 @@
     pointed = null;
     tip.hidden = true;
     draw(false);
+  }
+
+  for (const run of runs) {
+    if (run.long >= data.long / 2 || run.long <= 0) continue;
+    const button = line('zoom to this run', 'button');
+    button.type = 'button';
+    button.className = 'fit';
+    button.addEventListener('click', () => show(0, run.long));
+    run.plot.closest('.run').querySelector('figcaption').append(button);
   }
 
   for (const run of runs) {

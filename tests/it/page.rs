@@ -3,12 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use proptest::prelude::*;
 use threadrace::event::{At, Collect, ExecutorKind};
 use threadrace::model::RaceState;
-use threadrace::report::{
-    Chart, Ghost, Page, Summary, Theme, TimelineOptions, csv_spans, csv_tasks, html, timeline_svg,
-};
+use threadrace::report::{Chart, Ghost, Page, Summary, Theme, TimelineOptions, html, timeline_svg};
 
 use crate::simulate::{Fate, Race};
 
@@ -56,7 +53,10 @@ fn files_to_look_at() -> Tested {
         ("submit", Race::new(4).collect(1, Collect::Submit).tasks(12)),
         ("daemon", Race::new(4).leave(1, Duration::from_millis(900))),
         ("thousand", four(5).tasks(1_000)),
-        ("huge", Race::new(5).tasks(100_000).runs(&[(ExecutorKind::Sequential, 1), (ExecutorKind::Async, 500)])),
+        (
+            "huge",
+            Race::new(5).tasks(100_000).runs(&[(ExecutorKind::Sequential, 1), (ExecutorKind::Async, 500)]),
+        ),
     ];
     for (name, race) in races {
         let state = race.state();
@@ -69,7 +69,10 @@ fn files_to_look_at() -> Tested {
         std::fs::write(folder.join(format!("{name}-narrow.svg")), &chart)?;
         let chart = Chart { title: "A chart of another report", about: "What it shows.", svg: &chart };
         let charts: &[Chart<'_>] = if name == "submit" { &[chart] } else { &[] };
-        std::fs::write(folder.join(format!("{name}.html")), page(&state, END, &Page { charts, ..Page::default() })?)?;
+        std::fs::write(
+            folder.join(format!("{name}.html")),
+            page(&state, END, &Page { charts, ..Page::default() })?,
+        )?;
     }
     let live = page(&four(1).state_at(At(12_000_000_000)), At(12_000_000_000), &Page::default())?;
     std::fs::write(folder.join("live.html"), live)?;

@@ -12,13 +12,21 @@ use crate::model::{Lane, RaceState, RunState, Span};
 use crate::report::markup::cut;
 use crate::report::rows;
 use crate::report::timeline::{
-    Block, Drawn, Mark, Row, Sign, TILE, Timeline, lane_words, name, row_height, saved_words, texture,
+    Block, Drawn, Mark, Row, Sign, TILE, Timeline, lane_words, name, row_height, saved_words, shares, strip,
+    texture,
 };
 
 use super::gantt::{GAP, STRIP, has_strip};
 
 /// About as many spans are told one by one over all runs.
 const SPANS: usize = 24_000;
+
+/// About as many columns of shares are told over all rows, and the most of one row.
+const COLUMNS: usize = 24_000;
+const FINEST: usize = 600;
+
+/// Columns in which tasks in progress are counted.
+const STEPS: usize = 1_000;
 
 /// As many tasks have a name, and over all runs as many have details.
 const NAMES: usize = 2_000;
@@ -56,8 +64,8 @@ struct RowData {
     /// For each span: the time since the end of the one before, its length, its phase and its task.
     #[serde(skip_serializing_if = "Option::is_none")]
     spans: Option<Vec<u64>>,
-    /// How many columns the whole axis has, and then for equal neighbours: how many, and each phase with its
-    /// share in per cent.
+    /// How many columns the whole run has, and then for equal neighbours: how many, and each phase with its share
+    /// in per cent.
     #[serde(skip_serializing_if = "Option::is_none")]
     shares: Option<(usize, Vec<Vec<u32>>)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -70,6 +78,9 @@ struct Details(&'static str, u64, u32, String);
 
 pub(super) fn write(race: &RaceState, timeline: &Timeline<'_>, out: &mut dyn Write) -> io::Result<()> {
     let runs = timeline.blocks.len().max(1);
+    let rows = timeline.blocks.iter().flat_map(|block| &block.rows);
+    let rows = rows.filter(|row| matches!(row.drawn, Drawn::Shares { .. })).count();
+    let columns = (COLUMNS / rows.max(1)).clamp(16, FINEST);
     let phases = Phase::ALL.map(|phase| (phase.name(), texture(phase).path, texture(phase).width));
     let data = Data {
         long: micros(timeline.long),
@@ -78,7 +89,7 @@ pub(super) fn write(race: &RaceState, timeline: &Timeline<'_>, out: &mut dyn Wri
         tile: TILE,
         phases: phases.to_vec(),
         tasks: race.plan().tasks.iter().take(NAMES).map(|task| cut(&task.name, 60)).collect(),
-        runs: timeline.blocks.iter().map(|block| run(timeline, block, runs)).collect(),
+        runs: timeline.blocks.iter().map(|block| run(timeline, block, runs, columns)).collect(),
     };
     serde_json::to_writer(&mut Inert(out), &data).map_err(io::Error::from)
 }
@@ -87,7 +98,7 @@ fn micros(time: Duration) -> u64 {
     u64::try_from((time.as_nanos() + 500) / 1_000).unwrap_or(u64::MAX)
 }
 
-fn run(timeline: &Timeline<'_>, block: &Block<'_>, runs: usize) -> Run {
+fn run(timeline: &Timeline<'_>, block: &Block<'_>, runs: usize, columns: usize) -> Run {
     let spans: usize = block.run.lanes().iter().map(|lane| lane.spans().len()).sum();
     let exact = spans <= SPANS / runs;
     let comparable = timeline.baseline.filter(|_| block.figures.speedup.is_some());
@@ -99,8 +110,8 @@ fn run(timeline: &Timeline<'_>, block: &Block<'_>, runs: usize) -> Run {
         base: comparable.map(micros),
         saved: comparable.and_then(|baseline| saved_words(block, baseline)),
         peak: block.figures.peak_concurrency,
-        rows: block.rows.iter().map(|row| row_data(block, row, exact)).collect(),
-        steps: has_strip(block).then(|| steps(timeline, block, exact)),
+        rows: block.rows.iter().map(|row| row_data(block, row, exact, columns)).collect(),
+        steps: has_strip(block).then(|| steps(block, exact)),
         tasks: block.run.tasks().iter().take(details).map(task).collect(),
     }
 }
@@ -110,15 +121,24 @@ fn task(task: &crate::model::TaskState) -> Details {
     Details(rows::outcome(task).unwrap_or("not over"), task.bytes, task.attempts, cut(said, 200))
 }
 
-fn row_data(block: &Block<'_>, row: &Row, exact: bool) -> RowData {
+fn row_data(block: &Block<'_>, row: &Row, exact: bool, columns: usize) -> RowData {
     let lane = block.run.lanes().get(row.lanes.start).filter(|_| row.lanes.len() == 1 && exact);
     let (spans, shares) = match (&row.drawn, lane) {
         (Drawn::Spans(spans), _) => (Some(flat(spans.iter().copied(), block.start)), None),
         (Drawn::Shares { .. }, Some(lane)) => (Some(flat(all(lane, block), block.start)), None),
-        (Drawn::Shares { of, columns }, None) => (None, Some((*of, merged(columns)))),
+        (Drawn::Shares { .. }, None) => {
+            let lanes = block.run.lanes().get(row.lanes.clone()).unwrap_or_default();
+            let of = shares(lanes, (block.start, block.long), whole(block), columns);
+            (None, Some((columns, merged(&of))))
+        }
     };
     let marks = row.marks.iter().map(mark).collect();
     RowData { name: lane_words(&row.lanes), spans, shares, marks }
+}
+
+/// The run's length, and never none.
+fn whole(block: &Block<'_>) -> Duration {
+    block.long.max(Duration::from_nanos(1))
 }
 
 fn all<'a>(lane: &'a Lane, block: &Block<'_>) -> impl Iterator<Item = Span> + 'a {
@@ -166,14 +186,14 @@ fn mark(mark: &Mark) -> (u64, u8, Option<u32>, Option<u64>) {
 }
 
 /// How many tasks were in progress: at each moment, or on average in columns.
-fn steps(timeline: &Timeline<'_>, block: &Block<'_>, exact: bool) -> Vec<f64> {
+fn steps(block: &Block<'_>, exact: bool) -> Vec<f64> {
     if exact {
         return exact_steps(block.run, block.start, block.long);
     }
-    let column = micros(timeline.long) as f64 / timeline.strip_columns.max(1) as f64;
+    let column = block.long.as_secs_f64() * 1e6 / STEPS as f64;
     let most = f64::from(block.figures.peak_concurrency);
     let mut steps: Vec<f64> = Vec::new();
-    for share in &block.strip {
+    for share in strip(block.run, (block.start, block.long), whole(block), STEPS) {
         let level = (share * most * 100.0).round() / 100.0;
         match steps.len() {
             0 => steps.extend([column, level]),
@@ -181,7 +201,7 @@ fn steps(timeline: &Timeline<'_>, block: &Block<'_>, exact: bool) -> Vec<f64> {
             _ => steps.extend([column, level]),
         }
     }
-    steps.iter_mut().step_by(2).for_each(|long| *long = long.round());
+    steps.iter_mut().step_by(2).for_each(|long| *long = (*long * 10.0).round() / 10.0);
     steps
 }
 

@@ -34,7 +34,7 @@ const GROUPS: &[(&str, &[Column])] = &[
         ],
     ),
     (
-        "Time of a task",
+        "Latency",
         &[
             ("mean", |run| or_dash(run.latency.map(|l| seconds(l.mean)))),
             ("max", |run| or_dash(run.latency.map(|l| seconds(l.max)))),
@@ -119,7 +119,8 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
                     share(ideal),
                     times(speedup, Glyphs::Unicode),
                     count(u64::from(run.workers)),
-                    run.efficiency.map_or_else(String::new, |e| format!(", {} efficient", percent(e))),
+                    run.efficiency
+                        .map_or_else(String::new, |e| format!(" <span>{} efficient</span>", percent(e))),
                 )?;
             }
             None => {
@@ -207,9 +208,13 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
     for (title, columns) in groups {
         write!(
             out,
-            r#"<tbody><tr class="group"><th scope="rowgroup">{title}</th><td colspan="{}"></td></tr>"#,
-            summary.runs.len()
+            r#"<tbody><tr class="group"><th scope="rowgroup" colspan="{}">{title}"#,
+            summary.runs.len() + 1
         )?;
+        if let Some((_, definition)) = definition(&title.to_lowercase()) {
+            write!(out, "<small>{}</small>", Text(definition))?;
+        }
+        write!(out, "</th></tr>")?;
         for (figure, say) in columns {
             write!(out, r#"<tr><th scope="row">{figure}"#)?;
             // One definition can be about several figures, of which the first tells it.

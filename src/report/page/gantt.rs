@@ -83,7 +83,7 @@ fn key(sign: Sign) -> &'static str {
 
 fn write_block(timeline: &Timeline<'_>, block: &Block<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (row, name) = (row_height(block), cut(&name(block), 40));
-    let words = title_words(block, true);
+    let words = title_words(timeline, block);
     let words: Vec<String> = words.iter().map(|words| cut(words, 120)).collect();
     write!(
         out,
@@ -104,7 +104,7 @@ fn write_block(timeline: &Timeline<'_>, block: &Block<'_>, out: &mut dyn Write) 
     }
     if has_strip {
         let most = count(block.figures.peak_concurrency.into());
-        write!(out, r#"<li class="strip"><small>{most} at</small><span>once</span></li>"#)?;
+        write!(out, r#"<li class="strip"><span>{most} at once</span></li>"#)?;
     }
     let tall = (row + GAP) * block.rows.len() as f64 + if has_strip { STRIP + 2.0 } else { 0.0 };
     write!(

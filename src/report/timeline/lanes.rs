@@ -30,7 +30,8 @@ pub(in crate::report) struct Timeline<'a> {
     pub(in crate::report) left_out: usize,
     /// The phases that occur, in the order of legends.
     pub(in crate::report) phases: Vec<Phase>,
-    /// The wall time of the run that the others are measured against.
+    /// The place and the wall time of the run that the others are measured against.
+    pub(in crate::report) measure: Option<usize>,
     pub(in crate::report) baseline: Option<Duration>,
     /// How many columns the whole axis has in [`Block::strip`].
     pub(in crate::report) strip_columns: usize,
@@ -167,6 +168,9 @@ impl<'a> Timeline<'a> {
             blocks,
             left_out: race.runs().len().saturating_sub(RUNS),
             phases: Phase::ALL.into_iter().filter(occurs).collect(),
+            measure: summary
+                .baseline()
+                .and_then(|run| summary.runs.iter().position(|r| std::ptr::eq(r, run))),
             baseline: race.baseline().and_then(RunState::wall),
             strip_columns,
         }
@@ -238,9 +242,9 @@ fn spans(lane: &Lane, until: At) -> Vec<Span> {
     lane.spans().iter().copied().chain(open).collect()
 }
 
-/// The share of the lanes' time that each phase took, in each of so many columns of the axis. One pass over
-/// the spans, however long they are.
-fn shares(
+/// The share of the lanes' time that each phase took, in each of so many columns of the time `long` from the
+/// run's start. One pass over the spans, however long they are.
+pub(in crate::report) fn shares(
     lanes: &[Lane],
     (start, elapsed): (At, Duration),
     long: Duration,
@@ -285,12 +289,19 @@ fn shares(
     part.iter().zip(&whole).take(used).map(column).collect()
 }
 
-fn strip(run: &RunState, (start, elapsed): (At, Duration), long: Duration, columns: usize) -> Vec<f64> {
+/// How many tasks were in progress on average, as a share of the most at once, in so many columns of the time
+/// `long` from the run's start, up to its end.
+pub(in crate::report) fn strip(
+    run: &RunState,
+    (start, elapsed): (At, Duration),
+    long: Duration,
+    columns: usize,
+) -> Vec<f64> {
     let until = start.plus(elapsed);
     let most = f64::from(run.in_progress().peak().max(1));
     let moment = |column: usize| start.plus(long.mul_f64(column as f64 / columns as f64));
     let columns = (0..columns).map(|column| (moment(column), moment(column + 1).min(until)));
-    let columns = columns.take_while(|(from, to)| from < to);
+    let columns = columns.take_while(|(from, _)| *from < until);
     columns.map(|(from, to)| (run.in_progress().mean(from, to) / most).clamp(0.0, 1.0)).collect()
 }
 

@@ -7,7 +7,7 @@ mod paths;
 mod scale;
 mod svg;
 
-pub(super) use lanes::{Block, Drawn, Mark, Row, Sign, Timeline};
+pub(super) use lanes::{Block, Drawn, Mark, Row, Sign, Timeline, shares, strip};
 pub use palette::Theme;
 pub(super) use palette::{DARK, LIGHT, TILE, run_colour, texture, write_pattern};
 pub(super) use paths::{Axis, write_row, write_strip};
@@ -23,15 +23,17 @@ pub(super) fn name(block: &Block<'_>) -> String {
 
 /// What stands beside a run's name: its workers, its wall time, and how much faster it was or why that can't
 /// be said. The most telling first.
-pub(super) fn title_words(block: &Block<'_>, ghost: bool) -> Vec<String> {
+pub(super) fn title_words(timeline: &Timeline<'_>, block: &Block<'_>) -> Vec<String> {
     let figures = block.figures;
+    // Of the run that the others are measured against, there is nothing to compare.
+    let compared = timeline.measure != Some(block.place);
     let mut said = Vec::new();
     match (figures.wall, block.run.started()) {
         (Some(wall), _) => said.push(seconds(wall)),
         (None, Some(_)) => said.push(format!("{} so far", seconds(block.long))),
         (None, None) => said.push("its turn has not come".to_owned()),
     }
-    if let Some(speedup) = figures.speedup.filter(|_| ghost) {
+    if let Some(speedup) = figures.speedup.filter(|_| compared) {
         said.push(times(speedup, Glyphs::Unicode));
     }
     let workers = match figures.workers {
@@ -39,7 +41,7 @@ pub(super) fn title_words(block: &Block<'_>, ghost: bool) -> Vec<String> {
         workers => format!("{} workers", count(u64::from(workers))),
     };
     said.push(workers);
-    if let Some(efficiency) = figures.efficiency.filter(|_| ghost) {
+    if let Some(efficiency) = figures.efficiency.filter(|_| compared) {
         said.push(format!("{} efficient", percent(efficiency)));
     }
     if let Some(reason) = figures.comparable.reason().filter(|_| figures.wall.is_some()) {

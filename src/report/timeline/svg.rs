@@ -70,7 +70,7 @@ pub fn timeline_svg(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let wide = f64::from(options.width.clamp(360, 8_000));
-    let gutter = if wide < 640.0 { 40.0 } else { 118.0 };
+    let gutter = if wide < 640.0 { 40.0 } else { 138.0 };
     let plot = wide - 2.0 * PAD - gutter;
     let timeline = Timeline::of(race, summary, now, plot as usize);
     let axis = Axis { left: PAD + gutter, width: plot, long: timeline.long };
@@ -107,7 +107,7 @@ pub fn timeline_svg(
 fn description(timeline: &Timeline<'_>, summary: &Summary) -> String {
     let mut said = vec![summary.verdict()];
     for block in &timeline.blocks {
-        said.push(format!("{}: {}.", cut(&name(block), 40), title_words(block, true).join(", ")));
+        said.push(format!("{}: {}.", cut(&name(block), 40), title_words(timeline, block).join(", ")));
     }
     said.extend(timeline.caveats());
     said.join(" ")
@@ -256,12 +256,17 @@ impl Picture<'_, '_> {
             Px(PAD),
             Px(baseline - 12.0)
         )?;
-        let words = title_words(block, true);
+        let words = title_words(self.timeline, block);
         let room = ((self.wide - 2.0 * PAD) / (12.0 * SANS)) as usize;
         let name = cut(&name(block), room / 3);
         self.text("n f-strong", (PAD + 12.0, baseline), &name)?;
-        let words = words.join(" · ");
-        let words = cut(&words, room.saturating_sub(width(&name) + 6));
+        // What does not fit is left out from the end, where it tells least.
+        let room = room.saturating_sub(width(&name) + 6);
+        let mut words = words;
+        while words.len() > 1 && width(&words.join(" · ")) > room {
+            words.pop();
+        }
+        let words = cut(&words.join(" · "), room);
         self.text("f-text e", (right, baseline), &words)?;
         self.y += TITLE;
         let (top, height) = (self.y, row_height(block));
@@ -291,7 +296,11 @@ impl Picture<'_, '_> {
             self.text(
                 "m f-dim e",
                 (left - 10.0, self.y + STRIP - 4.0),
-                &format!("{} at once", count(most.into())),
+                &if left > 120.0 {
+                    format!("{} at once", count(most.into()))
+                } else {
+                    format!("≤{}", count(most.into()))
+                },
             )?;
             let fill = format!("f-r{}", run_colour(block.place));
             write_strip(self.axis, block, self.timeline.strip_columns, &fill, (self.y, STRIP), self.out)?;
@@ -311,7 +320,7 @@ impl Picture<'_, '_> {
         }
         write!(
             self.out,
-            r#"<rect class="f-panel" fill-opacity=".6" x="{x}" y="{y}" width="{w}" height="{h}"/><path class="d s-dim" d="M{x} {y}H{to}V{bottom}H{x}"/>"#,
+            r#"<rect class="f-panel" fill-opacity=".6" x="{x}" y="{y}" width="{w}" height="{h}"/><path class="d s-rule" d="M{x} {y}H{to}V{bottom}H{x}"/>"#,
             x = Px(from),
             y = Px(y + 0.5),
             w = Px(to - from),
@@ -354,7 +363,9 @@ impl Picture<'_, '_> {
                     )?;
                 }
             }
-            self.sign(mark.sign, (x, y + height / 2.0), height)?;
+            // What ends a task stands inside it, not on the next one.
+            let inside = if matches!(mark.sign, Sign::Failed(_) | Sign::Abandoned(_)) { 6.0 } else { 0.0 };
+            self.sign(mark.sign, ((x - inside).max(left + 6.0), y + height / 2.0), height)?;
         }
         Ok(())
     }
