@@ -9,6 +9,7 @@ mod disk;
 mod executors;
 mod house;
 mod origin;
+mod page;
 mod programs;
 mod pty;
 mod recording;
