@@ -55,6 +55,12 @@ pub struct Theme {
 /// The part of a bar that is lost.
 pub const LOST: char = '◇';
 
+/// The sequential run as a ghost, on a row of its own.
+pub const GHOST: char = '╌';
+
+/// Where tasks of the ghost were done.
+pub const GHOST_TICK: char = '┊';
+
 /// What is marked on a lane besides the phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
@@ -334,6 +340,16 @@ impl Theme {
         }
     }
 
+    /// The line of the ghost: paler than anything that a worker does.
+    pub fn ghost(&self) -> Style {
+        self.rule
+    }
+
+    /// The ghost's ticks.
+    pub fn ghost_tick(&self) -> Style {
+        self.dim
+    }
+
     /// The text on a lane, such as a task's number.
     pub fn label_on_lane(&self, phase: Phase) -> Style {
         if !self.coloured {
@@ -482,7 +498,9 @@ mod tests {
         let theme = Theme::new(ThemeName::Monochrome, Depth::True);
         let phases = Phase::ALL.map(|phase| theme.phase_glyph(phase));
         let turns = [0.2, 0.8].map(turns_glyph);
-        let drawn: Vec<char> = phases.into_iter().chain(Mark::ALL.map(Mark::glyph)).chain(turns).collect();
+        let ghost = [GHOST, GHOST_TICK];
+        let marks = Mark::ALL.map(Mark::glyph);
+        let drawn: Vec<char> = phases.into_iter().chain(marks).chain(turns).chain(ghost).collect();
         for glyphs in [drawn.clone(), drawn.into_iter().map(crate::tui::ascii::ascii).collect()] {
             assert_eq!(glyphs.iter().collect::<HashSet<_>>().len(), glyphs.len(), "{glyphs:?}");
             assert!(!glyphs.contains(&'?') && !glyphs.contains(&'✗') && !glyphs.contains(&'X'));

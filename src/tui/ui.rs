@@ -258,6 +258,16 @@ pub struct Timeline {
     pub step: Option<usize>,
 }
 
+/// Whether the sequential run is shown as a ghost below the lanes of the others.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Ghost {
+    /// It is.
+    #[default]
+    Shown,
+    /// It isn't.
+    Hidden,
+}
+
 /// Everything that the keyboard and the mouse have set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ui {
@@ -271,6 +281,8 @@ pub struct Ui {
     pub scroll: Option<usize>,
     /// The timeline.
     pub timeline: Timeline,
+    /// The ghost in the timeline.
+    pub ghost: Ghost,
     /// The tasks' table.
     pub table: Table,
     /// Lines scrolled in the results.
@@ -285,6 +297,7 @@ impl Default for Ui {
             run: RunChoice::Follow,
             scroll: None,
             timeline: Timeline::default(),
+            ghost: Ghost::default(),
             table: Table::default(),
             results_scroll: 0,
         }

@@ -11,7 +11,7 @@ use crate::scenario::{MAX_WORKERS, Programs, Scenario};
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Column, Direction, Overlay, RunChoice, Typing, View};
+use crate::tui::ui::{Column, Direction, Ghost, Overlay, RunChoice, Typing, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
@@ -96,6 +96,7 @@ impl App {
             Action::FewerWorkers => self.workers(|workers| workers.saturating_sub(1)),
             Action::Theme => self.next_theme(),
             Action::Help => self.ui.overlay = Overlay::Help { scroll: 0 },
+            Action::Ghost => self.toggle_ghost(),
             Action::Close if !self.ui.table.filter.is_empty() => {
                 self.ui.table.filter.clear();
                 self.arranged = None;
@@ -149,6 +150,19 @@ impl App {
         let at = THEMES.iter().position(|&name| name == self.theme.name).unwrap_or(0);
         self.theme = Theme::new(THEMES[(at + 1) % THEMES.len()], self.look.depth);
         self.notice = Some(format!("theme: {}", self.theme.title()));
+    }
+
+    fn toggle_ghost(&mut self) {
+        self.ui.ghost = match self.ui.ghost {
+            Ghost::Shown => Ghost::Hidden,
+            Ghost::Hidden => Ghost::Shown,
+        };
+        if self.state.as_ref().is_some_and(|race| race.baseline().is_none()) {
+            self.notice = Some("no ghost: this race has no sequential run".to_owned());
+        } else if self.ui.view != View::Timeline {
+            let now = if self.ui.ghost == Ghost::Shown { "shows" } else { "hides" };
+            self.notice = Some(format!("the timeline {now} the sequential run as a ghost"));
+        }
     }
 
     fn in_overlay(&mut self, action: Action) -> Result<(), RaceError> {

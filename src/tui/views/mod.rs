@@ -4,6 +4,7 @@ mod accesses;
 mod chrome;
 mod counter;
 mod gauges;
+mod ghost;
 mod json;
 mod overlays;
 mod race;
