@@ -11,6 +11,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use crate::claims::ClaimsFormat;
 use crate::config::{ConfigFlag, Flags, OriginFlags, time_scale_parser, variables_help};
 use crate::event::TimeScale;
+use crate::recording::Speed;
 use crate::report::Format;
 
 /// What the program was asked to do.
@@ -32,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the origin alone, for other tools to download from
     Origin(OriginFlags),
+    /// Play a recording in the dashboard; without a terminal, print its report
+    Replay(ReplayArgs),
     /// List the scenarios
     Scenarios(ConfigFlag),
     /// Check the published claims about speed on this machine
@@ -65,6 +68,32 @@ pub struct RaceArgs {
     /// Write the report to FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub report: Option<PathBuf>,
+    /// Record the race in FILE while it runs, to replay and export it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
+    pub record: Option<PathBuf>,
+}
+
+/// Which recording to play, and how.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ReplayArgs {
+    /// The recording
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub recording: PathBuf,
+    /// How fast: 1/64 to 64, by powers of two
+    #[arg(long, value_name = "X", default_value_t)]
+    pub speed: Speed,
+    /// Print the report instead of opening the dashboard
+    #[arg(long)]
+    pub plain: bool,
+    /// Format of the report
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: Format,
+    /// Write the report to FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+    /// The config file.
+    #[command(flatten)]
+    pub config: ConfigFlag,
 }
 
 /// Which claims to check, and how.
@@ -273,7 +302,10 @@ mod tests {
             command.get_arguments().chain(command.get_subcommands().flat_map(|it| it.get_arguments()));
         let flags: BTreeSet<String> =
             arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
-        let no_settings = ["--url", "--urls", "--config", "--plain", "--format", "--report", "--repeat"];
+        let no_settings = [
+            "--url", "--urls", "--config", "--plain", "--format", "--report", "--repeat", "--record",
+            "--speed",
+        ];
         let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
         assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());
     }

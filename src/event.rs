@@ -870,6 +870,59 @@ pub enum Fact {
     RaceFinished,
 }
 
+impl Fact {
+    /// The run that the fact is about; none where it is about the race.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Fact::RunStarted { run }
+            | Fact::LaneOpened { run, .. }
+            | Fact::TaskQueued { run, .. }
+            | Fact::TaskStarted { run, .. }
+            | Fact::PhaseEntered { run, .. }
+            | Fact::AttemptStarted { run, .. }
+            | Fact::AttemptFailed { run, .. }
+            | Fact::ResponseArrived { run, .. }
+            | Fact::BodyArrived { run, .. }
+            | Fact::CounterAccessed { run, .. }
+            | Fact::CounterRead { run, .. }
+            | Fact::ResultDelivered { run, .. }
+            | Fact::RunMeasured { run, .. }
+            | Fact::BytesArrived { run, .. }
+            | Fact::TaskFinished { run, .. }
+            | Fact::RunFinished { run, .. } => Some(*run),
+            Fact::RaceStarted { .. } | Fact::Interrupted { .. } | Fact::Collected | Fact::RaceFinished => {
+                None
+            }
+        }
+    }
+
+    /// The task that the fact is about; none where it is about more than one.
+    pub fn task(&self) -> Option<TaskId> {
+        match self {
+            Fact::TaskQueued { task, .. }
+            | Fact::TaskStarted { task, .. }
+            | Fact::PhaseEntered { task, .. }
+            | Fact::AttemptStarted { task, .. }
+            | Fact::AttemptFailed { task, .. }
+            | Fact::ResponseArrived { task, .. }
+            | Fact::BodyArrived { task, .. }
+            | Fact::CounterAccessed { task, .. }
+            | Fact::ResultDelivered { task, .. }
+            | Fact::BytesArrived { task, .. }
+            | Fact::TaskFinished { task, .. } => Some(*task),
+            Fact::RaceStarted { .. }
+            | Fact::RunStarted { .. }
+            | Fact::LaneOpened { .. }
+            | Fact::CounterRead { .. }
+            | Fact::RunMeasured { .. }
+            | Fact::Interrupted { .. }
+            | Fact::Collected
+            | Fact::RunFinished { .. }
+            | Fact::RaceFinished => None,
+        }
+    }
+}
+
 /// Something that happened, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {

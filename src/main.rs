@@ -8,12 +8,13 @@ use clap::Parser;
 use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
-use threadrace::cli::{self, ClaimsArgs, Cli, Command, RaceArgs};
+use threadrace::cli::{self, ClaimsArgs, Cli, Command, RaceArgs, ReplayArgs};
 use threadrace::config::{self, Effective, Flags, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::RaceError;
+use threadrace::recording;
 use threadrace::report::{self, Format};
 use threadrace::text::shown;
 use threadrace::tui::{self, DashboardError, Look, Reader, Why, terminal};
@@ -57,7 +58,7 @@ impl Failure {
 impl From<RaceError> for Failure {
     fn from(error: RaceError) -> Failure {
         let exit = match &error {
-            RaceError::Output(_) | RaceError::Unready(_) => Exit::Output,
+            RaceError::Output(_) | RaceError::Unready(_) | RaceError::Recording(_) => Exit::Output,
             RaceError::Cancelled => Exit::NotAllDone,
             RaceError::Url { .. } | RaceError::NoOrigin(_) => Exit::Usage,
             RaceError::Origin(_) | RaceError::Tls(_) | RaceError::Thread(_) | RaceError::Internal(_) => {
@@ -112,6 +113,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             let signal = plain::serve(&settings, &mut io::stdout())?;
             Ok(Exit::Signal(signal))
         }
+        Some(Command::Replay(args)) => replay(args),
         Some(Command::Scenarios(config)) => {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
@@ -168,7 +170,7 @@ fn load(flags: Flags) -> Result<Effective, Failure> {
 }
 
 fn race(args: RaceArgs) -> Result<Exit, Failure> {
-    let settings = load(args.flags)?.settings;
+    let settings = Settings { record: args.record, ..load(args.flags)?.settings };
     let format = args.format;
     let variable = |name: &str| std::env::var(name).ok();
     let dumb = variable("TERM").is_some_and(|term| term == "dumb");
@@ -199,6 +201,18 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
         (None, Some(error)) => Err(error.into()),
         (None, None) => Ok(front.exit),
     }
+}
+
+fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
+    let ReplayArgs { recording, speed: _, plain: _, format, report, config: _ } = args;
+    let recording = recording::read_file(&recording).map_err(|error| Failure::new(Exit::Usage, error))?;
+    for flaw in &recording.flaws {
+        // Nobody may be reading.
+        let _ = writeln!(io::stderr(), "threadrace: {flaw}");
+    }
+    let race = recording.race();
+    report.map_or(Ok(()), |path| save(&path, format, &race))?;
+    print(|out| report::write(format, &race, race.last_moment(), out))
 }
 
 /// What a front leaves behind.

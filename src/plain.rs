@@ -77,7 +77,7 @@ fn follow(race: &Race, signals: &Signals, lines: &Lines) -> (Option<RaceState>, 
             Notice::Events(events) => {
                 // Handed over at once: waking the writer for each line would take time that the race wants.
                 let mut new = Vec::new();
-                for event in &events {
+                for event in events.iter() {
                     if let Fact::RaceStarted { plan } = &event.fact {
                         state = Some(RaceState::new(plan.clone()));
                     }

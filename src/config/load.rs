@@ -204,6 +204,7 @@ impl Layers<'_> {
             download,
             dashboard,
             origin,
+            record: None,
         };
         Ok(Effective { settings, entries, whose })
     }

@@ -35,6 +35,8 @@ pub struct Settings {
     pub dashboard: Dashboard,
     /// Where an origin that runs alone listens.
     pub origin: OriginListen,
+    /// The file to record the race in; the command line alone names it.
+    pub record: Option<PathBuf>,
 }
 
 /// How the dashboard looks and behaves.

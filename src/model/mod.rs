@@ -124,20 +124,8 @@ impl RaceState {
                 run.finish(event.at, end.clone());
                 true
             }),
-            Fact::LaneOpened { run, .. }
-            | Fact::TaskQueued { run, .. }
-            | Fact::TaskStarted { run, .. }
-            | Fact::PhaseEntered { run, .. }
-            | Fact::AttemptStarted { run, .. }
-            | Fact::AttemptFailed { run, .. }
-            | Fact::ResponseArrived { run, .. }
-            | Fact::BodyArrived { run, .. }
-            | Fact::CounterAccessed { run, .. }
-            | Fact::CounterRead { run, .. }
-            | Fact::ResultDelivered { run, .. }
-            | Fact::RunMeasured { run, .. }
-            | Fact::BytesArrived { run, .. }
-            | Fact::TaskFinished { run, .. } => self.with_run(*run, |run| run.apply(event)),
+            // What is about one run is that run's.
+            fact => fact.run().is_some_and(|run| self.with_run(run, |run| run.apply(event))),
         };
         self.misfits += u64::from(!fits);
     }

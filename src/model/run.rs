@@ -455,7 +455,7 @@ impl RunState {
             }
             _ => {}
         }
-        let Some(task) = task_of(&event.fact) else { return false };
+        let Some(task) = event.fact.task() else { return false };
         let Some(state) = self.tasks.get_mut(task.index()) else { return false };
         if let Fact::ResultDelivered { .. } = &event.fact {
             state.delivered = Some(at);
@@ -588,32 +588,6 @@ impl RunState {
         if let Some(lane) = lane.filter(|lane| lane.open().is_some_and(|open| open.task == task)) {
             lane.close(at);
         }
-    }
-}
-
-/// The task that a fact is about.
-fn task_of(fact: &Fact) -> Option<TaskId> {
-    match fact {
-        Fact::TaskQueued { task, .. }
-        | Fact::TaskStarted { task, .. }
-        | Fact::PhaseEntered { task, .. }
-        | Fact::AttemptStarted { task, .. }
-        | Fact::AttemptFailed { task, .. }
-        | Fact::ResponseArrived { task, .. }
-        | Fact::BodyArrived { task, .. }
-        | Fact::CounterAccessed { task, .. }
-        | Fact::ResultDelivered { task, .. }
-        | Fact::BytesArrived { task, .. }
-        | Fact::TaskFinished { task, .. } => Some(*task),
-        Fact::RaceStarted { .. }
-        | Fact::RunStarted { .. }
-        | Fact::LaneOpened { .. }
-        | Fact::CounterRead { .. }
-        | Fact::RunMeasured { .. }
-        | Fact::RunFinished { .. }
-        | Fact::Interrupted { .. }
-        | Fact::Collected
-        | Fact::RaceFinished => None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::event::{Event, Fact, RunId, TaskId};
 use crate::executor::Job;
 use crate::probe::Probe;
 
-use super::{Notice, RaceError};
+use super::RaceError;
 
 /// How long the collector sleeps. A collector that waits for events instead makes every worker pay for
 /// waking it, which cost downloads 15 to 60 % of their wall time.
@@ -30,7 +30,7 @@ pub(super) fn while_running(
     jobs: &[Job],
     probe: &Probe,
     clock: &Clock,
-    notices: &Sender<Notice>,
+    pass_on: &dyn Fn(Vec<Event>),
 ) -> Result<(), RaceError> {
     let over = AtomicBool::new(false);
     let collector = thread::current();
@@ -47,7 +47,7 @@ pub(super) fn while_running(
             let last = over.load(Ordering::Acquire);
             collected.sampler.ask_workloads();
             probe.look(clock);
-            let _ = notices.send(Notice::Events(collected.take(arriving, clock, last)));
+            pass_on(collected.take(arriving, clock, last));
             if last {
                 break;
             }
@@ -58,8 +58,7 @@ pub(super) fn while_running(
             let away = awake.since(before).saturating_sub(TICK + used.saturating_sub(used_before));
             if away >= INTERRUPTION {
                 let nanos = u64::try_from(away.as_nanos()).unwrap_or(u64::MAX);
-                let stopped = Event { at: awake, fact: Fact::Interrupted { nanos } };
-                let _ = notices.send(Notice::Events(vec![stopped]));
+                collected.early.push(Event { at: awake, fact: Fact::Interrupted { nanos } });
             }
         }
         runner.join().map_err(|_| RaceError::Internal("the runner panicked".to_owned()))?

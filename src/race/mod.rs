@@ -12,6 +12,7 @@ mod room;
 mod work;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use crate::event::{Event, ExecutorKind, Fact, Order, RacePlan, TaskError};
 use crate::executor::Job;
 use crate::origin::OriginError;
 use crate::probe::{Family, Probe};
+use crate::recording::{self, Recorder, WriteError};
 use crate::workload::{OutputError, TlsError};
 
 pub use work::{Libraries, origin_alone};
@@ -34,13 +36,13 @@ pub use work::{Libraries, origin_alone};
 pub enum Notice {
     /// It gets ready; the clock has not started.
     Preparing(Preparing),
-    /// It happened, in about the order of time; never empty.
-    Events(Vec<Event>),
+    /// It happened, in the order of time but for what was said late; never empty.
+    Events(Arc<Vec<Event>>),
     /// It could not start. Nothing else follows.
     Refused(RaceError),
     /// The race is over, and its output folder is tidy. Nothing else follows.
     Over {
-        /// What went wrong with the output folder's manifest, if anything.
+        /// What went wrong with the output folder's manifest or with the recording, if anything.
         tidied: Result<(), RaceError>,
     },
 }
@@ -70,6 +72,9 @@ pub enum RaceError {
     /// The origin can't serve.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// The race can't be recorded, or not to its end.
+    #[error(transparent)]
+    Recording(#[from] WriteError),
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -172,6 +177,8 @@ fn conduct(
     let tell = |preparing| {
         let _ = notices.send(Notice::Preparing(preparing));
     };
+    let file = settings.record.as_deref().map(|path| Ok((path, recording::create(path)?)));
+    let file = file.transpose().map_err(RaceError::Recording)?;
     let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
     let (events, arriving) = mpsc::channel();
     let jobs = prepared.jobs(cancel, events)?;
@@ -182,15 +189,23 @@ fn conduct(
         let _ = prepared.tidy();
         return Err(error);
     }
+    let recorder = file.map(|(path, file)| Recorder::start(path, file, &prepared.plan)).transpose()?;
+    let pass_on = |events: Vec<Event>| {
+        let events = Arc::new(events);
+        if let Some(recorder) = &recorder {
+            recorder.take(events.clone());
+        }
+        let _ = notices.send(Notice::Events(events));
+    };
     let clock = prepared.clock.clone();
-    let started = Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } };
-    let _ = notices.send(Notice::Events(vec![started]));
+    pass_on(vec![Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } }]);
     let probe = Probe::default();
     let run_all = || run_in_order(&jobs, &prepared.plan, &probe);
-    let ran = collect::while_running(run_all, &arriving, &jobs, &probe, &clock, notices);
-    let _ = notices.send(Notice::Events(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]));
+    let ran = collect::while_running(run_all, &arriving, &jobs, &probe, &clock, &pass_on);
+    pass_on(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]);
     let tidied = prepared.tidy();
-    ran.map(|()| tidied)
+    let recorded = recorder.map_or(Ok(()), Recorder::finish);
+    ran.map(|()| tidied.and(recorded.map_err(RaceError::Recording)))
 }
 
 /// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and

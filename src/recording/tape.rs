@@ -102,6 +102,11 @@ impl Player {
         &self.state
     }
 
+    /// The state, for good.
+    pub fn into_state(self) -> RaceState {
+        self.state
+    }
+
     /// How many events of the tape are in the state.
     pub fn applied(&self) -> usize {
         self.applied
@@ -118,5 +123,33 @@ impl Player {
             self.state.apply(&told.event);
         }
         self.applied = applied;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collected(at: u64) -> Event {
+        Event { at: At(at), fact: Fact::Collected }
+    }
+
+    fn said(at: u64) -> Event {
+        Event { at: At(at), fact: Fact::Interrupted { nanos: 0 } }
+    }
+
+    #[test]
+    fn what_is_told_late_is_known_after_the_moment_that_did_not_show_it() {
+        let tape: Tape = [said(3), said(5), collected(10), said(9), said(10), said(11)].into_iter().collect();
+        let known: Vec<u64> = tape.told().iter().map(|told| told.known.0).collect();
+        assert_eq!(known, [3, 5, 10, 11, 11, 11]);
+        assert_eq!([0, 3, 4, 10, 11].map(|at| tape.known_at(At(at))), [0, 1, 1, 3, 6]);
+        assert_eq!(tape.end(), At(11));
+    }
+
+    #[test]
+    fn the_last_moment_there_is_has_no_moment_after_it() {
+        let tape: Tape = [collected(u64::MAX), said(0)].into_iter().collect();
+        assert_eq!(tape.known_at(At(u64::MAX)), 2);
     }
 }

@@ -191,7 +191,8 @@ pub(super) fn client(settings: &ClientSettings, watch: &Watch) -> reqwest::Resul
         .connector_layer(WatchLayer(watch.clone()))
         .connect_timeout(settings.connect_timeout)
         .redirect(policy)
-        .retry(reqwest::retry::never())
+        // Without the limit, each request is copied for a retry that never comes.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .referer(false)
         .http1_only()
         .http1_max_headers(MOST_HEADERS)

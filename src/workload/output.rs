@@ -101,8 +101,8 @@ struct Place {
     path: PathBuf,
     /// The folder, open: a file in it is found by its name, without its whole path being walked each time.
     folder: OwnedFd,
-    /// By name, what got its final name.
-    finished: Mutex<HashMap<String, Written>>,
+    /// What got its final name, in the order of time: a worker waits for each note of it.
+    finished: Mutex<Vec<(String, Written)>>,
 }
 
 impl RunFolder {
@@ -148,7 +148,7 @@ impl RunFolder {
 
     fn take_note(&self, name: String, written: Written) {
         let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        finished.insert(name, written);
+        finished.push((name, written));
     }
 }
 
@@ -199,7 +199,7 @@ impl OutputFolder {
                 label: (*label).to_owned(),
                 folder: File::open(&folder).map_err(io_error(&folder))?.into(),
                 path: folder,
-                finished: Mutex::new(HashMap::with_capacity(names.len())),
+                finished: Mutex::new(Vec::with_capacity(names.len())),
             };
             folders.push(RunFolder(Arc::new(place)));
         }
@@ -246,10 +246,12 @@ impl OutputFolder {
     pub fn close_runs(&mut self, folders: &[RunFolder], names: &[&str]) -> Result<(), OutputError> {
         for RunFolder(folder) in folders {
             let finished = folder.finished.lock().unwrap_or_else(PoisonError::into_inner);
+            let finished: HashMap<&str, &Written> =
+                finished.iter().map(|(name, written)| (name.as_str(), written)).collect();
             for name in names {
                 let key = format!("{}/{name}", folder.label);
-                match finished.get(*name) {
-                    Some(written) => self.manifest.files.insert(key, written.clone()),
+                match finished.get(name) {
+                    Some(&written) => self.manifest.files.insert(key, written.clone()),
                     None => self.manifest.files.remove(&key),
                 };
             }

@@ -616,7 +616,7 @@ fn watch(race: &Race, mut then: impl FnMut(&RaceState)) -> Fallible<RaceState> {
         match race.notices().recv_timeout(NEVER)? {
             Notice::Preparing(_) => {}
             Notice::Events(events) => {
-                for event in &events {
+                for event in events.iter() {
                     if let Fact::RaceStarted { plan } = &event.fact {
                         state = Some(RaceState::new(plan.clone()));
                     }

@@ -19,7 +19,21 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("executor", &["workload", "event", "clock", "chance", "text"]),
     ("scenario", &["event", "origin", "text", "config", "workload"]),
     ("config", &["event", "origin", "text", "scenario", "workload"]),
-    ("race", &["config", "scenario", "executor", "workload", "origin", "probe", "event", "clock", "text"]),
+    (
+        "race",
+        &[
+            "config",
+            "scenario",
+            "executor",
+            "workload",
+            "origin",
+            "probe",
+            "recording",
+            "event",
+            "clock",
+            "text",
+        ],
+    ),
     ("recording", &["event", "model", "stats", "text"]),
     ("report", &["event", "model", "stats", "text"]),
     (
@@ -34,7 +48,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "claims",
         &["config", "scenario", "event", "model", "stats", "report", "race", "plain", "origin", "text"],
     ),
-    ("cli", &["config", "report", "claims", "event"]),
+    ("cli", &["config", "recording", "report", "claims", "event"]),
 ];
 
 /// One file of the sources: where it is below `src`, and its words and marks without comments and texts.

@@ -10,6 +10,7 @@ mod house;
 mod origin;
 mod programs;
 mod pty;
+mod recording;
 mod report;
 mod rig;
 mod screens;

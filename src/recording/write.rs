@@ -1,0 +1,189 @@
+//! Recordings as files: a header, then an event a line, all in JSON.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::event::{ClockZero, Event, Machine, RacePlan};
+
+/// What the first line of every recording says that it is.
+pub(super) const FORMAT: &str = "threadrace-recording";
+
+/// The version of the format that this program writes, and the newest that it reads.
+pub(super) const VERSION: u32 = 1;
+
+/// The first line of a recording: what can be known of it without reading on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// That it is a recording.
+    pub format: String,
+    /// The format's version.
+    pub version: u32,
+    /// The version of the program that wrote it.
+    pub program: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed of all chance in the race.
+    pub seed: u64,
+    /// The machine.
+    pub machine: Machine,
+    /// What the machine's clocks said when the race's own was at zero.
+    pub zero: ClockZero,
+}
+
+impl Header {
+    /// The header of a recording of that race, written by this program.
+    pub fn of(plan: &RacePlan) -> Header {
+        Header {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            scenario: plan.scenario.clone(),
+            seed: plan.seed,
+            machine: plan.machine.clone(),
+            zero: plan.zero,
+        }
+    }
+}
+
+/// Writes a whole recording: the header, then the events in the order in which they were told, of which the
+/// first starts the race.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write<'a>(
+    plan: &RacePlan,
+    events: impl IntoIterator<Item = &'a Event>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut text = Vec::new();
+    line(&Header::of(plan), &mut text)?;
+    for event in events {
+        line(event, &mut text)?;
+        if text.len() > 64 * 1024 {
+            out.write_all(&text)?;
+            text.clear();
+        }
+    }
+    out.write_all(&text)?;
+    out.flush()
+}
+
+fn line(what: &impl Serialize, text: &mut Vec<u8>) -> io::Result<()> {
+    serde_json::to_writer(&mut *text, what)?;
+    text.push(b'\n');
+    Ok(())
+}
+
+/// Why a recording can't be written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// There is something else under its name.
+    #[error("{} is there already and is no recording: it stays as it is; name another file", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file can't be made or written.
+    #[error("the recording {} can't be written: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+}
+
+/// Makes the file of a recording. One that is there already is replaced when it is a recording, too.
+///
+/// # Errors
+/// When something else is there, or the file can't be made.
+pub fn create(path: &Path) -> Result<File, WriteError> {
+    let failed = |error| WriteError::File { path: path.to_owned(), error };
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(file) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if !is_recording(path).map_err(failed)? {
+                return Err(WriteError::Taken { path: path.to_owned() });
+            }
+            OpenOptions::new().write(true).truncate(true).open(path).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Whether the file begins as recordings do. What is no regular file, such as a pipe, is none.
+fn is_recording(path: &Path) -> io::Result<bool> {
+    if !path.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut first = Vec::new();
+    BufReader::new(File::open(path)?).take(64 * 1024).read_until(b'\n', &mut first)?;
+    Ok(serde_json::from_slice::<Header>(&first).is_ok_and(|header| header.format == FORMAT))
+}
+
+/// Writes a recording while its race runs, on a thread of its own: neither the race nor whoever watches it
+/// waits for the disk.
+#[derive(Debug)]
+pub struct Recorder {
+    batches: Sender<Arc<Vec<Event>>>,
+    written: Receiver<io::Result<()>>,
+    thread: JoinHandle<()>,
+    path: PathBuf,
+}
+
+impl Recorder {
+    /// Starts to record a race into the file at `path`, which [`create`] has made.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn start(path: &Path, file: File, plan: &Arc<RacePlan>) -> Result<Recorder, WriteError> {
+        let (batches, arriving) = mpsc::channel();
+        let (done, written) = mpsc::channel();
+        let plan = plan.clone();
+        let body = move || {
+            let _ = done.send(write_down(file, &plan, &arriving));
+        };
+        let thread = thread::Builder::new().name("recorder".to_owned()).spawn(body);
+        let thread = thread.map_err(|error| WriteError::File { path: path.to_owned(), error })?;
+        Ok(Recorder { batches, written, thread, path: path.to_owned() })
+    }
+
+    /// Takes events to write; returns at once. After a failure they are dropped.
+    pub fn take(&self, events: Arc<Vec<Event>>) {
+        let _ = self.batches.send(events);
+    }
+
+    /// Waits until everything is written.
+    ///
+    /// # Errors
+    /// When something was not: the recording then holds what came before, and can be read so far.
+    pub fn finish(self) -> Result<(), WriteError> {
+        let Recorder { batches, written, thread, path } = self;
+        drop(batches);
+        let end = written.recv().unwrap_or_else(|_| Err(io::Error::other("the recorder panicked")));
+        let _ = thread.join();
+        end.map_err(|error| WriteError::File { path, error })
+    }
+}
+
+/// Writes batches as they come, each at once: a killed program leaves all that was told before the last of
+/// them. The first failure ends it, for what came after a gap could not be read.
+fn write_down(mut file: File, plan: &RacePlan, batches: &Receiver<Arc<Vec<Event>>>) -> io::Result<()> {
+    let mut text = Vec::new();
+    line(&Header::of(plan), &mut text)?;
+    while let Ok(batch) = batches.recv() {
+        for event in batch.iter() {
+            line(event, &mut text)?;
+        }
+        file.write_all(&text)?;
+        text.clear();
+    }
+    file.write_all(&text)
+}
