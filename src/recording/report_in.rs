@@ -18,7 +18,9 @@ use crate::event::{
 };
 use crate::text::shown;
 
+use super::read::{Flaw, Recording};
 use super::report_rows::{End, Failure, Kind, Report, Run, Span, Status, Task, Text};
+use super::write::Header;
 
 /// How many bytes of a report are read: the events take about three times as much memory.
 pub const MOST_BYTES: u64 = 256 << 20;
@@ -84,14 +86,22 @@ pub enum Contradiction {
     Retries,
 }
 
-/// The events of the race that a JSON report is about, in the order of time; the first starts the race.
+/// Whether what begins like that says that it is a report in JSON.
+pub(super) fn is_report(beginning: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(beginning);
+    let Some((_, after)) = text.split_once("\"format\"") else { return false };
+    let value = after.trim_start().strip_prefix(':').map(str::trim_start);
+    value.is_some_and(|value| value.starts_with("\"threadrace-report\""))
+}
+
+/// The race that a JSON report is about, as a recording of it.
 ///
 /// The report is foreign: however wrong it is, this ends with an error, in memory bounded by
-/// [`MOST_BYTES`]. Names and messages come out as they are.
+/// [`MOST_BYTES`]. Names are made safe to show.
 ///
 /// # Errors
 /// See [`ReportError`].
-pub fn from_report(input: impl Read) -> Result<Vec<Event>, ReportError> {
+pub fn from_report(input: impl Read) -> Result<Recording, ReportError> {
     // One byte more than is allowed tells that there is more.
     let mut input = BufReader::with_capacity(64 * 1024, input.take(MOST_BYTES + 1));
     let report: Report = match serde_json::from_reader(&mut input) {
@@ -102,6 +112,7 @@ pub fn from_report(input: impl Read) -> Result<Vec<Event>, ReportError> {
     };
     check(&report).map_err(ReportError::Contradiction)?;
     let plan = Arc::new(plan(&report));
+    let goes_on = report.runs.iter().any(|run| run.status == Status::Running);
     let mut events = interruptions(&report);
     for (place, run) in report.runs.into_iter().enumerate() {
         tell_run(RunId::of(place), run, &mut events).map_err(ReportError::Contradiction)?;
@@ -109,15 +120,13 @@ pub fn from_report(input: impl Read) -> Result<Vec<Event>, ReportError> {
     // Stable: what a run tells of one moment stays in its order.
     events.sort_by_key(|event| event.at);
     let last = events.last().map_or(At::ZERO, |event| event.at);
-    let goes_on = events.iter().fold(0_usize, |runs, event| match event.fact {
-        Fact::RunStarted { .. } => runs + 1,
-        Fact::RunFinished { .. } => runs.saturating_sub(1),
-        _ => runs,
-    });
-    let end = if goes_on > 0 { Fact::Collected } else { Fact::RaceFinished };
-    events.push(Event { at: last, fact: end });
-    events.insert(0, Event { at: At::ZERO, fact: Fact::RaceStarted { plan } });
-    Ok(events)
+    let (end, flaws) = match goes_on {
+        true => (Fact::Collected, vec![Flaw::BrokenOff]),
+        false => (Fact::RaceFinished, Vec::new()),
+    };
+    let start = Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } };
+    let tape = std::iter::once(start).chain(events).chain([Event { at: last, fact: end }]).collect();
+    Ok(Recording { header: Header::of(&plan), plan, tape, flaws })
 }
 
 fn check(report: &Report) -> Result<(), Contradiction> {

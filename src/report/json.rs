@@ -285,7 +285,7 @@ fn exact(time: Duration) -> f64 {
 
 /// Compact JSON in which no character can turn a line around or drive a terminal: serde escapes what JSON
 /// asks for, this the rest.
-struct Visible;
+pub(super) struct Visible;
 
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {

@@ -3,6 +3,7 @@
 mod app;
 mod ascii;
 mod canvas;
+mod compare;
 mod house;
 mod input;
 mod keys;
@@ -27,9 +28,10 @@ use crate::report::words::Glyphs;
 use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
+pub use compare::show_diff;
 pub use theme::{Depth, Theme};
-pub use ui::{Column, Direction, Ghost, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
-pub use views::{Activity, Scene, draw};
+pub use ui::{Column, DiffPanel, DiffSight, Direction, Ghost, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
+pub use views::{Activity, DiffScene, Scene, draw, draw_diff};
 pub use widgets::Window;
 
 pub use ascii::make_ascii;

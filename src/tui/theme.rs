@@ -245,6 +245,16 @@ impl Theme {
         }
     }
 
+    /// The theme that comes after this one.
+    pub fn next(&self) -> ThemeName {
+        match self.name {
+            ThemeName::Dark => ThemeName::Light,
+            ThemeName::Light => ThemeName::HighContrast,
+            ThemeName::HighContrast => ThemeName::Monochrome,
+            ThemeName::Monochrome => ThemeName::Dark,
+        }
+    }
+
     fn coloured(name: ThemeName, palette: &Palette, depth: Depth) -> Theme {
         let to = |color| depth.nearest(color);
         let base = Style::new().fg(to(palette.text)).bg(to(palette.ground));

@@ -268,6 +268,27 @@ pub enum Ghost {
     Hidden,
 }
 
+/// What is seen below the runs on the page of a comparison.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum DiffPanel {
+    /// The pair that is looked at.
+    #[default]
+    Pair,
+    /// What the words mean.
+    Words,
+}
+
+/// What the keyboard has set on the page of a comparison.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct DiffSight {
+    /// Which pair is looked at.
+    pub at: usize,
+    /// Lines scrolled below the runs.
+    pub scroll: usize,
+    /// What is seen there.
+    pub panel: DiffPanel,
+}
+
 /// Everything that the keyboard and the mouse have set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ui {

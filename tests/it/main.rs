@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod compute;
 mod dashboard;
+mod diff;
 mod disk;
 mod executors;
 mod house;

@@ -12,8 +12,10 @@ use crate::event::{At, Event, Fact};
 use crate::model::{Counter, RaceState, RunState, RunStatus};
 use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
 use crate::report::Summary;
+use crate::report::diff::Both;
 use crate::report::words::Glyphs;
 
+use crate::tui::compare::Comparing;
 use crate::tui::pace::Pace;
 use crate::tui::terminal::{Input, Options, Terminal};
 use crate::tui::theme::Theme;
@@ -46,6 +48,10 @@ pub(super) struct App {
     ui: Ui,
     race: Option<Race>,
     state: Option<RaceState>,
+    /// The race that was over before the one on screen began.
+    before: Option<RaceState>,
+    /// The page that compares the two, while it is open.
+    comparing: Option<Comparing>,
     summary: Option<Summary>,
     /// The run that the last frame of a race under way was about.
     looked_at: Option<usize>,
@@ -74,6 +80,8 @@ impl App {
             ui: Ui::default(),
             race: None,
             state: None,
+            before: None,
+            comparing: None,
             summary: None,
             looked_at: None,
             preparing: None,
@@ -169,7 +177,10 @@ impl App {
         self.cancelling = false;
         self.refused = None;
         self.preparing = None;
-        self.state = None;
+        if let Some(over) = self.state.take().filter(RaceState::is_over) {
+            self.before = Some(over);
+        }
+        self.comparing = None;
         self.summary = None;
         self.ui.scroll = None;
         self.ui.run = RunChoice::Follow;
@@ -304,7 +315,13 @@ impl App {
         if let Some(state) = self.state.as_ref().filter(|state| !state.is_over()) {
             self.looked_at = Some(self.ui.run_of(state).index());
         }
-        views::draw(&mut frame, &self.scene());
+        match (&self.comparing, &self.before, &self.state) {
+            (Some(page), Some(a), Some(b)) => {
+                let names = Both { a: "the race before", b: "this race" };
+                page.draw(&mut frame, Both { a, b }, names, ("Esc", "close"), &self.theme);
+            }
+            _ => views::draw(&mut frame, &self.scene()),
+        }
         if self.look.glyphs == Glyphs::Ascii {
             ascii::make_ascii(&mut frame);
         }

@@ -3,6 +3,7 @@
 mod accesses;
 mod chrome;
 mod counter;
+mod diff;
 mod gauges;
 mod ghost;
 mod json;
@@ -28,6 +29,7 @@ use super::theme::Theme;
 use super::ui::{Ui, View};
 
 pub use accesses::step;
+pub use diff::{DiffScene, draw_diff};
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
 
