@@ -102,8 +102,12 @@ pub(super) fn is_report(beginning: &[u8]) -> bool {
 /// # Errors
 /// See [`ReportError`].
 pub fn from_report(input: impl Read) -> Result<Recording, ReportError> {
+    from_report_within(input, MOST_BYTES)
+}
+
+fn from_report_within(input: impl Read, most: u64) -> Result<Recording, ReportError> {
     // One byte more than is allowed tells that there is more.
-    let mut input = BufReader::with_capacity(64 * 1024, input.take(MOST_BYTES + 1));
+    let mut input = BufReader::with_capacity(64 * 1024, input.take(most + 1));
     let report: Report = match serde_json::from_reader(&mut input) {
         Ok(report) => report,
         Err(_) if input.get_ref().limit() == 0 => return Err(ReportError::TooLarge),
@@ -437,5 +441,39 @@ impl Story<'_> {
             }
         };
         Some(Some((at, outcome)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_does_not_end_is_given_up() {
+        let endless = "{\"format\":\"".as_bytes().chain(io::repeat(b'a'));
+        assert!(matches!(from_report_within(endless, 100_000), Err(ReportError::TooLarge)));
+        let spaces = "{".as_bytes().chain(io::repeat(b' '));
+        assert!(matches!(from_report_within(spaces, 100_000), Err(ReportError::TooLarge)));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_told() {
+        struct Broken;
+
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+        }
+
+        assert!(matches!(from_report(Broken), Err(ReportError::Read(_))));
+    }
+
+    #[test]
+    fn reports_are_told_from_recordings_by_their_beginnings() {
+        assert!(is_report(br#"{"format":"threadrace-report","version":1"#));
+        assert!(is_report(b"{\n  \"version\": 1,\n  \"format\" : \"threadrace-report\""));
+        assert!(!is_report(br#"{"format":"threadrace-recording","scenario":"\"threadrace-report\""}"#));
+        assert!(!is_report(b"\xff{}"));
     }
 }

@@ -1,7 +1,6 @@
 //! Races read back from their reports, and two races compared: figures, words, pages.
 
 use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,19 +146,6 @@ fn what_a_report_says_wrong_is_told() -> Tested {
         assert!(matches!(read_back(text), Err(ReportError::Malformed(_))), "{text}");
     }
     Ok(())
-}
-
-#[test]
-fn a_report_that_does_not_end_is_given_up() {
-    let endless = io::Read::chain("{\"format\":\"".as_bytes(), io::repeat(b'a'));
-    assert!(matches!(from_report(endless), Err(ReportError::TooLarge)));
-    struct Broken;
-    impl io::Read for Broken {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-    }
-    assert!(matches!(from_report(Broken), Err(ReportError::Read(_))));
 }
 
 /// Puts something else in some place of a report.
@@ -479,4 +465,70 @@ fn no_size_of_a_page_panics() {
             }
         }
     }
+}
+
+fn program(folder: &std::path::Path, arguments: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_threadrace"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command
+}
+
+#[test]
+fn a_recording_and_a_report_are_compared_in_any_format() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (a, b) = (Race::new(7).runs(&RUNS), after());
+    let plan = a.plan();
+    let mut file = std::fs::File::create(folder.path().join("before.jsonl"))?;
+    threadrace::recording::write(&plan, a.events().iter(), &mut file)?;
+    report::save(Format::Json, &b, b.last_moment(), &folder.path().join("after.json"))?;
+    for (format, wanted) in [("table", DiffFormat::Table), ("json", DiffFormat::Json), ("markdown", DiffFormat::Markdown)] {
+        let out = program(folder.path(), &["diff", "before.jsonl", "after.json", "--format", format]).output()?;
+        assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert_eq!(String::from_utf8(out.stdout)?, written(wanted, &before(), &b)?);
+    }
+    let out = program(folder.path(), &["diff", "before.jsonl", "after.json"]).output()?;
+    assert_eq!(String::from_utf8(out.stdout)?, written(DiffFormat::Table, &before(), &b)?);
+    Ok(())
+}
+
+#[test]
+fn what_can_not_be_compared_is_named() -> Tested {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("mine.txt"), "mine\n")?;
+    std::fs::write(folder.path().join("old.json"), "{\"format\":\"threadrace-report\",\"version\":9}")?;
+    let told = |file: &str| -> Result<(Option<i32>, String), Box<dyn Error>> {
+        let out = program(folder.path(), &["diff", file, "mine.txt"]).output()?;
+        Ok((out.status.code(), String::from_utf8(out.stderr)?))
+    };
+    for (file, words) in [("none.json", "none.json"), ("mine.txt", "no recording"), ("old.json", "version 9")] {
+        let (code, said) = told(file)?;
+        assert!(code == Some(2) && said.contains(words), "{file}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_page_opens_in_a_terminal_and_leaves_the_table() -> Tested {
+    let folder = tempfile::tempdir()?;
+    for (name, race) in [("a.json", before()), ("b.json", after())] {
+        report::save(Format::Json, &race, race.last_moment(), &folder.path().join(name))?;
+    }
+    let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_threadrace"));
+    command.args(["diff", "a.json", "b.json"]);
+    command.cwd(folder.path());
+    command.env_clear();
+    for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("COLORTERM", "truecolor")] {
+        command.env(name, value);
+    }
+    let mut pty = crate::pty::Pty::spawn(command, (100, 30));
+    pty.wait_for_text("threadrace diff");
+    pty.send("\u{1b}[B\u{1b}[B");
+    pty.wait_for_text("pool: 5 workers");
+    pty.send("?");
+    pty.wait_for_text("what the words mean");
+    pty.send("tq");
+    pty.wait_for_output("tasks that moved most");
+    assert_eq!(pty.wait_exit(crate::pty::NEVER).exit_code(), 0);
+    pty.assert_restored();
+    Ok(())
 }

@@ -30,7 +30,7 @@ pub use written::{DiffFormat, moved_row, write};
 
 use crate::event::{ExecutorKind, Round, RunId};
 use crate::model::RaceState;
-use crate::stats::Spread;
+use crate::stats::{self, Spread};
 use crate::stats::compare::{Estimate, Interval, median_of};
 
 use super::summary::{RunSummary, Summary};
@@ -183,9 +183,7 @@ impl Figure {
 /// What a run figures as, and how it is read from a summary.
 type Reading = (&'static str, Unit, fn(&RunSummary) -> Option<f64>);
 
-const FIGURES: [Reading; 13] = [
-    ("speedup", Unit::Times, |run| run.speedup),
-    ("efficiency", Unit::Share, |run| run.efficiency),
+const FIGURES: [Reading; 11] = [
     ("mean", Unit::Seconds, |run| Some(run.latency?.mean.as_secs_f64())),
     ("p50", Unit::Seconds, |run| Some(run.latency?.p50.as_secs_f64())),
     ("p95", Unit::Seconds, |run| Some(run.latency?.p95.as_secs_f64())),
@@ -249,17 +247,23 @@ fn pair(
     matching: &Matching,
     runs: Both<Vec<RunId>>,
 ) -> Option<Pair> {
+    let seed = races.a.plan().seed;
     let figures_of = |summary: &'_ Summary, runs: &[RunId]| -> Vec<RunSummary> {
         runs.iter().filter_map(|run| summary.runs.get(run.index())).cloned().collect()
     };
     let rows = Both { a: figures_of(&summaries.a, &runs.a), b: figures_of(&summaries.b, &runs.b) };
     let first = rows.a.first().zip(rows.b.first())?;
-    let seed = races.a.plan().seed;
+    let wall = Wall::of(&rows, seed);
+    let sequential = summaries.as_ref().map(|summary| {
+        let label = &summary.baseline()?.label;
+        let all = summary.runs.iter().filter(|run| run.label == *label && run.comparable.reason().is_none());
+        median(all.filter_map(|run| Some(run.wall?.as_secs_f64())))
+    });
     Some(Pair {
         executor: first.0.executor.clone(),
         workers: Both { a: first.0.workers, b: first.1.workers },
-        wall: Wall::of(&rows, seed),
-        figures: figures(&rows),
+        figures: figures(&rows, &wall, sequential),
+        wall,
         tasks: Tasks::of(races, matching, &runs, seed),
         label,
         runs,
@@ -295,14 +299,30 @@ fn quotient(a: Estimate, b: Estimate) -> Option<Estimate> {
     (b.value > 0.0).then(|| Estimate { value: a.value / b.value, interval, samples })
 }
 
-fn figures(rows: &Both<Vec<RunSummary>>) -> Vec<Figure> {
-    let read = |&(name, unit, read): &Reading| {
-        let value = rows.as_ref().map(|rows| {
-            let values: Vec<f64> = rows.iter().filter_map(read).collect();
-            Spread::of(&values).map(|spread| spread.median)
-        });
-        Figure { name, unit, value }
+/// The figures of a pair. Speedups are those of the medians, as the wall times are.
+fn figures(rows: &Both<Vec<RunSummary>>, wall: &Wall, sequential: Both<Option<f64>>) -> Vec<Figure> {
+    let speedup = |sequential: Option<f64>, wall: Option<Duration>| {
+        stats::speedup(Duration::try_from_secs_f64(sequential?).ok()?, wall?)
     };
+    let speedups = Both {
+        a: speedup(sequential.a, wall.median.a),
+        b: speedup(sequential.b, wall.median.b),
+    };
+    let efficiency = |speedup: Option<f64>, rows: &[RunSummary]| {
+        stats::efficiency(speedup?, rows.first()?.workers)
+    };
+    let efficiencies =
+        Both { a: efficiency(speedups.a, &rows.a), b: efficiency(speedups.b, &rows.b) };
+    let derived = [("speedup", Unit::Times, speedups), ("efficiency", Unit::Share, efficiencies)];
+    let derived = derived.map(|(name, unit, value)| Figure { name, unit, value });
+    let read = FIGURES.iter().map(|&(name, unit, read): &Reading| {
+        let value = rows.as_ref().map(|rows| median(rows.iter().filter_map(read)));
+        Figure { name, unit, value }
+    });
     let known = |figure: &Figure| figure.value.a.is_some() || figure.value.b.is_some();
-    FIGURES.iter().map(read).filter(known).collect()
+    derived.into_iter().chain(read).filter(known).collect()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    Spread::of(&values.collect::<Vec<f64>>()).map(|spread| spread.median)
 }

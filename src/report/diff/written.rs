@@ -222,10 +222,7 @@ fn markdown(diff: &Diff, races: Both<&RaceState>, names: Both<&str>, out: &mut d
     }
     writeln!(out, "\n## What the words mean\n")?;
     for (term, definition) in DEFINITIONS {
-        match *term {
-            "" => writeln!(out, "  {definition}")?,
-            term => writeln!(out, "- **{term}**: {definition}")?,
-        }
+        writeln!(out, "- **{term}**: {definition}")?;
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ pub fn draw_diff(buffer: &mut Buffer, scene: &DiffScene<'_>) {
     // The pairs have what they need, as long as that leaves a part of the page to the one that is looked at.
     let rows = |pitch: usize| u16::try_from(1 + pairs * pitch).unwrap_or(u16::MAX);
     let most = (body.height * 3 / 5).max(3);
-    let pitch = if rows(3) <= most.min(body.height.saturating_sub(16)) { 3 } else { 2 };
+    let pitch = if rows(3) <= most.min(body.height.saturating_sub(26)) { 3 } else { 2 };
     let (overview, detail) = cut_top(body, rows(pitch).min(most));
     draw_pairs(&mut canvas, overview, scene, pitch);
     draw_detail(&mut canvas, detail, scene);
@@ -89,11 +89,13 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) -> Rect {
     let room = area.right().saturating_sub(x + 1);
     canvas.text(x, y, room, &told(scene.diff), theme.strong);
     y += 1;
+    let names = name_columns([scene.names.a, scene.names.b].into_iter(), 1, area.width / 2);
     for (letter, race, name) in
         [("A", scene.races.a, scene.names.a), ("B", scene.races.b, scene.names.b)]
     {
         let x = canvas.text(area.x + 1, y, 2, letter, theme.strong) + 1;
-        let x = canvas.text(x, y, area.width / 2, name, theme.base) + 2;
+        canvas.text(x, y, names, name, theme.base);
+        let x = x + names + 2;
         let plan = race.plan();
         let machine = format!("{} {}, {} processors", plan.machine.os, plan.machine.arch, plan.machine.cpus);
         let tasks = words::count(plan.tasks.len() as u64);
@@ -136,7 +138,7 @@ fn told(diff: &Diff) -> String {
         (of(Difference::Faster), "B was faster in"),
         (of(Difference::Slower), "B was slower in"),
         (of(Difference::NotTold), "no difference can be told in"),
-        (of(Difference::TooFew), "too few rounds to tell luck from truth in"),
+        (of(Difference::TooFew), "too few runs to tell luck from truth in"),
     ];
     let words: Vec<String> = counted
         .into_iter()
@@ -287,7 +289,8 @@ fn ratio(
         canvas.text_right(columns.ratio, y + 1, 8, "-", theme.dim);
         return;
     };
-    let (word, style) = difference_word(estimate, theme);
+    let roomy = columns.chart.is_some_and(|chart| chart.width >= 29);
+    let (word, style) = difference_word(estimate, theme, roomy);
     let ratio = format!("{}×", words::ratio(estimate.value));
     canvas.text_right(columns.ratio, y + 1, 9, &ratio, theme.strong);
     let Some(chart) = columns.chart else { return };
@@ -308,12 +311,14 @@ fn ratio(
     canvas.glyph(column(estimate.value), y + 1, '◆', theme.strong);
 }
 
-fn difference_word(estimate: Estimate, theme: &Theme) -> (&'static str, Style) {
+fn difference_word(estimate: Estimate, theme: &Theme, roomy: bool) -> (&'static str, Style) {
     match estimate.difference() {
         Difference::Faster => ("faster", theme.good),
         Difference::Slower => ("slower", theme.bad),
-        Difference::NotTold => ("none told", theme.warn),
-        Difference::TooFew => ("too few runs", theme.dim),
+        Difference::NotTold if roomy => ("can't be told", theme.warn),
+        Difference::NotTold => ("equal?", theme.warn),
+        Difference::TooFew if roomy => ("too few runs", theme.dim),
+        Difference::TooFew => ("luck?", theme.dim),
     }
 }
 
@@ -348,7 +353,7 @@ fn draw_detail(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) {
         [Side::A, Side::B].iter().filter_map(|side| Some(scene.run(pair, *side)?.lanes().len())).sum();
     let wanted = u16::try_from(lanes + 3).unwrap_or(u16::MAX);
     if body.height >= 14 {
-        let (timelines, rest) = cut_top(cut_top(body, 1).1, wanted.min(body.height.saturating_sub(9)));
+        let (timelines, rest) = cut_top(cut_top(body, 1).1, wanted.min(body.height.saturating_sub(8)));
         draw_lanes(canvas, timelines, scene, pair);
         body = cut_top(rest, 1).1;
     }
@@ -422,10 +427,10 @@ fn moved_lines(scene: &DiffScene<'_>, pair: &Pair, area: Rect) -> Vec<Line> {
     if pair.tasks.moved.is_empty() {
         return vec![vec![("no task took another time".to_owned(), theme.dim)]];
     }
-    let name = usize::from(area.width).saturating_sub(56).clamp(10, 40);
+    let name = usize::from(area.width).saturating_sub(53).clamp(10, 40);
     let row = |cells: &[String; 5]| -> [String; 5] {
         let [first, a, b, longer, was] = cells;
-        [pad(first, name), pad_left(a, 12), pad_left(b, 12), pad_left(longer, 12), format!("  {was}")]
+        [pad(first, name), pad_left(a, 10), pad_left(b, 10), pad_left(longer, 12), format!("  {was}")]
     };
     let head = ["tasks that moved", "A", "B", "longer in B", "B was"].map(str::to_owned);
     let mut lines: Vec<Line> = vec![row(&head).map(|cell| (cell, theme.dim)).to_vec()];
@@ -453,7 +458,7 @@ fn moved_lines(scene: &DiffScene<'_>, pair: &Pair, area: Rect) -> Vec<Line> {
 fn figure_lines(scene: &DiffScene<'_>, pair: &Pair) -> Vec<Line> {
     let theme = scene.theme;
     let row = |name: &str, a: &str, b: &str, change: &str| {
-        [pad(name, 17), pad_left(a, 12), pad_left(b, 12), pad_left(change, 9)]
+        [pad(name, 16), pad_left(a, 10), pad_left(b, 10), pad_left(change, 8)]
     };
     let mut lines: Vec<Line> =
         vec![row("figure", "A", "B", "change").map(|cell| (cell, theme.dim)).to_vec()];
@@ -487,17 +492,22 @@ fn meanings(scene: &DiffScene<'_>, width: usize) -> Vec<Line> {
 }
 
 fn scrolled(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, lines: &[Line]) {
-    let room = usize::from(area.height);
+    let all_fit = lines.len() <= usize::from(area.height);
+    let room = usize::from(area.height.saturating_sub(u16::from(!all_fit)));
     let first = scene.sight.scroll.min(lines.len().saturating_sub(room));
     let below = lines.len().saturating_sub(first + room);
-    for (line, y) in lines.iter().skip(first).zip(area.top()..area.bottom()) {
+    for (line, y) in lines.iter().skip(first).take(room).zip(area.top()..area.bottom()) {
         let mut x = area.x + 2;
         for (words, style) in line {
             x = canvas.text(x, y, area.right().saturating_sub(x + 1), words, *style);
         }
     }
-    if below > 0 && area.height > 1 {
-        let more = format!(" +{below} lines, PgDn ");
-        canvas.text_right(area.right().saturating_sub(1), area.bottom() - 1, 24, &more, scene.theme.dim);
+    if !all_fit && area.height > 1 {
+        let more = match (first, below) {
+            (0, below) => format!("+{below} lines below"),
+            (above, 0) => format!("+{above} lines above"),
+            (above, below) => format!("+{above} above, +{below} below"),
+        };
+        canvas.text(area.x + 2, area.bottom() - 1, area.width.saturating_sub(3), &more, scene.theme.dim);
     }
 }

@@ -78,10 +78,11 @@ impl<'a> Ghost<'a> {
         &self.run.plan().label
     }
 
-    /// How far it had come so long after its start: `4 of 20 done`.
+    /// How far it had come so long after its start: `sequential had 4 of 20`.
     pub(super) fn progress(&self, after: Duration) -> String {
         let done = self.run.done_by(self.start.plus(after));
-        format!("{} of {} done", count(done as u64), count(self.run.tasks().len() as u64))
+        let (done, tasks) = (count(done as u64), count(self.run.tasks().len() as u64));
+        format!("{} had {done} of {tasks}", self.label())
     }
 
     /// Whether it is known how far it had come so long after its start.
@@ -107,9 +108,11 @@ impl<'a> Ghost<'a> {
             return row;
         }
         let x = row.right().saturating_sub(columns + 1);
-        let after = canvas.text(x, row.y, 3, &words, theme.ghost_tick());
-        let rest: String = words.chars().skip(3).collect();
-        canvas.text(after, row.y, columns - 3, &rest, theme.dim);
+        canvas.text(x, row.y, columns, &words, theme.dim);
+        for (x, glyph) in (x..).zip([GHOST, GHOST_TICK, GHOST]) {
+            let style = if glyph == GHOST { theme.ghost() } else { theme.ghost_tick() };
+            canvas.glyph(x, row.y, glyph, style);
+        }
         Rect { width: row.width - columns - 3, ..row }
     }
 }

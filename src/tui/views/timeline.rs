@@ -259,7 +259,8 @@ fn draw_block(
     let mark = if selected { "▸ " } else { "  " };
     let x = canvas.text(body.x, y, 2, mark, theme.strong);
     let x = canvas.text(x, y, 24, &run.plan().label, colour.add_modifier(ratatui::style::Modifier::BOLD));
-    canvas.text(x + 2, y, body.right().saturating_sub(x + 3), &head_words(scene, run, block), theme.dim);
+    let words = head_words(scene, run, block, body.width);
+    canvas.text(x + 2, y, body.right().saturating_sub(x + 3), &words, theme.dim);
     if selected {
         canvas.style(row, theme.selected);
     }
@@ -298,7 +299,7 @@ fn draw_block(
     y
 }
 
-fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block<'_>) -> String {
+fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block<'_>, columns: u16) -> String {
     let workers = match run.plan().workers {
         1 => "1 worker".to_owned(),
         workers => format!("{} workers", words::count(u64::from(workers))),
@@ -307,14 +308,14 @@ fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block<'_>) -> String {
     let hidden = match block.hidden {
         0 => String::new(),
         hidden => {
-            let counted = if block.strip { " (the last row counts all)" } else { "" };
+            let counted = if block.strip && columns >= 100 { " (the blocks count all)" } else { "" };
             format!(", +{} lanes, PgDn{counted}", words::count(hidden as u64))
         }
     };
     let ghost = match (block.ghost, run.elapsed(scene.now)) {
         (Some(ghost), Some(elapsed)) if ghost.reaches(elapsed) => {
             let by = if run.wall().is_some() { "by then" } else { "by now" };
-            format!("; {} had {} {by}", ghost.label(), ghost.progress(elapsed))
+            format!("; {} {by}", ghost.progress(elapsed))
         }
         _ => String::new(),
     };
@@ -366,7 +367,7 @@ fn cursor_words(
     let run = scene.ui.run_of(race);
     let Some(state) = race.runs().get(run.index()).filter(|_| area.height > 1) else { return };
     let ghost = Ghost::below(scene, race, state, time).filter(|ghost| ghost.reaches(cursor));
-    let ghost = ghost.map(|ghost| format!("; {} had {}", ghost.label(), ghost.progress(cursor)));
+    let ghost = ghost.map(|ghost| format!("; {} tasks done", ghost.progress(cursor)));
     let (label, at) = (&state.plan().label, words::seconds(cursor));
     let title = format!("{label} at {at}{}", ghost.unwrap_or_default());
     canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.strong);
