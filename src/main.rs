@@ -8,13 +8,14 @@ use clap::Parser;
 use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
-use threadrace::cli::{self, ClaimsArgs, Cli, Command, ImportArgs, RaceArgs, ReplayArgs};
+use threadrace::cli::{self, ClaimsArgs, Cli, Command, DiffArgs, ImportArgs, RaceArgs, ReplayArgs};
 use threadrace::config::{self, Effective, Flags, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::RaceError;
 use threadrace::recording::{self, TraceError, TraceLimits, WriteError};
+use threadrace::report::diff::{self, Both, Diff};
 use threadrace::report::{self, Format};
 use threadrace::text::shown;
 use threadrace::tui::{self, DashboardError, Left, Look, Reader, Why, terminal};
@@ -115,6 +116,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Some(Command::Replay(args)) => replay(args),
         Some(Command::Import(args)) => import(args),
+        Some(Command::Diff(args)) => diff(args),
         Some(Command::Scenarios(config)) => {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
@@ -259,6 +261,34 @@ fn import(args: ImportArgs) -> Result<Exit, Failure> {
     }
     let (path, about) = (path.to_string_lossy(), &imported.plan.about);
     print(|out| writeln!(out, "{}: {}\nWatch it: threadrace replay {0}", shown(&path), shown(about)))
+}
+
+fn diff(args: DiffArgs) -> Result<Exit, Failure> {
+    let DiffArgs { a, b, plain, format, config } = args;
+    let race = |path: &Path| {
+        let recording = recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))?;
+        for flaw in &recording.flaws {
+            // Nobody may be reading.
+            let _ = writeln!(io::stderr(), "threadrace: {}: {flaw}", shown(&path.to_string_lossy()));
+        }
+        Ok::<RaceState, Failure>(recording.race())
+    };
+    let (race_a, race_b) = (race(&a)?, race(&b)?);
+    let (name_a, name_b) = (a.to_string_lossy(), b.to_string_lossy());
+    let (races, names) = (Both { a: &race_a, b: &race_b }, Both { a: &*name_a, b: &*name_b });
+    if !plain && format.is_none() && has_screen() {
+        let look = Look::of(&load(Flags { config, ..Flags::default() })?.settings, &variable);
+        let shown = tui::show_diff(races, names, &look);
+        let (why, reader) = shown.map_err(|error| Failure::new(Exit::Internal, error))?;
+        match why {
+            Why::Signal(signal) => return Ok(Exit::Signal(signal.number())),
+            Why::Vanished => return Ok(Exit::Signal(terminal::Signal::Hangup.number())),
+            Why::Quit if reader == Reader::Gone => return Ok(Exit::AllDone),
+            Why::Quit => {}
+        }
+    }
+    let compared = Diff::of(&race_a, &race_b);
+    print(|out| diff::write(format.unwrap_or_default(), &compared, races, names, out))
 }
 
 /// What a front leaves behind.

@@ -7,6 +7,7 @@
 
 mod counter;
 mod csv;
+pub mod diff;
 mod json;
 mod markdown;
 mod markup;

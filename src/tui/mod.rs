@@ -3,6 +3,7 @@
 mod app;
 mod ascii;
 mod canvas;
+mod compare;
 mod house;
 mod input;
 mod keys;
@@ -30,11 +31,15 @@ use crate::report::words::Glyphs;
 use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
+pub use compare::show_diff;
 pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
 pub use reel::{Fold, Reel};
 pub use theme::{Depth, Theme};
-pub use ui::{Column, Direction, LogPanel, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
-pub use views::{Activity, Playback, Scene, draw};
+pub use ui::{
+    Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RunChoice, Table, Timeline, Typing,
+    Ui, View,
+};
+pub use views::{Activity, DiffScene, Playback, Scene, draw, draw_diff};
 pub use widgets::Window;
 
 pub use ascii::make_ascii;

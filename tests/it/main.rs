@@ -5,6 +5,7 @@ mod checker;
 mod cli;
 mod compute;
 mod dashboard;
+mod diff;
 mod disk;
 mod executors;
 mod house;

@@ -5,17 +5,18 @@ use std::time::Duration;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
-use crate::config::ThemeName;
 use crate::race::RaceError;
 use crate::scenario::{MAX_WORKERS, Programs, Scenario};
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Column, Direction, Overlay, RunChoice, Typing, View};
+use crate::tui::ui::{Column, Direction, Ghost, Overlay, RunChoice, Typing, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
 use super::{App, Restart};
+use crate::report::diff::Both;
+use crate::tui::compare::Comparing;
 
 /// Whether two executors of a scenario are the same with the same workers.
 fn repeats(scenario: &Scenario) -> bool {
@@ -70,6 +71,7 @@ impl App {
         match action {
             Action::Quit => return Ok(Some(Why::Quit)),
             Action::Interrupt => return Ok(Some(Why::Signal(Signal::Interrupt))),
+            _ if self.comparing.is_some() => self.in_comparison(action),
             _ if self.ui.overlay != Overlay::None => self.in_overlay(action)?,
             Action::View(view) => self.ui.view = View::ALL[view.min(View::ALL.len() - 1)],
             Action::NextView => self.ui.view = self.ui.view.after(1),
@@ -97,6 +99,8 @@ impl App {
             Action::FewerWorkers => self.workers(|workers| workers.saturating_sub(1)),
             Action::Theme => self.next_theme(),
             Action::Help => self.ui.overlay = Overlay::Help { scroll: 0 },
+            Action::Ghost => self.toggle_ghost(),
+            Action::Diff => self.compare(),
             Action::Close if !self.ui.table.filter.is_empty() => {
                 self.ui.table.filter.clear();
                 self.arranged = None;
@@ -146,11 +150,47 @@ impl App {
     }
 
     fn next_theme(&mut self) {
-        const THEMES: [ThemeName; 4] =
-            [ThemeName::Dark, ThemeName::Light, ThemeName::HighContrast, ThemeName::Monochrome];
-        let at = THEMES.iter().position(|&name| name == self.theme.name).unwrap_or(0);
-        self.theme = Theme::new(THEMES[(at + 1) % THEMES.len()], self.look.depth);
+        self.theme = Theme::new(self.theme.next(), self.look.depth);
         self.notice = Some(format!("theme: {}", self.theme.title()));
+    }
+
+    fn compare(&mut self) {
+        match (&self.before, &self.state) {
+            (Some(before), Some(race)) if race.is_over() => {
+                self.comparing = Some(Comparing::of(Both { a: before, b: race }));
+            }
+            (Some(_), _) => {
+                self.notice = Some("d compares this race with the one before when it is over".to_owned());
+            }
+            (None, _) => {
+                self.notice = Some("no race came before this one: r races again, then d compares".to_owned());
+            }
+        }
+    }
+
+    fn in_comparison(&mut self, action: Action) {
+        match action {
+            Action::Close | Action::Diff | Action::Enter => self.comparing = None,
+            Action::Theme => self.next_theme(),
+            action => {
+                if let Some(page) = &mut self.comparing {
+                    page.act(action);
+                }
+            }
+        }
+    }
+
+    fn toggle_ghost(&mut self) {
+        self.ui.ghost = match self.ui.ghost {
+            Ghost::Shown => Ghost::Hidden,
+            Ghost::Hidden => Ghost::Shown,
+        };
+        if self.state.as_ref().is_some_and(|race| race.baseline().is_none()) {
+            self.notice = Some("no ghost: this race has no sequential run".to_owned());
+        } else if self.ui.view != View::Timeline {
+            let now = if self.ui.ghost == Ghost::Shown { "shows" } else { "hides" };
+            self.notice = Some(format!("the timeline {now} the sequential run as a ghost"));
+        }
     }
 
     fn in_overlay(&mut self, action: Action) -> Result<(), RaceError> {
@@ -361,6 +401,9 @@ impl App {
     }
 
     fn mouse(&mut self, mouse: &MouseEvent) {
+        if self.comparing.is_some() {
+            return;
+        }
         let layout = self.layout();
         let page = layout.page;
         let on_transport = layout.transport.filter(|row| row.y == mouse.row);

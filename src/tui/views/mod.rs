@@ -3,7 +3,9 @@
 mod accesses;
 mod chrome;
 mod counter;
+mod diff;
 mod gauges;
+mod ghost;
 mod json;
 mod log;
 mod overlays;
@@ -36,6 +38,7 @@ use super::ui::{LogPanel, Ui, View};
 use super::widgets::Window;
 
 pub use accesses::focused;
+pub use diff::{DiffScene, draw_diff};
 pub use log::has_room;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
