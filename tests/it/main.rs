@@ -11,6 +11,7 @@ mod origin;
 mod programs;
 mod pty;
 mod report;
+mod rewind;
 mod rig;
 mod screens;
 mod servers;
