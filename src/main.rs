@@ -13,8 +13,8 @@ use threadrace::config::{self, Effective, Flags, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
-use threadrace::race::RaceError;
-use threadrace::report::{self, Format};
+use threadrace::race::{self, RaceError};
+use threadrace::report::{self, Condition, Format};
 use threadrace::text::shown;
 use threadrace::tui::{self, DashboardError, Look, Reader, Why, terminal};
 
@@ -169,6 +169,9 @@ fn load(flags: Flags) -> Result<Effective, Failure> {
 
 fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = load(args.flags)?.settings;
+    let labels = race::labels(&settings.scenario);
+    let known = args.fail_if.iter().try_for_each(|condition| condition.check(&labels));
+    known.map_err(|error| Failure::new(Exit::Usage, error))?;
     let format = args.format;
     let variable = |name: &str| std::env::var(name).ok();
     let dumb = variable("TERM").is_some_and(|term| term == "dumb");
@@ -197,8 +200,28 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
     match (asked_to_end(), front.error) {
         (Some(number), _) => Ok(Exit::Signal(number)),
         (None, Some(error)) => Err(error.into()),
-        (None, None) => Ok(front.exit),
+        (None, None) => Ok(held_against(&args.fail_if, front.race.as_ref(), front.exit)),
     }
+}
+
+/// What the shell is told of a race that must not meet the conditions; says on standard error which it does.
+fn held_against(conditions: &[Condition], race: Option<&RaceState>, exit: Exit) -> Exit {
+    if matches!(exit, Exit::Signal(_)) {
+        return exit;
+    }
+    let failures = conditions.iter().filter_map(|condition| match race {
+        Some(race) => condition.failure(race),
+        None => Some(format!("{condition} could not be measured: there was no race")),
+    });
+    let mut held = exit;
+    for failure in failures {
+        // Nobody may be reading standard error, and the exit code says the same.
+        let _ = writeln!(io::stderr(), "threadrace: {failure}");
+        if exit == Exit::AllDone {
+            held = Exit::NotAllDone;
+        }
+    }
+    held
 }
 
 /// What a front leaves behind.

@@ -27,6 +27,7 @@ use crate::origin::OriginError;
 use crate::probe::{Family, Probe};
 use crate::workload::{OutputError, TlsError};
 
+pub use prepare::labels;
 pub use work::{Libraries, origin_alone};
 
 /// What a race tells whoever watches it.

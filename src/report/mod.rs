@@ -4,13 +4,16 @@
 //! no two of them can disagree. Names, addresses and messages are foreign text: they are made safe for
 //! each format before they are written.
 
+mod conditions;
 mod counter;
+mod critical;
 mod csv;
 mod json;
 mod markdown;
 mod rows;
 mod summary;
 mod table;
+mod utilisation;
 mod verdict;
 pub mod words;
 
@@ -18,7 +21,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use conditions::{Condition, ConditionError, Judgement};
+pub use critical::{CriticalPath, Segment, Step};
 pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
+pub use utilisation::{Use, Utilisation};
 pub use verdict::VERDICT_CHARS;
 
 use crate::event::At;

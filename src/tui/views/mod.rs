@@ -11,6 +11,7 @@ mod results;
 mod story;
 mod tasks;
 mod timeline;
+mod usage;
 
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
