@@ -15,6 +15,7 @@ mod story;
 mod tasks;
 mod timeline;
 mod transport;
+mod usage;
 
 use std::time::Duration;
 
