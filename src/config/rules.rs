@@ -491,8 +491,18 @@ impl Rule<String> for Line {
 pub(crate) struct ScenarioName;
 
 /// Names that no scenario may have: on the command line they mean something else.
-pub(crate) const RESERVED: [&str; 9] =
-    ["origin", "scenarios", "claims", "config", "completions", "man", "help", "worker", super::URLS_SCENARIO];
+pub(crate) const RESERVED: [&str; 10] = [
+    "origin",
+    "scenarios",
+    "claims",
+    "config",
+    "sweep",
+    "completions",
+    "man",
+    "help",
+    "worker",
+    super::URLS_SCENARIO,
+];
 
 impl Rule<String> for ScenarioName {
     fn allowed(&self) -> String {

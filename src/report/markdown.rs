@@ -7,6 +7,7 @@ use crate::model::RaceState;
 use crate::text::shown;
 
 use super::rows::tasks_line;
+use super::scaling::SCALING_DEFINITIONS;
 use super::summary::{DEFINITIONS, SHARED, Summary};
 use super::table::{COUNTER, Column, or_dash};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
@@ -67,8 +68,22 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     if hindered {
         writeln!(out)?;
     }
+    if let Some(scaling) = &summary.scaling {
+        writeln!(out, "## What more workers bought\n")?;
+        writeln!(out, "| workers | wall | speedup | efficiency | bound | Amdahl | USL | Karp-Flatt |")?;
+        writeln!(out, "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        for row in scaling.rows() {
+            writeln!(out, "| {} |", row.join(" | "))?;
+        }
+        writeln!(out)?;
+        for line in scaling.lines() {
+            writeln!(out, "- {}", escaped(&line))?;
+        }
+        writeln!(out)?;
+    }
     writeln!(out, "## What the figures mean\n")?;
-    for (term, definition) in DEFINITIONS {
+    let of_sweep = summary.scaling.as_ref().map_or(&[][..], |_| SCALING_DEFINITIONS);
+    for (term, definition) in of_sweep.iter().chain(DEFINITIONS) {
         writeln!(out, "- **{term}**: {definition}")?;
     }
     Ok(())

@@ -9,6 +9,7 @@ mod csv;
 mod json;
 mod markdown;
 mod rows;
+pub mod scaling;
 mod summary;
 mod table;
 mod verdict;
@@ -18,6 +19,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use scaling::{Ground, Scaling, scaling_svg};
 pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
 pub use verdict::VERDICT_CHARS;
 

@@ -7,6 +7,7 @@ use crate::model::RaceState;
 use crate::text::{fit, shown, width, wrap};
 
 use super::rows::{failures, tasks_line};
+use super::scaling::Scaling;
 use super::summary::{RunSummary, SHARED, Summary};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
@@ -85,6 +86,9 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     if summary.runs.iter().any(|run| run.counter.is_some()) {
         block(&summary, "counter", COUNTER, out)?;
     }
+    if let Some(scaling) = &summary.scaling {
+        sweep(scaling, out)?;
+    }
     writeln!(out)?;
     for run in &summary.runs {
         if let Some(reason) = run.comparable.reason() {
@@ -119,6 +123,20 @@ fn block(summary: &Summary, first: &str, columns: &[Column], out: &mut dyn Write
         line(label, &mut row.iter().map(String::as_str))?;
     }
     Ok(())
+}
+
+/// What more workers bought: a row for each number of them, and the laws fitted to those.
+fn sweep(scaling: &Scaling, out: &mut dyn Write) -> io::Result<()> {
+    let heads = ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
+    writeln!(out)?;
+    let line: String = heads.iter().map(|head| format!("{head:>10}")).collect();
+    writeln!(out, "{}", &line[2..])?;
+    for row in scaling.rows() {
+        let line: String = row.iter().map(|cell| " ".repeat(10_usize.saturating_sub(width(cell))) + cell).collect();
+        writeln!(out, "{}", fit(line.get(2..).unwrap_or(&line), WIDTH))?;
+    }
+    writeln!(out)?;
+    scaling.lines().iter().try_for_each(|line| paragraph(line, out))
 }
 
 fn failed(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {

@@ -7,6 +7,7 @@ use crate::model::RunStatus;
 use crate::text::fit;
 
 use super::counter;
+use super::scaling::Scaling;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::words::{count, listed, percent, ratio, seconds};
 
@@ -40,6 +41,9 @@ impl Summary {
         }
         if let Some(lost) = counter::verdict(self) {
             return within(lost);
+        }
+        if let Some(sentence) = self.scaling.as_ref().and_then(Scaling::sentence) {
+            return joined(sentence, [self.hindrance()]);
         }
         let Some(fastest) = self.fastest() else { return self.nothing_to_compare() };
         let baseline = match self.baseline() {
@@ -390,6 +394,7 @@ mod tests {
             tasks: 20,
             order,
             runs,
+            scaling: None,
         }
         .verdict();
         assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
@@ -536,6 +541,7 @@ mod tests {
             tasks: 20,
             order: Order::OneByOne,
             runs,
+            scaling: None,
         };
         let text = summary.verdict();
         assert!(text.chars().count() <= VERDICT_CHARS && !text.contains(['\u{1b}', '\u{202e}']), "{text}");

@@ -3,6 +3,8 @@
 //! A figure that is not defined (nothing was measured, or it would divide by zero) is `None`: no figure
 //! here is ever a nan or an infinity.
 
+pub mod scaling;
+
 use std::time::Duration;
 
 /// How many times as fast this run was: `S = T₁ / Tₚ`, both of them wall times.
