@@ -111,7 +111,7 @@ const SWEEP_EXECUTOR: &str =
 const CLOSING: &str = "\
 Examples:
   threadrace                               race 20 pictures, all four executors
-  threadrace sweep images-link             see what more workers buy, up to 32 of them
+  threadrace sweep images-link             see what up to 32 workers buy
   threadrace --urls list.txt -o downloads  race downloads of your own
 
 Exit codes:

@@ -191,10 +191,6 @@ impl Scaling {
             _ => None,
         };
         Some(Scaling {
-            tasks: race.plan().tasks.len(),
-            planned: sweep.steps.len(),
-            most_workers: sweep.most_workers(),
-            executor: sweep.executor,
             progress,
             bound: stats::schedule_bound(&tasks, u32::MAX),
             amdahl: Amdahl::fit(&points),
@@ -202,7 +198,25 @@ impl Scaling {
             measured,
             knee,
             why,
+            ..Scaling::planned(race.plan(), &sweep)
         })
+    }
+
+    /// A sweep of which nothing is known but its plan.
+    pub fn planned(plan: &RacePlan, sweep: &Sweep) -> Scaling {
+        Scaling {
+            executor: sweep.executor.clone(),
+            tasks: plan.tasks.len(),
+            planned: sweep.steps.len(),
+            most_workers: sweep.most_workers(),
+            progress: Progress::UnderWay,
+            measured: Vec::new(),
+            bound: None,
+            amdahl: None,
+            usl: None,
+            knee: None,
+            why: None,
+        }
     }
 
     /// The best that was measured: its workers and its speedup.

@@ -8,6 +8,7 @@ mod json;
 mod overlays;
 mod race;
 mod results;
+mod scaling;
 mod story;
 mod tasks;
 mod timeline;
@@ -27,6 +28,7 @@ use super::theme::Theme;
 use super::ui::{Ui, View};
 
 pub use accesses::step;
+pub use race::run_at;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
 
