@@ -233,7 +233,8 @@ mod tests {
             panic!("not the config");
         };
         assert_eq!(race.flags.workers.and_then(|counts| counts.single()), Some(3));
-        let Some(Command::Sweep(race)) = parse("sweep csv-5 --workers 1,2..4 -e async --plain")?.command else {
+        let Some(Command::Sweep(race)) = parse("sweep csv-5 --workers 1,2..4 -e async --plain")?.command
+        else {
             panic!("not the sweep");
         };
         let flags = race.sweeping().flags;

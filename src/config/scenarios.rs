@@ -309,7 +309,8 @@ impl Layers<'_> {
         flags: &Flags,
     ) -> Result<Scenario, ConfigError> {
         if flags.together {
-            let message = "--together: the runs of a sweep follow each other, or they would measure each other";
+            let message =
+                "--together: the runs of a sweep follow each other, or they would measure each other";
             return Err(ConfigError::Flag { message: message.to_owned() });
         }
         let choice = match &flags.executors {

@@ -295,7 +295,8 @@ fn the_scenario_is_chosen_like_any_setting() -> Fallible {
 
 #[test]
 fn sizes_from_above_touch_the_selected_scenario_alone() -> Fallible {
-    let flags = Flags { workers: Some(WorkerCounts::one(99)), executors: executors("async,pool:7"), ..none() };
+    let flags =
+        Flags { workers: Some(WorkerCounts::one(99)), executors: executors("async,pool:7"), ..none() };
     let settings = Desk::with("")?.set("THREADRACE_TASKS", "7").load(flags)?.settings;
     assert_eq!((settings.scenario.workers, settings.scenario.tasks), (99, 7));
     assert_eq!(settings.scenarios[0], settings.scenario);
@@ -440,7 +441,8 @@ fn wrong_variables_and_flags_are_told_by_name() -> Fallible {
     assert!(desk.told(flags).contains("'origin' (the command comes before all flags: threadrace origin);"));
     let flags = Flags { executors: executors("pool,pool:5"), ..none() };
     assert_eq!(desk.told(flags), "--executors: pool with 5 workers is there twice: name each run once");
-    let flags = Flags { executors: executors("async,threads,async"), workers: Some(WorkerCounts::one(3)), ..none() };
+    let flags =
+        Flags { executors: executors("async,threads,async"), workers: Some(WorkerCounts::one(3)), ..none() };
     assert_eq!(desk.told(flags), "--workers: async with 3 workers is there twice: name each run once");
     let desk = Desk::with("[scenarios.images-20]\nexecutors = ['pool', 'pool:6']")?;
     assert_eq!(desk.told(none()), "");

@@ -128,12 +128,13 @@ fn block(summary: &Summary, first: &str, columns: &[Column], out: &mut dyn Write
 /// What more workers bought: a row for each number of them, and the laws fitted to those.
 fn sweep(scaling: &Scaling, out: &mut dyn Write) -> io::Result<()> {
     let heads = ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
+    const WIDTHS: [usize; 8] = [7, 11, 10, 12, 10, 10, 10, 10];
     writeln!(out)?;
-    let line: String = heads.iter().map(|head| format!("{head:>10}")).collect();
-    writeln!(out, "{}", &line[2..])?;
-    for row in scaling.rows() {
-        let line: String = row.iter().map(|cell| " ".repeat(10_usize.saturating_sub(width(cell))) + cell).collect();
-        writeln!(out, "{}", fit(line.get(2..).unwrap_or(&line), WIDTH))?;
+    for row in [heads.map(str::to_owned)].into_iter().chain(scaling.rows()) {
+        let cells = row.iter().zip(WIDTHS);
+        let line: String =
+            cells.map(|(cell, wide)| " ".repeat(wide.saturating_sub(width(cell))) + cell).collect();
+        writeln!(out, "{}", fit(&line, WIDTH))?;
     }
     writeln!(out)?;
     scaling.lines().iter().try_for_each(|line| paragraph(line, out))

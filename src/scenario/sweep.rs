@@ -156,11 +156,7 @@ impl Scenario {
             return Err(SweepError::FixedWorkers(choice.kind.clone()));
         }
         if let Some(reason) = self.why_not(choice, programs) {
-            return Err(SweepError::Unfit {
-                kind: choice.kind.clone(),
-                scenario: self.name.clone(),
-                reason,
-            });
+            return Err(SweepError::Unfit { kind: choice.kind.clone(), scenario: self.name.clone(), reason });
         }
         let counts: BTreeSet<usize> =
             counts.counts().iter().map(|&count| choice.kind.parallelism(count, self.tasks)).collect();

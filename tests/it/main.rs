@@ -12,6 +12,7 @@ mod programs;
 mod pty;
 mod report;
 mod rig;
+mod scaling;
 mod screens;
 mod servers;
 mod simulate;

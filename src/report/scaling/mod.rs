@@ -226,16 +226,28 @@ impl Scaling {
 
     /// The speedups by workers that are drawn as curves: the ideal, the bound, Amdahl's law, and the Universal
     /// Scalability Law; none where they are not known.
-    pub fn curves(&self) -> [Option<Curve<'_>>; 4] {
-        let bound = self.bound.map(|bound| -> Curve<'_> { Box::new(move |workers: f64| workers.min(bound)) });
-        let amdahl = self.amdahl.as_ref().map(|fit| -> Curve<'_> { Box::new(move |workers| fit.at(workers)) });
-        let usl = self.usl.as_ref().map(|fit| -> Curve<'_> { Box::new(move |workers| fit.at(workers)) });
-        [Some(Box::new(|workers| workers)), bound, amdahl, usl]
+    pub fn curves(&self) -> [Option<Curve>; 4] {
+        let curve = |from: f64, law: Law| Some(Curve { from, law });
+        [
+            curve(1.0, Box::new(|workers| workers)),
+            // Up to there the bound is the ideal.
+            self.bound.and_then(|bound| curve(bound, Box::new(move |_| bound))),
+            self.amdahl.and_then(|fit| curve(1.0, Box::new(move |workers| fit.at(workers)))),
+            self.usl.and_then(|fit| curve(1.0, Box::new(move |workers| fit.at(workers)))),
+        ]
     }
 }
 
 /// A speedup by workers.
-pub type Curve<'a> = Box<dyn Fn(f64) -> f64 + 'a>;
+pub type Law = Box<dyn Fn(f64) -> f64>;
+
+/// A curve of the chart.
+pub struct Curve {
+    /// From so many workers on.
+    pub from: f64,
+    /// What it says.
+    pub law: Law,
+}
 
 /// How long each task of a run took, in the order of the tasks.
 fn latencies(run: &RunState, now: At) -> Vec<Duration> {

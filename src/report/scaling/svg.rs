@@ -9,7 +9,7 @@ use crate::text::{shown, wrap};
 use super::words::{
     coherency_words, contention_words, knee_words, limit_words, peak_words, residual_words, serial_words,
 };
-use super::{Progress, Scale, Scaling};
+use super::{Curve, Progress, Scale, Scaling};
 
 /// On what ground a chart stands.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -255,19 +255,26 @@ impl Chart<'_> {
             Px(self.right),
             Px(self.bottom + 36.0)
         )?;
-        writeln!(out, r#"<text class="trs-d" x="16" y="{}">times as fast as one after the other</text>"#, Px(42.0))
+        writeln!(
+            out,
+            r#"<text class="trs-d" x="16" y="{}">times as fast as one after the other</text>"#,
+            Px(42.0)
+        )
     }
 
     /// The curves, dashed in the order of [`DASHES`].
     fn curves(&self, out: &mut String) -> fmt::Result {
         for (place, law) in self.scaling.curves().into_iter().enumerate() {
-            let Some(law) = law else { continue };
+            let Some(Curve { from: first, law }) = law else { continue };
+            if first >= self.x.most {
+                continue;
+            }
             let (class, dashes) = DASHES[place];
             let mut path = String::new();
             let mut before: Option<(f64, f64)> = None;
             let steps = 256;
             for step in 0..=steps {
-                let workers = 1.0 + (self.x.most - 1.0) * f64::from(step) / f64::from(steps);
+                let workers = first + (self.x.most - first) * f64::from(step) / f64::from(steps);
                 let speedup = law(workers);
                 if speedup > self.y.most {
                     // The curve leaves through the top: up to where it crosses it.
@@ -278,7 +285,11 @@ impl Chart<'_> {
                     }
                 } else {
                     let (x, y) = self.at(workers, speedup);
-                    let pen = if path.is_empty() || before.is_some_and(|(_, low)| low > self.y.most) { 'M' } else { 'L' };
+                    let pen = if path.is_empty() || before.is_some_and(|(_, low)| low > self.y.most) {
+                        'M'
+                    } else {
+                        'L'
+                    };
                     write!(path, "{pen}{} {}", Px(x), Px(y))?;
                 }
                 before = Some((workers, speedup));
@@ -341,7 +352,11 @@ impl Chart<'_> {
         match (scaling.sentence(), scaling.progress) {
             (Some(sentence), _) => vec![sentence],
             (None, Progress::UnderWay) => {
-                vec![format!("{} of {} numbers of workers are measured.", scaling.measured.len(), scaling.planned)]
+                vec![format!(
+                    "{} of {} numbers of workers are measured.",
+                    scaling.measured.len(),
+                    scaling.planned
+                )]
             }
             (None, Progress::Over) => vec!["There is no speedup to tell.".to_owned()],
         }
@@ -408,3 +423,74 @@ enum Sample {
     Curve(usize),
 }
 
+#[cfg(test)]
+mod tests {
+    use crate::event::ExecutorKind;
+    use crate::stats::Spread;
+    use crate::stats::scaling::{Amdahl, Point, Usl, knee};
+
+    use super::super::Measured;
+    use super::*;
+
+    /// A sweep by a program with a foreign name, whose speedup ends at four workers.
+    fn sweep() -> Scaling {
+        let points: Vec<Point> = [1, 2, 4, 8, 16]
+            .map(|workers: u32| Point { workers, speedup: f64::from(workers.min(4)) * 0.98 })
+            .into();
+        let measured = points.iter().map(|point| Measured {
+            workers: point.workers,
+            wall: std::time::Duration::from_secs_f64(8.0 / point.speedup),
+            speedup: Spread { median: point.speedup, least: point.speedup * 0.9, most: point.speedup * 1.1 },
+            efficiency: None,
+            karp_flatt: crate::stats::scaling::karp_flatt(point.speedup, point.workers),
+        });
+        Scaling {
+            executor: ExecutorKind::External("<script>\u{202e}&\"".into()),
+            tasks: 40,
+            planned: 5,
+            most_workers: 16,
+            progress: Progress::Over,
+            measured: measured.collect(),
+            bound: Some(12.5),
+            amdahl: Amdahl::fit(&points),
+            usl: Usl::fit(&points),
+            knee: knee(&points),
+            why: None,
+        }
+    }
+
+    #[test]
+    fn foreign_text_is_no_markup_and_nothing_is_fetched() {
+        for ground in [Ground::Auto, Ground::Dark, Ground::Light] {
+            let svg = scaling_svg(&sweep(), ground, 800);
+            assert!(!svg.contains("<script") && !svg.contains('\u{202e}'), "{svg}");
+            assert_eq!(svg.matches("http").count(), 1, "only the namespace");
+            assert_eq!(svg.contains("prefers-color-scheme"), ground == Ground::Auto);
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        }
+    }
+
+    #[test]
+    fn every_point_and_curve_is_there_at_any_width() {
+        for width in [0, 320, 800, 4_000, u32::MAX] {
+            let svg = scaling_svg(&sweep(), Ground::Light, width);
+            assert_eq!(svg.matches("<circle").count(), 5 + 1, "five points and their sample");
+            assert_eq!(svg.matches("<path").count(), 4);
+            assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
+            assert!(
+                svg.contains("knee: 4 workers") && svg.contains("More than 4 workers buy nothing"),
+                "{svg}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_sweep_without_points_is_a_chart_without_them() {
+        let none =
+            Scaling { measured: Vec::new(), bound: None, amdahl: None, usl: None, knee: None, ..sweep() };
+        for progress in [Progress::UnderWay, Progress::Over] {
+            let svg = scaling_svg(&Scaling { progress, ..none.clone() }, Ground::Dark, 600);
+            assert_eq!((svg.matches("<circle").count(), svg.matches("<path").count()), (1, 1), "{svg}");
+        }
+    }
+}

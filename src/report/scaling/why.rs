@@ -120,9 +120,10 @@ fn cause(
     let grown = |phase: Phase| mean_in(last, phase) - mean_in(at, phase);
     let most = Phase::ALL.into_iter().max_by(|&a, &b| grown(a).total_cmp(&grown(b)));
     let most = most.filter(|&phase| grown(phase) > mean_idle(last) - mean_idle(at));
-    let busy = [at, last].into_iter().filter_map(|run| run.processors).fold(None, |most: Option<f64>, busy| {
-        Some(most.map_or(busy, |most| most.max(busy)))
-    });
+    let busy = [at, last]
+        .into_iter()
+        .filter_map(|run| run.processors)
+        .fold(None, |most: Option<f64>, busy| Some(most.map_or(busy, |most| most.max(busy))));
     let used_up = busy.filter(|&busy| busy >= USED_UP * f64::from(cpus.max(1)));
     let spare = busy.is_some_and(|busy| busy < SPARE * f64::from(cpus));
     match (most, used_up) {
@@ -157,5 +158,104 @@ fn idle(at: &RunSummary, last: &RunSummary, tasks: &[Duration]) -> Why {
             if near(longest, many) { Why::LongestTask { longest } } else { Why::Schedule }
         }
         _ => unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::{At, RunEnd};
+    use crate::model::{Counts, Mix, RunStatus};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A run of so many workers, of which so many were in a phase at a time, on average.
+    fn run(workers: u32, wall: Duration, means: &[(Phase, f64)], processors: Option<f64>) -> RunSummary {
+        let mut phases = Mix::default();
+        for &(phase, mean) in means {
+            phases.0[phase.index()] = (mean * wall.as_nanos() as f64) as u64;
+        }
+        RunSummary {
+            label: format!("pool-{workers}"),
+            executor: ExecutorKind::Pool,
+            workers,
+            variant: None,
+            status: RunStatus::Ended { from: At::ZERO, to: At::from_duration(wall), end: RunEnd::Completed },
+            wall: Some(wall),
+            speedup: None,
+            improvement: None,
+            efficiency: None,
+            latency: None,
+            queue_mean: None,
+            bytes: 0,
+            bytes_per_second: Some(1e6),
+            tasks_per_second: None,
+            peak_concurrency: workers,
+            cpu: None,
+            processors,
+            peak_memory: None,
+            counter: None,
+            counts: Counts::default(),
+            phases,
+            idle: Duration::ZERO,
+            comparable: Comparable::Yes,
+        }
+    }
+
+    /// Why a run of 16 workers is no faster than one of 4, all of which were busy in one phase.
+    fn busy(workload: WorkloadKind, phase: Phase, processors: Option<f64>) -> Why {
+        let at = run(4, SECOND, &[(phase, 3.5), (Phase::Connecting, 0.5)], processors);
+        let last = run(16, SECOND, &[(phase, 15.0), (Phase::Connecting, 1.0)], processors);
+        cause(workload, 4, 1e6, (&at, &last), &[])
+    }
+
+    #[test]
+    fn a_full_link_has_processors_to_spare() {
+        let download = |processors| busy(WorkloadKind::Download, Phase::Receiving, processors);
+        let (bytes_per_second, receiving) = (1e6, 15.0);
+        assert_eq!(download(Some(0.1)), Why::LinkFull { bytes_per_second, receiving });
+        assert_eq!(download(Some(2.0)), Why::LinkOrProcessors { bytes_per_second, receiving });
+        assert_eq!(download(None), Why::LinkOrProcessors { bytes_per_second, receiving });
+        assert_eq!(download(Some(3.9)), Why::ProcessorsUsedUp { busy: 3.9, of: 4 });
+        let at = run(4, SECOND, &[(Phase::Receiving, 4.0)], Some(0.1));
+        let last = run(16, SECOND, &[(Phase::Receiving, 16.0)], Some(0.1));
+        let slower = cause(WorkloadKind::Download, 4, 2e6, (&at, &last), &[]);
+        assert_eq!(slower, Why::Unknown { phase: Some(Phase::Receiving) }, "others got more");
+    }
+
+    #[test]
+    fn each_phase_has_its_cause() {
+        use WorkloadKind::{Api, Compute, Counter, Crud, Files};
+        let computing = |processors| busy(Compute, Phase::Computing, processors);
+        assert_eq!(computing(Some(3.8)), Why::ProcessorsUsedUp { busy: 3.8, of: 4 });
+        assert_eq!(computing(Some(1.0)), Why::Unknown { phase: Some(Phase::Computing) });
+        assert_eq!(computing(None), Why::Unknown { phase: Some(Phase::Computing) });
+        assert_eq!(busy(Counter, Phase::Locked, Some(4.0)), Why::Lock { waiting: 15.0 });
+        assert_eq!(busy(Api, Phase::Waiting, Some(0.5)), Why::Server { waiting: 15.0 });
+        assert_eq!(busy(Crud, Phase::Writing, Some(0.5)), Why::Database);
+        assert_eq!(busy(Files, Phase::Waiting, Some(0.5)), Why::Unknown { phase: Some(Phase::Waiting) });
+    }
+
+    #[test]
+    fn tasks_that_can_not_be_shared_out_better_are_found() {
+        let idle = |tasks: &[u64], (few, many): (u32, u32), wall: u64| {
+            let tasks: Vec<Duration> = tasks.iter().copied().map(Duration::from_secs).collect();
+            let (at, last) = (run(few, SECOND * 10, &[(Phase::Sleeping, f64::from(few))], Some(0.0)), SECOND);
+            let last = run(many, last * wall as u32, &[(Phase::Sleeping, f64::from(few))], Some(0.0));
+            cause(WorkloadKind::Sleep, 4, 0.0, (&at, &last), &tasks)
+        };
+        assert_eq!(idle(&[1; 20], (10, 16), 2), Why::Schedule);
+        assert_eq!(idle(&[9, 1, 1, 1], (2, 3), 9), Why::LongestTask { longest: SECOND * 9 });
+        // Workers that had no task although a schedule would have had some for them.
+        assert_eq!(idle(&[1; 20], (4, 10), 5), Why::Unknown { phase: None });
+        assert_eq!(idle(&[], (4, 10), 5), Why::Unknown { phase: None });
+    }
+
+    #[test]
+    fn an_event_loop_that_is_kept_busy_is_named() {
+        let mut last = run(16, SECOND, &[(Phase::Computing, 1.0)], Some(1.0));
+        (last.executor, last.peak_concurrency) = (ExecutorKind::Async, 1);
+        assert_eq!(cause(WorkloadKind::Compute, 4, 0.0, (&last, &last), &[]), Why::EventLoop);
     }
 }

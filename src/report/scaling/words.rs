@@ -9,22 +9,16 @@ use super::{Measured, Progress, Scaling, Why};
 pub const SCALING_DEFINITIONS: &[(&str, &str)] = &[
     ("measured", "median wall time of the sequential runs ÷ that of the runs with so many workers"),
     ("ideal", "as many times as fast as there are workers"),
-    (
-        "bound",
-        "time of all tasks ÷ max(longest task, an equal share), from the sequential run; Graham 1969",
-    ),
+    ("bound", "time of all tasks ÷ max(longest task, an equal share), from the sequential run; Graham 1969"),
     ("Amdahl", "S(N) = 1 ÷ (s + (1 - s) ÷ N): a share s of the work that only one can do; Amdahl 1967"),
-    (
-        "USL",
-        "C(N) = N ÷ (1 + σ(N - 1) + κN(N - 1)), the Universal Scalability Law; Gunther 1993, 2007",
-    ),
+    ("USL", "C(N) = N ÷ (1 + σ(N - 1) + κN(N - 1)), the Universal Scalability Law; Gunther 1993, 2007"),
     ("σ, contention", "what workers lose by queueing for what they share, 0 to 1"),
     ("κ, coherency", "what they lose by agreeing pair by pair; above 0, too many make it slower"),
     ("95 %", "confidence interval: estimate ± Student's t × standard error, from the fit's covariance"),
     ("residual", "root of the mean square of measured - fitted, in speedups"),
     (
         "Karp-Flatt",
-        "(1/S - 1/N) ÷ (1 - 1/N): the serial share that one point amounts to; rising: overhead",
+        "(1/S - 1/N) ÷ (1 - 1/N): the serial share that one point amounts to; rising: a limit or overhead",
     ),
     ("knee", "the fewest workers with 95 % of the best speedup; one run of each tells no smaller gaps"),
 ];
@@ -50,7 +44,8 @@ impl Scaling {
                 };
                 let gain = best.speedup / speedup - 1.0;
                 let loss = 1.0 - last.speedup.median / speedup;
-                let (verb, little) = if workers == 1 { ("buys", "buys little") } else { ("buy", "buy little") };
+                let (verb, little) =
+                    if workers == 1 { ("buys", "buys little") } else { ("buy", "buy little") };
                 let bought = if loss >= 0.05 {
                     let (many, less) = (count(u64::from(last.workers)), percent(loss));
                     format!("{subject} {verb} nothing, and {many} are {less} slower")
@@ -90,14 +85,16 @@ impl Scaling {
         match self.why {
             Some(Why::LinkFull { bytes_per_second, receiving }) => {
                 let rate = words::rate(bytes_per_second);
-                let evidence =
-                    format!("Of {many}, {receiving:.1} received at a time, and got {rate} together, no more than {few}.");
+                let evidence = format!(
+                    "Of {many}, {receiving:.1} received at a time, and got {rate} together, no more than {few} did."
+                );
                 tell("the link is full", evidence)
             }
             Some(Why::LinkOrProcessors { bytes_per_second, receiving }) => {
                 let rate = words::rate(bytes_per_second);
-                let evidence =
-                    format!("Of {many}, {receiving:.1} received at a time, and got {rate} together, no more than {few}.");
+                let evidence = format!(
+                    "Of {many}, {receiving:.1} received at a time, and got {rate} together, no more than {few} did."
+                );
                 tell("the link or the processors bring no more bytes", evidence)
             }
             Some(Why::ProcessorsUsedUp { busy, of }) => {
@@ -137,9 +134,8 @@ impl Scaling {
     /// efficiency, what the bound and the laws say, and the Karp-Flatt share.
     pub fn rows(&self) -> Vec<[String; 8]> {
         let dash = || "-".to_owned();
-        let said = |speedup: Option<f64>| {
-            speedup.map_or_else(dash, |speedup| times(speedup, Glyphs::Unicode))
-        };
+        let said =
+            |speedup: Option<f64>| speedup.map_or_else(dash, |speedup| times(speedup, Glyphs::Unicode));
         let row = |of: &Measured| {
             let workers = f64::from(of.workers);
             [
@@ -187,9 +183,9 @@ impl Scaling {
             return None;
         }
         let trend = match last - first {
-            growth if growth > 0.02 => "rises: overhead grows",
+            growth if growth > 0.02 => "rises: no fixed share explains it",
             growth if growth < -0.02 => "falls",
-            _ => "stays: a part is serial",
+            _ => "stays: a serial share explains it",
         };
         Some(format!("{} with {few}, {} with {many}; {trend}", share(first), share(last)))
     }

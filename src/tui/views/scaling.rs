@@ -19,9 +19,6 @@ use crate::tui::widgets::{Dash, Plot, curve_sample};
 
 use super::{Scene, results};
 
-/// Columns of the panel beside the chart.
-const PANEL: u16 = 50;
-
 /// The fewest columns that have room for the panel beside the chart.
 const BESIDE: u16 = 110;
 
@@ -29,7 +26,7 @@ const BESIDE: u16 = 110;
 const GUTTER: u16 = 7;
 
 /// Columns for what an entry of the panel is called, with its sample.
-const TERM: u16 = 16;
+const TERM: u16 = 17;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState, sweep: &Sweep) {
     let planned;
@@ -46,7 +43,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
     let said_rows = u16::try_from(said.len()).unwrap_or(2).min(3);
     let beside = area.width >= BESIDE;
     let entries = if beside { entries(scaling, area.width) } else { brief(scaling) };
-    let panel_width = if beside { PANEL } else { area.width.saturating_sub(2) };
+    let panel_width = match area.width {
+        150.. => 66,
+        BESIDE.. => 52,
+        narrow => narrow.saturating_sub(2),
+    };
     let lines = laid_out(&entries, panel_width);
     let panel_rows = u16::try_from(lines.len()).unwrap_or(0);
     let (chart_rows, below) = if beside {
@@ -58,15 +59,20 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
         let chart = chart.min(area.height.saturating_sub(said_rows));
         (chart, panel_rows.min(area.height.saturating_sub(said_rows + chart)))
     };
-    let (top, rest) = cut_top(area, chart_rows);
-    let (sentence, rest) = cut_top(rest, said_rows);
-    let (panel_below, rest) = cut_top(rest, below);
     let scrolled = scene.ui.results_scroll;
-    // Where there is no room below the chart, the figures take its place.
-    let (figures, skipped) = match rest.height >= 5 {
-        true => (Some(cut_top(rest, 1).1), scrolled),
-        false if scrolled > 0 => (Some(Rect { height: top.height.saturating_sub(1), y: top.y + 1, ..top }), scrolled - 1),
-        false => (None, 0),
+    let (top, rest) = cut_top(area, chart_rows);
+    let (mut sentence, rest) = cut_top(rest, said_rows);
+    let (panel_below, rest) = cut_top(rest, below);
+    let roomy = rest.height >= 5;
+    // Where there is no room below the chart, the figures take its place when somebody scrolls.
+    let (figures, skipped) = if roomy {
+        (Some(cut_top(rest, 1).1), scrolled)
+    } else if scrolled > 0 {
+        let (above, end) = cut_bottom(area, said_rows);
+        sentence = end;
+        (Some(cut_top(above, 1).1), scrolled - 1)
+    } else {
+        (None, 0)
     };
     let title = format!(
         "speedup against workers: {}, {} {}",
@@ -75,10 +81,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
         race.plan().noun
     );
     canvas.part(area).rule(top.y, &title, '─', scene.theme.rule, scene.theme.dim);
-    if rest.height >= 5 || scrolled == 0 {
+    if roomy || scrolled == 0 {
         let chart_area = cut_top(top, 1).1;
         let (chart_area, panel) = match beside {
-            true => cut_left(chart_area, chart_area.width.saturating_sub(PANEL + 1)),
+            true => cut_left(chart_area, chart_area.width.saturating_sub(panel_width + 1)),
             false => (chart_area, panel_below),
         };
         chart(canvas, chart_area, scene, race, (sweep, scaling));
@@ -89,10 +95,39 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
     }
     if let Some(figures) = figures {
         document(canvas, figures, scene, scaling, skipped);
-    } else {
-        let hint = " ↓ figures ";
-        let wide = u16::try_from(text::width(hint)).unwrap_or(0);
-        canvas.text_right(area.right().saturating_sub(1), top.y, wide, hint, scene.theme.dim);
+    }
+    if !beside {
+        let free = area.x + 2 + u16::try_from(text::width(&title)).unwrap_or(u16::MAX);
+        let hint = if figures.is_none() { " ↓ figures " } else { "" };
+        curve_names(canvas, Rect { height: 1, ..top }, free, (scaling, hint), scene.theme);
+    }
+}
+
+/// Names the curves that have no entry below the chart, against the right edge of a row, as far as they fit in
+/// beside what ends at `free`.
+fn curve_names(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    free: u16,
+    (scaling, hint): (&Scaling, &str),
+    theme: &Theme,
+) {
+    let columns = |words: &str| u16::try_from(text::width(words)).unwrap_or(u16::MAX);
+    let mut right = row.right().saturating_sub(1);
+    canvas.text_right(right, row.y, columns(hint), hint, theme.dim);
+    right = right.saturating_sub(columns(hint));
+    let in_sight = scaling.bound.is_some_and(|bound| bound < f64::from(scaling.most_workers));
+    let [ideal, bound, ..] = looks(theme);
+    let names = [(ideal, " ideal ", true), (bound, " bound ", in_sight)];
+    for ((dash, style), name, _) in names.into_iter().filter(|(_, _, seen)| *seen) {
+        let wide = 4 + columns(name) + 1;
+        if right < free + wide + 2 {
+            return;
+        }
+        right -= wide;
+        canvas.text(right, row.y, wide, &" ".repeat(usize::from(wide)), theme.dim);
+        curve_sample(canvas, (right + 1, row.y), 4, dash, style);
+        canvas.text(right + 5, row.y, columns(name), name, theme.dim);
     }
 }
 
@@ -153,10 +188,9 @@ fn chart(
         canvas.glyph(gutter - 1, row, '┤', theme.rule);
         canvas.text_right(gutter - 1, row, GUTTER - 1, &format!("{}×", Scale::words(tick)), theme.dim);
     }
-    // The dots of the curves are cells of their own, so that a chart with one alone shows it whole.
     for (law, (dash, style)) in scaling.curves().into_iter().zip(looks(theme)) {
-        if let Some(law) = law {
-            plot.curve(&law, 1.0, dash, style);
+        if let Some(curve) = law {
+            plot.curve(&curve.law, curve.from, dash, style);
         }
     }
     plot.paint(canvas);
@@ -167,20 +201,18 @@ fn chart(
     }
     canvas.glyph(gutter - 1, tick_row, '┼', theme.rule);
     canvas.text_right(gutter - 1, tick_row, GUTTER - 1, "0×", theme.dim);
-    let title = "workers";
-    let title_left = field.right().saturating_sub(text::width(title) as u16);
+    canvas.text(area.x, tick_row + 1, GUTTER, "workers", theme.dim);
     for tick in x.ticks().map(|tick| tick.max(1.0)) {
         let Some((column, _)) = plot.cell(tick, 0.0) else { continue };
         canvas.glyph(column, tick_row, '┬', theme.rule);
         let label = Scale::words(tick);
         let wide = u16::try_from(label.len()).unwrap_or(0);
         let left = column.saturating_sub(wide / 2);
-        if left + wide < title_left {
+        if left > gutter {
             canvas.text(left, tick_row + 1, wide, &label, theme.dim);
         }
     }
-    canvas.text(title_left, tick_row + 1, 7, title, theme.dim);
-    knee(canvas, &plot, scaling, (tick_row, title_left), theme);
+    knee(canvas, &plot, scaling, tick_row, theme);
 }
 
 /// What was measured, with what it lies between where there are several runs; and the run under way.
@@ -218,26 +250,18 @@ fn points(
 }
 
 /// Marks the knee: a line from its point down to the axis, and the word below.
-fn knee(
-    canvas: &mut Canvas<'_>,
-    plot: &Plot,
-    scaling: &Scaling,
-    (axis, room): (u16, u16),
-    theme: &Theme,
-) {
+fn knee(canvas: &mut Canvas<'_>, plot: &Plot, scaling: &Scaling, axis: u16, theme: &Theme) {
     let Some(Knee::At { workers, speedup }) = scaling.knee else { return };
     let Some((x, y)) = plot.cell(f64::from(workers), speedup) else { return };
     for row in y + 1..axis {
         canvas.glyph(x, row, '┊', theme.good);
     }
     canvas.glyph(x, axis, '▴', theme.good);
-    let label = format!("{workers} knee");
+    let label = format!(" {workers} knee ");
     let wide = u16::try_from(label.len()).unwrap_or(0);
     let number = u16::try_from(workers.to_string().len()).unwrap_or(0);
-    let left = x.saturating_sub(number / 2);
-    if left + wide < room {
-        canvas.text(left.saturating_sub(1), axis + 1, wide + 2, &format!(" {label} "), theme.good);
-    }
+    let left = x.saturating_sub(number / 2 + 1).min(canvas.area().right().saturating_sub(wide));
+    canvas.text(left, axis + 1, wide, &label, theme.good);
 }
 
 /// What stands before an entry of the panel.
@@ -277,7 +301,7 @@ fn brief(scaling: &Scaling) -> Vec<Entry> {
 
 fn knee_said(scaling: &Scaling) -> String {
     match scaling.knee {
-        Some(Knee::At { .. }) => format!("{}: 95 % of the best or more", knee_words(scaling.knee)),
+        Some(Knee::At { .. }) => format!("{}, 95 % of the best", knee_words(scaling.knee)),
         knee => knee_words(knee),
     }
 }
@@ -375,7 +399,8 @@ fn document(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, scaling: &Sc
     paper.clear(whole, scene.theme.base);
     let mut y = points_table(&mut paper, scene, scaling) + 1;
     if let Some(summary) = scene.summary {
-        y = results::tables(&mut paper, Rect { y, height: rows.saturating_sub(y), ..whole }, scene, summary) + 1;
+        y = results::tables(&mut paper, Rect { y, height: rows.saturating_sub(y), ..whole }, scene, summary)
+            + 1;
     }
     paper.rule(y, "what the words mean", '─', scene.theme.rule, scene.theme.dim);
     for ((term, line), y) in definitions.iter().zip(y + 1..) {
@@ -397,17 +422,24 @@ fn document(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, scaling: &Sc
 fn points_table(canvas: &mut Canvas<'_>, scene: &Scene<'_>, scaling: &Scaling) -> u16 {
     const HEADS: [&str; 8] =
         ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
+    const WIDTHS: [u16; 8] = [9, 11, 10, 12, 9, 9, 8, 12];
     let theme = scene.theme;
-    let column = (canvas.area().width / 8).clamp(9, 12);
-    let right = |place: usize| column * (u16::try_from(place).unwrap_or(0) + 1);
-    for (place, head) in HEADS.iter().enumerate() {
-        canvas.text_right(right(place), 0, column, head, theme.dim);
-    }
     let rows = scaling.rows();
-    for (row, y) in rows.iter().zip(1..) {
-        for (place, cell) in row.iter().enumerate() {
-            let style = if place == 2 { theme.strong } else { theme.base };
-            canvas.text_right(right(place), y, column, cell, style);
+    if rows.is_empty() {
+        canvas.text(2, 0, canvas.area().width, "nothing is measured yet", theme.dim);
+        return 1;
+    }
+    let heads = [HEADS.map(str::to_owned)];
+    for ((index, row), y) in heads.iter().chain(&rows).enumerate().zip(0..) {
+        let mut right = 0;
+        for ((place, cell), wide) in row.iter().enumerate().zip(WIDTHS) {
+            right += wide;
+            let style = match (index, place) {
+                (0, _) => theme.dim,
+                (_, 2) => theme.strong,
+                _ => theme.base,
+            };
+            canvas.text_right(right, y, wide, cell, style);
         }
     }
     1 + u16::try_from(rows.len()).unwrap_or(0)

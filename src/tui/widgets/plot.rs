@@ -51,18 +51,19 @@ impl Plot {
         Plot { area, most, cells: vec![(0, Style::new()); cells] }
     }
 
-    /// The cell of a point; none outside the plot.
+    /// The cell of a point, for one on the lower edge that of the last row; none outside the plot.
     pub fn cell(&self, x: f64, y: f64) -> Option<(u16, u16)> {
         let (column, row) = self.dot(x, y)?;
-        let row = u16::try_from(row).ok().filter(|row| *row < self.area.height * DOWN)?;
+        let rows = self.area.height * DOWN;
+        let row = u16::try_from(row).ok().filter(|row| *row <= rows && rows > 0)?.min(rows - 1);
         (column < self.area.width * ACROSS)
             .then_some((self.area.x + column / ACROSS, self.area.y + row / DOWN))
     }
 
-    /// The dot of a point: its column, and its row, which may be outside the plot.
+    /// The dot of a point: its column, and its row, which may be outside the plot. The lower edge is the row below
+    /// the last, where the axis stands: so rows are as far apart as speedups are.
     fn dot(&self, x: f64, y: f64) -> Option<(u16, i32)> {
-        let (columns, rows) =
-            (f64::from(self.area.width * ACROSS) - 1.0, f64::from(self.area.height * DOWN) - 1.0);
+        let (columns, rows) = (f64::from(self.area.width * ACROSS) - 1.0, f64::from(self.area.height * DOWN));
         let (column, row) = (x / self.most.0 * columns, (1.0 - y / self.most.1) * rows);
         let sound = column.is_finite() && row.is_finite() && (-0.5..=columns + 0.5).contains(&column);
         sound.then(|| (column.round() as u16, row.round().clamp(-1e6, 1e6) as i32))
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_diagonal_goes_from_corner_to_corner() {
-        assert_eq!(drawn(4, 2, Dash::Solid, &|x| x), ["  ⢀⠔", "⢀⠔⠁ "].map(|line| line.replace(' ', " ")));
+        assert_eq!(drawn(4, 2, Dash::Solid, &|x| x), ["  ⡠⠊", "⢀⠔⠁ "]);
     }
 
     #[test]
