@@ -13,6 +13,7 @@ use crate::config::{ConfigFlag, Flags, OriginFlags, time_scale_parser, variables
 use crate::event::TimeScale;
 use crate::recording::Speed;
 use crate::report::Format;
+use crate::report::diff::DiffFormat;
 
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -37,6 +38,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Make a recording of a Chrome trace (VizTracer, Perfetto, browsers), to replay it
     Import(ImportArgs),
+    /// Compare two races: what got faster, by how much, and whether that is real
+    Diff(DiffArgs),
     /// List the scenarios
     Scenarios(ConfigFlag),
     /// Check the published claims about speed on this machine
@@ -107,6 +110,26 @@ pub struct ImportArgs {
     /// The recording; without it, TRACE with the extension .jsonl
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+}
+
+/// Which races to compare, and how.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct DiffArgs {
+    /// Recording or JSON report of the race to compare with
+    #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
+    pub a: PathBuf,
+    /// Recording or JSON report of the other race
+    #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
+    pub b: PathBuf,
+    /// Print the comparison instead of opening the page
+    #[arg(long)]
+    pub plain: bool,
+    /// Print it in this format; a table where there is no terminal
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<DiffFormat>,
+    /// The config file.
+    #[command(flatten)]
+    pub config: ConfigFlag,
 }
 
 /// Which claims to check, and how.

@@ -738,7 +738,7 @@ pub enum Fact {
         /// The worker's lane.
         lane: LaneId,
         /// What the worker is.
-        worker: Worker,
+        worker: Box<Worker>,
     },
     /// A task was handed to the executor.
     TaskQueued {
@@ -833,7 +833,7 @@ pub enum Fact {
         /// The run.
         run: RunId,
         /// What it used.
-        usage: Usage,
+        usage: Box<Usage>,
     },
     /// How many bytes of the body had arrived at this moment: a sample, about 20 a second.
     BytesArrived {
@@ -939,6 +939,11 @@ pub struct Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_small() {
+        assert!(size_of::<Event>() <= 48, "{}", size_of::<Event>());
+    }
 
     #[test]
     fn a_message_is_cut_between_two_characters() {

@@ -406,6 +406,11 @@ impl RunState {
         }
     }
 
+    /// How many tasks were done by that moment. Costs a search, however many there are.
+    pub fn done_by(&self, at: At) -> usize {
+        self.finishes.partition_point(|done| *done <= at)
+    }
+
     /// The spans of one task, in order; the one that goes on ends `now`.
     pub fn spans_of(&self, task: TaskId, now: At) -> Vec<Span> {
         let found = self.tasks.get(task.index()).and_then(|state| Some((state.lane?, state.started?)));
@@ -437,7 +442,7 @@ impl RunState {
     pub(super) fn apply(&mut self, event: &Event) -> bool {
         let at = event.at;
         if let Fact::LaneOpened { lane, worker, .. } = &event.fact {
-            return self.lane_mut(*lane).map(|lane| lane.open_with(worker.clone(), at)).is_some();
+            return self.lane_mut(*lane).map(|lane| lane.open_with((**worker).clone(), at)).is_some();
         }
         match &event.fact {
             Fact::CounterRead { expected, actual, .. } => {
@@ -445,7 +450,7 @@ impl RunState {
                 return true;
             }
             Fact::RunMeasured { usage, .. } => {
-                self.usage = Some(*usage);
+                self.usage = Some(**usage);
                 return true;
             }
             _ => {}

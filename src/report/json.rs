@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Worker};
+use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Variant, Worker, WorkloadKind};
 use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
 use crate::stats::Latencies;
 
@@ -28,6 +28,8 @@ struct Report<'a, R> {
 struct Scenario<'a> {
     name: &'a str,
     about: &'a str,
+    workload: WorkloadKind,
+    noun: &'a str,
     tasks: usize,
     seed: u64,
     source: &'a str,
@@ -40,10 +42,13 @@ struct Run<'a, T, L> {
     label: &'a str,
     executor: ExecutorKind,
     workers: u32,
+    variant: Option<&'static str>,
     status: &'static str,
     message: Option<&'a str>,
     comparable: bool,
+    started: Option<f64>,
     wall_seconds: Option<f64>,
+    interrupted_seconds: f64,
     speedup: Option<f64>,
     improvement: Option<f64>,
     efficiency: Option<f64>,
@@ -155,6 +160,8 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         scenario: Scenario {
             name: &plan.scenario,
             about: &plan.about,
+            workload: plan.workload,
+            noun: &plan.noun,
             tasks: plan.tasks.len(),
             seed: plan.seed,
             source: &plan.source,
@@ -183,10 +190,13 @@ fn run_row<'a>(
         label: &figures.label,
         executor: figures.executor.clone(),
         workers: figures.workers,
+        variant: figures.variant.map(Variant::name),
         status: figures.status_name(),
         message,
         comparable: figures.comparable == Comparable::Yes,
+        started: run.started().map(At::seconds),
         wall_seconds: figures.wall.map(exact),
+        interrupted_seconds: exact(run.interrupted()),
         speedup: figures.speedup,
         improvement: figures.improvement,
         efficiency: figures.efficiency,
@@ -275,7 +285,7 @@ fn exact(time: Duration) -> f64 {
 
 /// Compact JSON in which no character can turn a line around or drive a terminal: serde escapes what JSON
 /// asks for, this the rest.
-struct Visible;
+pub(super) struct Visible;
 
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {

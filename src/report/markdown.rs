@@ -71,7 +71,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
 }
 
 /// Foreign text as Markdown that shows it as it is: nothing in it is markup, and it stays on one line.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 8);
     for c in shown(text).chars() {
         match c {

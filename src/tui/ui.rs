@@ -254,8 +254,49 @@ pub struct Timeline {
     pub cursor: Option<Duration>,
     /// Lanes scrolled in the selected run.
     pub scroll: usize,
-    /// Which access to the counter is looked at, where somebody stepped to one.
-    pub step: Option<usize>,
+}
+
+/// The interleaving log: the events around the moment that is shown.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum LogPanel {
+    /// It opens with the first picture that somebody freezes, where there is room for it.
+    #[default]
+    OnFreeze,
+    /// It is there.
+    Shown,
+    /// Somebody has closed it.
+    Hidden,
+}
+
+/// Whether the sequential run is shown as a ghost below the lanes of the others.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Ghost {
+    /// It is.
+    #[default]
+    Shown,
+    /// It isn't.
+    Hidden,
+}
+
+/// What is seen below the runs on the page of a comparison.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum DiffPanel {
+    /// The pair that is looked at.
+    #[default]
+    Pair,
+    /// What the words mean.
+    Words,
+}
+
+/// What the keyboard has set on the page of a comparison.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct DiffSight {
+    /// Which pair is looked at.
+    pub at: usize,
+    /// Lines scrolled below the runs.
+    pub scroll: usize,
+    /// What is seen there.
+    pub panel: DiffPanel,
 }
 
 /// Everything that the keyboard and the mouse have set.
@@ -271,6 +312,10 @@ pub struct Ui {
     pub scroll: Option<usize>,
     /// The timeline.
     pub timeline: Timeline,
+    /// The interleaving log.
+    pub log: LogPanel,
+    /// The ghost in the timeline.
+    pub ghost: Ghost,
     /// The tasks' table.
     pub table: Table,
     /// Lines scrolled in the results.
@@ -285,6 +330,8 @@ impl Default for Ui {
             run: RunChoice::Follow,
             scroll: None,
             timeline: Timeline::default(),
+            log: LogPanel::default(),
+            ghost: Ghost::default(),
             table: Table::default(),
             results_scroll: 0,
         }

@@ -177,7 +177,7 @@ impl OwnRace {
         let Some(lane) = args.lane.filter(|lane| lane.0 < most && name == "thread_name") else { return };
         self.lanes.insert(ids, lane);
         for (at, worker) in args.came.into_iter().take(WORKERS) {
-            self.say(at, Rank::LaneOpened, Fact::LaneOpened { run, lane, worker });
+            self.say(at, Rank::LaneOpened, Fact::LaneOpened { run, lane, worker: Box::new(worker) });
         }
     }
 
