@@ -38,6 +38,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Compare two races: what got faster, by how much, and whether that is real
     Diff(DiffArgs),
+    /// Make a recording of a Chrome trace (VizTracer, Perfetto, browsers), to replay it
+    Import(ImportArgs),
     /// List the scenarios
     Scenarios(ConfigFlag),
     /// Check the published claims about speed on this machine
@@ -117,6 +119,17 @@ pub struct DiffArgs {
     /// The config file.
     #[command(flatten)]
     pub config: ConfigFlag,
+}
+
+/// Which trace to import, and where to.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ImportArgs {
+    /// The trace, as JSON
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// The recording; without it, TRACE with the extension .jsonl
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 /// Which claims to check, and how.

@@ -232,7 +232,7 @@ fn tell_run(id: RunId, run: Run, events: &mut Vec<Event>) -> Result<(), Contradi
     for (place, lane) in run.lanes.iter().enumerate() {
         if let Some(name) = &lane.worker {
             let worker = worker(&run, &name.0, lane.pid, lane.thread_id);
-            tell(start, Fact::LaneOpened { run: id, lane: LaneId::of(place), worker });
+            tell(start, Fact::LaneOpened { run: id, lane: LaneId::of(place), worker: Box::new(worker) });
         }
     }
     let mut spans: Vec<Span> = run.lanes.iter().flat_map(|lane| &lane.spans).copied().collect();
@@ -274,7 +274,7 @@ fn tell_run(id: RunId, run: Run, events: &mut Vec<Event>) -> Result<(), Contradi
             system_nanos: cpu.map(|cpu| cpu.system.0.0),
             peak_memory: run.peak_memory_bytes,
         };
-        tell(over, Fact::RunMeasured { run: id, usage });
+        tell(over, Fact::RunMeasured { run: id, usage: Box::new(usage) });
     }
     Ok(())
 }

@@ -10,6 +10,8 @@ mod keys;
 mod pace;
 mod painter;
 mod panics;
+mod playhead;
+mod reel;
 mod signals;
 pub mod terminal;
 mod theme;
@@ -24,14 +26,20 @@ use crate::config::{GlyphChoice, Settings, ThemeName};
 use crate::event::ExecutorKind;
 use crate::model::RaceState;
 use crate::race::RaceError;
+use crate::recording::{Speed, Tape};
 use crate::report::words::Glyphs;
 use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
 pub use compare::show_diff;
+pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
+pub use reel::{Fold, Reel};
 pub use theme::{Depth, Theme};
-pub use ui::{Column, DiffPanel, DiffSight, Direction, Ghost, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
-pub use views::{Activity, DiffScene, Scene, draw, draw_diff};
+pub use ui::{
+    Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RunChoice, Table, Timeline, Typing,
+    Ui, View,
+};
+pub use views::{Activity, DiffScene, Playback, Scene, draw, draw_diff};
 pub use widgets::Window;
 
 pub use ascii::make_ascii;
@@ -127,6 +135,22 @@ impl Look {
 /// When there is no terminal, or no thread to race on.
 pub fn run(settings: Settings, look: Look) -> Result<Left, DashboardError> {
     app::App::new(settings, look).run()
+}
+
+/// Opens the dashboard on a recorded race, which it plays from its start at `speed`, and returns when it was left.
+/// `banner` says what is wrong with the recording, where something is; it may be foreign text. Whoever chooses
+/// another scenario there goes on with a live race; `settings` are for that.
+///
+/// # Errors
+/// When there is no terminal, or no thread to race on.
+pub fn replay(
+    tape: Tape,
+    speed: Speed,
+    banner: Option<String>,
+    settings: Settings,
+    look: Look,
+) -> Result<Left, DashboardError> {
+    app::App::replaying(tape, speed, banner, settings, look).run()
 }
 
 /// The executors that can be chosen for the next race: those of its scenario and those that are chosen,

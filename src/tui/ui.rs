@@ -254,8 +254,18 @@ pub struct Timeline {
     pub cursor: Option<Duration>,
     /// Lanes scrolled in the selected run.
     pub scroll: usize,
-    /// Which access to the counter is looked at, where somebody stepped to one.
-    pub step: Option<usize>,
+}
+
+/// The interleaving log: the events around the moment that is shown.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum LogPanel {
+    /// It opens with the first picture that somebody freezes, where there is room for it.
+    #[default]
+    OnFreeze,
+    /// It is there.
+    Shown,
+    /// Somebody has closed it.
+    Hidden,
 }
 
 /// Whether the sequential run is shown as a ghost below the lanes of the others.
@@ -304,6 +314,8 @@ pub struct Ui {
     pub timeline: Timeline,
     /// The ghost in the timeline.
     pub ghost: Ghost,
+    /// The interleaving log.
+    pub log: LogPanel,
     /// The tasks' table.
     pub table: Table,
     /// Lines scrolled in the results.
@@ -319,6 +331,7 @@ impl Default for Ui {
             scroll: None,
             timeline: Timeline::default(),
             ghost: Ghost::default(),
+            log: LogPanel::default(),
             table: Table::default(),
             results_scroll: 0,
         }

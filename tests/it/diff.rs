@@ -9,9 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::{Value, json};
 use threadrace::config::ThemeName;
-use threadrace::event::{
-    At, Collect, Event, ExecutorKind, Fact, Machine, RacePlan, Round, RunId, TimeScale,
-};
+use threadrace::event::{At, Collect, Event, ExecutorKind, Fact, Machine, RacePlan, Round, RunId, TimeScale};
 use threadrace::model::RaceState;
 use threadrace::recording::{Recording, ReportError, from_report, read_file};
 use threadrace::report::diff::{Both, Diff, DiffFormat, Fate, Unlike, tasks_words, wall_words, write};
@@ -45,7 +43,8 @@ fn held(race: &RaceState) -> Tested {
     let recording = read_back(&before)?;
     let after = recording.race();
     assert_eq!(after.misfits(), 0);
-    let (before, after): (Value, Value) = (serde_json::from_str(&before)?, serde_json::from_str(&json_of(&after)?)?);
+    let (before, after): (Value, Value) =
+        (serde_json::from_str(&before)?, serde_json::from_str(&json_of(&after)?)?);
     for (run, of) in before["runs"].as_array().into_iter().flatten().enumerate() {
         for (key, value) in of.as_object().into_iter().flatten() {
             assert_eq!(&after["runs"][run][key], value, "{key} of run {run}");
@@ -68,7 +67,11 @@ fn a_race_read_back_from_its_report_reports_the_same() -> Tested {
     held(&four(3).leave(1, Duration::from_millis(300)).state())?;
     held(&Race::new(5).counter().state())?;
     held(&four(6).unknown_lengths().full_link().state())?;
-    held(&Race::new(6).runs(&[(ExecutorKind::Processes, 3), (ExecutorKind::External("node".into()), 3)]).state())
+    held(
+        &Race::new(6)
+            .runs(&[(ExecutorKind::Processes, 3), (ExecutorKind::External("node".into()), 3)])
+            .state(),
+    )
 }
 
 #[test]
@@ -231,8 +234,10 @@ fn rounds(seeds: std::ops::Range<u64>, times: f64) -> RaceState {
         offset = last.0 + 50_000_000;
     }
     let start = Event { at: At::ZERO, fact: Fact::RaceStarted { plan: Arc::new(plan) } };
-    let events: Vec<Event> =
-        std::iter::once(start).chain(all).chain([Event { at: At(offset), fact: Fact::RaceFinished }]).collect();
+    let events: Vec<Event> = std::iter::once(start)
+        .chain(all)
+        .chain([Event { at: At(offset), fact: Fact::RaceFinished }])
+        .collect();
     let state = folded(&events);
     assert_eq!(state.misfits(), 0);
     state
@@ -289,7 +294,11 @@ fn the_same_race_twice_differs_in_nothing() {
     assert_eq!(diff.pairs.len(), 4);
     for pair in &diff.pairs {
         assert_eq!(pair.wall.ratio.map(|ratio| ratio.value), Some(1.0));
-        assert!(wall_words(pair).ends_with("one run of each can't tell luck from truth."), "{}", wall_words(pair));
+        assert!(
+            wall_words(pair).ends_with("one run of each can't tell luck from truth."),
+            "{}",
+            wall_words(pair)
+        );
         assert!(tasks_words(&pair.tasks).starts_with("Task by task, no difference can be told"));
         assert_eq!((pair.tasks.matched, pair.tasks.moved.len()), (20, 0));
         assert!(pair.figures.iter().all(|figure| figure.change().is_none_or(|change| change == 0.0)));
@@ -334,7 +343,8 @@ fn what_is_not_the_same_work_is_said() {
                 change(Arc::make_mut(plan));
             }
         }
-        let said = Diff::of(&before(), &folded(&events)).unlike.iter().map(Unlike::to_string).collect::<Vec<_>>();
+        let said =
+            Diff::of(&before(), &folded(&events)).unlike.iter().map(Unlike::to_string).collect::<Vec<_>>();
         said.join("; ")
     };
     assert_eq!(alike(&|_| {}), "");
@@ -345,7 +355,10 @@ fn what_is_not_the_same_work_is_said() {
     assert!(alike(&|plan| plan.machine = machine.clone()).starts_with(
         "different machines: not a fair comparison (linux x86_64, 2 processors; linux aarch64, 8 processors)"
     ));
-    assert!(alike(&|plan| plan.tasks[3].name = "new.jpg".into()).contains("19 in both, 1 in A alone, 1 in B alone"));
+    assert!(
+        alike(&|plan| plan.tasks[3].name = "new.jpg".into())
+            .contains("19 in both, 1 in A alone, 1 in B alone")
+    );
     let half = Race::new(7).runs(&RUNS).state_at(At(3_000_000_000));
     let said = Diff::of(&before(), &half).unlike;
     assert!(said.iter().any(|unlike| unlike.to_string().starts_with("B is not over")));
@@ -397,7 +410,9 @@ fn the_json_is_as_its_schema_says() -> Tested {
     jsonschema::meta::validate(&schema).map_err(|error| error.to_string())?;
     let validator = jsonschema::validator_for(&schema)?;
     let slow = rounds(10..20, 1.0);
-    for (a, b) in [(before(), after()), (slow.clone(), rounds(20..30, 0.8)), (before(), Race::new(7).tasks(3).state())] {
+    for (a, b) in
+        [(before(), after()), (slow.clone(), rounds(20..30, 0.8)), (before(), Race::new(7).tasks(3).state())]
+    {
         let json: Value = serde_json::from_str(&written(DiffFormat::Json, &a, &b)?)?;
         let faults: Vec<String> =
             validator.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect();
@@ -416,7 +431,12 @@ fn foreign_names_drive_no_terminal() -> Tested {
     Ok(())
 }
 
-fn scene<'a>(diff: &'a Diff, races: Both<&'a RaceState>, sight: DiffSight, theme: &'a Theme) -> DiffScene<'a> {
+fn scene<'a>(
+    diff: &'a Diff,
+    races: Both<&'a RaceState>,
+    sight: DiffSight,
+    theme: &'a Theme,
+) -> DiffScene<'a> {
     let names = Both { a: "before.jsonl", b: "after.json" };
     DiffScene { diff, races, names, sight, leave: ("q", "quit"), theme }
 }
@@ -481,8 +501,11 @@ fn a_recording_and_a_report_are_compared_in_any_format() -> Tested {
     let mut file = std::fs::File::create(folder.path().join("before.jsonl"))?;
     threadrace::recording::write(&plan, a.events().iter(), &mut file)?;
     report::save(Format::Json, &b, b.last_moment(), &folder.path().join("after.json"))?;
-    for (format, wanted) in [("table", DiffFormat::Table), ("json", DiffFormat::Json), ("markdown", DiffFormat::Markdown)] {
-        let out = program(folder.path(), &["diff", "before.jsonl", "after.json", "--format", format]).output()?;
+    for (format, wanted) in
+        [("table", DiffFormat::Table), ("json", DiffFormat::Json), ("markdown", DiffFormat::Markdown)]
+    {
+        let out =
+            program(folder.path(), &["diff", "before.jsonl", "after.json", "--format", format]).output()?;
         assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_eq!(String::from_utf8(out.stdout)?, written(wanted, &before(), &b)?);
     }
@@ -500,7 +523,8 @@ fn what_can_not_be_compared_is_named() -> Tested {
         let out = program(folder.path(), &["diff", file, "mine.txt"]).output()?;
         Ok((out.status.code(), String::from_utf8(out.stderr)?))
     };
-    for (file, words) in [("none.json", "none.json"), ("mine.txt", "no recording"), ("old.json", "version 9")] {
+    for (file, words) in [("none.json", "none.json"), ("mine.txt", "no recording"), ("old.json", "version 9")]
+    {
         let (code, said) = told(file)?;
         assert!(code == Some(2) && said.contains(words), "{file}: {said}");
     }

@@ -30,8 +30,8 @@ pub use written::{DiffFormat, moved_row, write};
 
 use crate::event::{ExecutorKind, Round, RunId};
 use crate::model::RaceState;
-use crate::stats::{self, Spread};
 use crate::stats::compare::{Estimate, Interval, median_of};
+use crate::stats::{self, Spread};
 
 use super::summary::{RunSummary, Summary};
 use super::words::{bytes, count, percent, ratio, seconds};
@@ -233,9 +233,12 @@ impl Diff {
         }
         only.b = of_b.into_iter().map(|(label, _)| label).collect();
         let mut unlike = unlike::found(races, &matching);
-        unlike.extend(pairs.iter().filter(|pair| pair.workers.a != pair.workers.b).map(|pair| {
-            Unlike::Workers { label: pair.label.clone(), workers: pair.workers }
-        }));
+        unlike.extend(
+            pairs
+                .iter()
+                .filter(|pair| pair.workers.a != pair.workers.b)
+                .map(|pair| Unlike::Workers { label: pair.label.clone(), workers: pair.workers }),
+        );
         Diff { unlike, pairs, only }
     }
 }
@@ -304,15 +307,10 @@ fn figures(rows: &Both<Vec<RunSummary>>, wall: &Wall, sequential: Both<Option<f6
     let speedup = |sequential: Option<f64>, wall: Option<Duration>| {
         stats::speedup(Duration::try_from_secs_f64(sequential?).ok()?, wall?)
     };
-    let speedups = Both {
-        a: speedup(sequential.a, wall.median.a),
-        b: speedup(sequential.b, wall.median.b),
-    };
-    let efficiency = |speedup: Option<f64>, rows: &[RunSummary]| {
-        stats::efficiency(speedup?, rows.first()?.workers)
-    };
-    let efficiencies =
-        Both { a: efficiency(speedups.a, &rows.a), b: efficiency(speedups.b, &rows.b) };
+    let speedups = Both { a: speedup(sequential.a, wall.median.a), b: speedup(sequential.b, wall.median.b) };
+    let efficiency =
+        |speedup: Option<f64>, rows: &[RunSummary]| stats::efficiency(speedup?, rows.first()?.workers);
+    let efficiencies = Both { a: efficiency(speedups.a, &rows.a), b: efficiency(speedups.b, &rows.b) };
     let derived = [("speedup", Unit::Times, speedups), ("efficiency", Unit::Share, efficiencies)];
     let derived = derived.map(|(name, unit, value)| Figure { name, unit, value });
     let read = FIGURES.iter().map(|&(name, unit, read): &Reading| {

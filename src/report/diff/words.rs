@@ -12,7 +12,10 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("95 %", "where that ratio lies in 95 of 100 cases; the two sides' own intervals, divided"),
     ("no difference", "the interval includes 1, so that luck alone could have made what is seen"),
     ("task by task", "the median of A's latency ÷ B's, over the same tasks, matched by name"),
-    ("its 95 %", "for these runs alone: tasks of a run share its machine, so the next run may differ by more"),
+    (
+        "its 95 %",
+        "for these runs alone: tasks of a run share its machine, so the next run may differ by more",
+    ),
     ("moved", "ordered by how much longer a task took in one race, times the log of how many times as long"),
     ("change", "B's figure ÷ A's - 1"),
 ];
@@ -105,8 +108,12 @@ pub fn tasks_words(tasks: &Tasks) -> String {
     };
     let number = |tasks: usize| count(tasks as u64);
     let counts = match (tasks.faster, tasks.slower, tasks.matched) {
-        (faster, 0, matched) if faster == matched => format!("all {} tasks were faster in B", number(matched)),
-        (0, slower, matched) if slower == matched => format!("all {} tasks were slower in B", number(matched)),
+        (faster, 0, matched) if faster == matched => {
+            format!("all {} tasks were faster in B", number(matched))
+        }
+        (0, slower, matched) if slower == matched => {
+            format!("all {} tasks were slower in B", number(matched))
+        }
         (faster, slower, matched) => format!(
             "{} of {} tasks were faster in B, {} slower",
             number(faster),

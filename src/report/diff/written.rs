@@ -166,7 +166,11 @@ fn table(diff: &Diff, races: Both<&RaceState>, names: Both<&str>, out: &mut dyn 
 /// A table whose first column is text, and whose others are numbers.
 fn aligned(head: &[&str], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     let column = |i: usize| {
-        rows.iter().map(|row| row.get(i).map_or(0, |cell| width(cell))).chain([width(head[i])]).max().unwrap_or(0)
+        rows.iter()
+            .map(|row| row.get(i).map_or(0, |cell| width(cell)))
+            .chain([width(head[i])])
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(column).collect();
     let room = WIDTH.saturating_sub(widths.iter().skip(1).map(|wide| wide + 2).sum());

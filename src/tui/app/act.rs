@@ -6,7 +6,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, Mo
 use ratatui::layout::Rect;
 
 use crate::race::RaceError;
+use crate::report::diff::Both;
 use crate::scenario::{MAX_WORKERS, Programs, Scenario};
+use crate::tui::compare::Comparing;
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
@@ -15,8 +17,6 @@ use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
 use super::{App, Restart};
-use crate::report::diff::Both;
-use crate::tui::compare::Comparing;
 
 /// Whether two executors of a scenario are the same with the same workers.
 fn repeats(scenario: &Scenario) -> bool {
@@ -76,6 +76,7 @@ impl App {
             Action::View(view) => self.ui.view = View::ALL[view.min(View::ALL.len() - 1)],
             Action::NextView => self.ui.view = self.ui.view.after(1),
             Action::PreviousView => self.ui.view = self.ui.view.after(View::ALL.len() - 1),
+            Action::Race if self.is_replay() => self.play_again(),
             Action::Race if self.race.is_some() && self.restart == Restart::Asks => {
                 self.restart = Restart::Agreed;
                 self.notice = Some("r again cancels this race and starts another".to_owned());
@@ -104,6 +105,7 @@ impl App {
                 self.ui.table.filter.clear();
                 self.arranged = None;
             }
+            other if self.in_time(other) => {}
             other => self.in_view(other),
         }
         Ok(None)
@@ -159,6 +161,9 @@ impl App {
             }
             (Some(_), _) => {
                 self.notice = Some("d compares this race with the one before when it is over".to_owned());
+            }
+            (None, _) if self.is_replay() => {
+                self.notice = Some("`threadrace diff A B` compares two recordings".to_owned());
             }
             (None, _) => {
                 self.notice = Some("no race came before this one: r races again, then d compares".to_owned());
@@ -269,15 +274,13 @@ impl App {
             (_, Action::Up | Action::PreviousRun) => self.step_run(-1),
             (_, Action::Down | Action::NextRun) => self.step_run(1),
             (View::Timeline, _) => self.in_timeline(action),
-            (View::Race, Action::PageUp | Action::PageDown | Action::Home | Action::End) => {
+            (View::Race, Action::PageUp | Action::PageDown) => {
                 let most = self.tasks().saturating_sub(1);
                 let page = usize::from(self.page().height / 2).max(1);
                 let at = self.ui.scroll.unwrap_or(0);
                 self.ui.scroll = Some(match action {
                     Action::PageUp => at.saturating_sub(page),
-                    Action::PageDown => (at + page).min(most),
-                    Action::Home => 0,
-                    _ => most,
+                    _ => (at + page).min(most),
                 });
             }
             (View::Race, Action::Close | Action::Follow) => {
@@ -297,12 +300,12 @@ impl App {
     }
 
     fn step_run(&mut self, by: isize) {
-        if let Some(state) = &self.state {
-            let last = state.runs().len().saturating_sub(1);
-            let at = self.ui.run_of(state).index();
+        if let Some(picture) = self.picture() {
+            let last = picture.runs().len().saturating_sub(1);
+            let at = self.ui.run_of(picture).index();
             self.ui.run = RunChoice::Fixed(at.saturating_add_signed(by).min(last));
+            self.settled = None;
             self.ui.timeline.scroll = 0;
-            self.ui.timeline.step = None;
             self.arranged = None;
         }
     }
@@ -345,15 +348,15 @@ impl App {
     }
 
     fn in_timeline(&mut self, action: Action) {
-        let Some(state) = &self.state else { return };
         let scene = self.scene();
+        let Some(state) = scene.race else { return };
         let window = views::window(&scene, state);
-        let longest = state.runs().iter().filter_map(|run| run.elapsed(scene.now)).max().unwrap_or_default();
+        let (longest, _) = views::all_of(&scene, state);
         let cells = u32::from(self.size.0.saturating_sub(16).max(1));
         let cursor = self.ui.timeline.cursor;
-        let step = views::step(&scene, state);
         let run = state.runs().get(self.ui.run_of(state).index());
         let half_of_run = run.and_then(|run| run.elapsed(scene.now)).unwrap_or(longest) / 2;
+        let pointed_at = cursor.or_else(|| scene.playhead_in(run?));
         let timeline = &mut self.ui.timeline;
         let moved = |window: Window| Window {
             from: window.from.min(longest.saturating_sub(window.long)),
@@ -367,7 +370,8 @@ impl App {
                     timeline.window = None;
                 } else {
                     let middle = window.from + window.long / 2;
-                    let around = cursor.filter(|c| *c >= window.from && *c < window.to()).unwrap_or(middle);
+                    let around =
+                        pointed_at.filter(|c| *c >= window.from && *c < window.to()).unwrap_or(middle);
                     let share = around.saturating_sub(window.from).as_secs_f64() / window.long.as_secs_f64();
                     let from = around.saturating_sub(long.mul_f64(share));
                     timeline.window = Some(moved(Window { from, long }));
@@ -382,14 +386,7 @@ impl App {
                 };
                 timeline.window = Some(moved(Window { from, ..window }));
             }
-            Action::EventBack | Action::EventOn => {
-                timeline.step = step.map(|(at, last)| match action {
-                    Action::EventBack => at.saturating_sub(1),
-                    _ => (at + 1).min(last),
-                });
-            }
             Action::CursorLeft | Action::CursorRight => {
-                timeline.step = None;
                 let at = cursor.unwrap_or(window.from + half_of_run.min(window.long / 2));
                 let by = window.long / cells;
                 let at = match action {
@@ -398,12 +395,10 @@ impl App {
                 };
                 timeline.cursor = Some(at.clamp(window.from, window.to().saturating_sub(by / 2)));
             }
-            Action::Follow => (timeline.window, timeline.scroll, timeline.step) = (None, 0, None),
-            Action::Close => (timeline.cursor, timeline.step) = (None, None),
+            Action::Follow => (timeline.window, timeline.scroll) = (None, 0),
+            Action::Close => timeline.cursor = None,
             Action::PageDown => timeline.scroll = (timeline.scroll + 5).min(1_000_000),
             Action::PageUp => timeline.scroll = timeline.scroll.saturating_sub(5),
-            Action::Home => timeline.scroll = 0,
-            Action::End => timeline.scroll = 1_000_000,
             _ => {}
         }
     }
@@ -412,7 +407,9 @@ impl App {
         if self.comparing.is_some() {
             return;
         }
-        let page = self.page();
+        let layout = self.layout();
+        let page = layout.page;
+        let on_transport = layout.transport.filter(|row| row.y == mouse.row);
         match mouse.kind {
             MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
                 let action = match (mouse.kind, self.ui.view) {
@@ -432,13 +429,21 @@ impl App {
                 }
                 self.dirty = true;
             }
+            MouseEventKind::Down(MouseButton::Left) | MouseEventKind::Drag(MouseButton::Left)
+                if on_transport.is_some() && self.ui.overlay == Overlay::None =>
+            {
+                let pointed = on_transport.and_then(|row| views::moment_at(&self.scene(), row, mouse.column));
+                if let Some(at) = pointed {
+                    self.point_at(at);
+                }
+            }
             MouseEventKind::Down(MouseButton::Left) => {
                 self.dirty = true;
                 if self.ui.overlay != Overlay::None {
                     self.ui.overlay = Overlay::None;
-                } else if mouse.row == 1 && page.y == 2 {
+                } else if layout.tabs.is_some_and(|tabs| tabs.y == mouse.row) {
                     self.click_tab(mouse.column);
-                } else if mouse.row >= page.y {
+                } else if page.contains((mouse.column, mouse.row).into()) {
                     self.click(page, mouse.column, usize::from(mouse.row - page.y));
                 }
             }
@@ -458,18 +463,18 @@ impl App {
     }
 
     fn click(&mut self, page: Rect, column: u16, row: usize) {
-        let Some(state) = &self.state else { return };
+        let scene = self.scene();
+        let Some(state) = scene.race else { return };
         match self.ui.view {
             View::Race | View::Results => {
                 if let Some(run) = row.checked_sub(1).filter(|&run| run < state.runs().len()) {
-                    self.ui.run = RunChoice::Fixed(run);
+                    (self.ui.run, self.settled) = (RunChoice::Fixed(run), None);
                 }
             }
             View::Timeline => {
-                let cursor = views::cursor_at(&self.scene(), state, page, column);
+                let cursor = views::cursor_at(&scene, state, page, column);
                 if cursor.is_some() {
                     self.ui.timeline.cursor = cursor;
-                    self.ui.timeline.step = None;
                 }
             }
             View::Tasks => {

@@ -69,7 +69,13 @@ pub fn draw_diff(buffer: &mut Buffer, scene: &DiffScene<'_>) {
     body = head(&mut canvas, body, scene);
     let pairs = scene.diff.pairs.len();
     if pairs == 0 {
-        canvas.text(body.x + 2, body.y, body.width, "no run is in both: there is nothing to compare", scene.theme.warn);
+        canvas.text(
+            body.x + 2,
+            body.y,
+            body.width,
+            "no run is in both: there is nothing to compare",
+            scene.theme.warn,
+        );
         return;
     }
     // The pairs have what they need, as long as that leaves a part of the page to the one that is looked at.
@@ -90,9 +96,7 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) -> Rect {
     canvas.text(x, y, room, &told(scene.diff), theme.strong);
     y += 1;
     let names = name_columns([scene.names.a, scene.names.b].into_iter(), 1, area.width / 2);
-    for (letter, race, name) in
-        [("A", scene.races.a, scene.names.a), ("B", scene.races.b, scene.names.b)]
-    {
+    for (letter, race, name) in [("A", scene.races.a, scene.names.a), ("B", scene.races.b, scene.names.b)] {
         let x = canvas.text(area.x + 1, y, 2, letter, theme.strong) + 1;
         canvas.text(x, y, names, name, theme.base);
         let x = x + names + 2;
@@ -162,8 +166,7 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &DiffScene<'_>) {
         DiffPanel::Words => "back to the runs",
     };
     let mut x = row.x + 1;
-    for (keys, does) in
-        [("↑ ↓", "run"), ("PgUp PgDn", "scroll"), ("?", help), ("t", "theme"), scene.leave]
+    for (keys, does) in [("↑ ↓", "run"), ("PgUp PgDn", "scroll"), ("?", help), ("t", "theme"), scene.leave]
     {
         let width = u16::try_from(text::width(keys) + text::width(does) + 1).unwrap_or(u16::MAX);
         if x.saturating_add(width) <= row.right() {
@@ -232,10 +235,9 @@ fn draw_pairs(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, pitch:
     if let Some(chart) = columns.chart {
         let far = reach.exp();
         let (slower, faster) = match chart.width {
-            29.. => (
-                format!("{}× slower", words::ratio(1.0 / far)),
-                format!("faster {}×", words::ratio(far)),
-            ),
+            29.. => {
+                (format!("{}× slower", words::ratio(1.0 / far)), format!("faster {}×", words::ratio(far)))
+            }
             _ => ("slower".to_owned(), "faster".to_owned()),
         };
         canvas.text(chart.x, row.y, chart.width / 2, &slower, theme.dim);
@@ -248,9 +250,9 @@ fn draw_pairs(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, pitch:
         let selected = place == scene.at();
         let mark = if selected { "▸ " } else { "  " };
         canvas.text(rest.x, y, 2, mark, theme.strong);
-        let colour = scene.run(pair, Side::A).map_or(theme.base, |run| {
-            theme.run(super::race::place_of(scene.races.a, run))
-        });
+        let colour = scene
+            .run(pair, Side::A)
+            .map_or(theme.base, |run| theme.run(super::race::place_of(scene.races.a, run)));
         canvas.text(rest.x + 2, y, columns.name, &pair.label, colour);
         for (side, y) in sides.into_iter().zip(y..) {
             let letter = if side == Side::A { "A" } else { "B" };
@@ -292,14 +294,7 @@ fn peak(scene: &DiffScene<'_>, pair: &Pair) -> u32 {
 }
 
 /// The ratio in words, and with its interval on a logarithmic scale around 1.
-fn ratio(
-    canvas: &mut Canvas<'_>,
-    y: u16,
-    scene: &DiffScene<'_>,
-    pair: &Pair,
-    columns: &Columns,
-    reach: f64,
-) {
+fn ratio(canvas: &mut Canvas<'_>, y: u16, scene: &DiffScene<'_>, pair: &Pair, columns: &Columns, reach: f64) {
     let theme = scene.theme;
     let middle = |chart: Rect| chart.x + chart.width / 2;
     for chart in columns.chart.into_iter() {
@@ -363,8 +358,10 @@ fn draw_detail(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) {
         scrolled(canvas, body, scene, &meanings(scene, width));
         return;
     }
-    let sentences: Vec<String> =
-        [wall_words(pair), tasks_words(&pair.tasks)].iter().flat_map(|said| text::wrap(said, width)).collect();
+    let sentences: Vec<String> = [wall_words(pair), tasks_words(&pair.tasks)]
+        .iter()
+        .flat_map(|said| text::wrap(said, width))
+        .collect();
     let (said, rest) = cut_top(body, u16::try_from(sentences.len()).unwrap_or(u16::MAX));
     for (line, y) in sentences.iter().zip(said.top()..said.bottom()) {
         canvas.text(said.x + 2, y, said.width.saturating_sub(3), line, theme.strong);
@@ -394,9 +391,8 @@ fn draw_lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, pair: 
     let gutter = 8;
     let cells = Rect { x: area.x + gutter, width: area.width.saturating_sub(gutter + 1), ..area };
     let sides = [Side::A, Side::B];
-    let elapsed = |side: Side| {
-        scene.run(pair, side).and_then(|run| run.elapsed(scene.races.of(side).last_moment()))
-    };
+    let elapsed =
+        |side: Side| scene.run(pair, side).and_then(|run| run.elapsed(scene.races.of(side).last_moment()));
     let longest: Duration = sides.into_iter().filter_map(elapsed).max().unwrap_or_default();
     let time = Axis::new(Window::until(longest), cells);
     axis(canvas, &time, area.y, theme.rule, theme.dim);
@@ -482,8 +478,7 @@ fn figure_lines(scene: &DiffScene<'_>, pair: &Pair) -> Vec<Line> {
     let row = |name: &str, a: &str, b: &str, change: &str| {
         [pad(name, 16), pad_left(a, 10), pad_left(b, 10), pad_left(change, 8)]
     };
-    let mut lines: Vec<Line> =
-        vec![row("figure", "A", "B", "change").map(|cell| (cell, theme.dim)).to_vec()];
+    let mut lines: Vec<Line> = vec![row("figure", "A", "B", "change").map(|cell| (cell, theme.dim)).to_vec()];
     for figure in &pair.figures {
         let changed = figure.change().map_or_else(|| "-".to_owned(), change);
         let cells = row(figure.name, &figure.words(Side::A), &figure.words(Side::B), &changed);
