@@ -7,8 +7,10 @@ use ratatui::layout::Rect;
 
 use crate::event::{ExecutorKind, Order};
 use crate::race::RaceError;
+use crate::report::diff::Both;
 use crate::report::scaling::Sweep;
 use crate::scenario::{ExecutorChoice, MAX_WORKERS, Programs, Scenario, WorkerCounts};
+use crate::tui::compare::Comparing;
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
@@ -17,8 +19,6 @@ use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
 use super::{App, Restart};
-use crate::report::diff::Both;
-use crate::tui::compare::Comparing;
 
 /// Whether two executors of a scenario are the same with the same workers.
 fn repeats(scenario: &Scenario) -> bool {
@@ -204,6 +204,9 @@ impl App {
             }
             (Some(_), _) => {
                 self.notice = Some("d compares this race with the one before when it is over".to_owned());
+            }
+            (None, _) if self.is_replay() => {
+                self.notice = Some("`threadrace diff A B` compares two recordings".to_owned());
             }
             (None, _) => {
                 self.notice = Some("no race came before this one: r races again, then d compares".to_owned());
