@@ -1,6 +1,8 @@
 //! The dashboard's loop: takes in notices and input, and shows a frame when something changed.
 
 mod act;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::sync::Arc;
