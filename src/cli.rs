@@ -12,8 +12,8 @@ use crate::claims::ClaimsFormat;
 use crate::config::{ConfigFlag, Flags, OriginFlags, time_scale_parser, variables_help};
 use crate::event::TimeScale;
 use crate::recording::Speed;
-use crate::report::Format;
 use crate::report::diff::DiffFormat;
+use crate::report::{Condition, Format};
 
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -36,10 +36,10 @@ pub enum Command {
     Origin(OriginFlags),
     /// Play a recording in the dashboard; without a terminal, print its report
     Replay(ReplayArgs),
-    /// Compare two races: what got faster, by how much, and whether that is real
-    Diff(DiffArgs),
     /// Make a recording of a Chrome trace (VizTracer, Perfetto, browsers), to replay it
     Import(ImportArgs),
+    /// Compare two races: what got faster, by how much, and whether that is real
+    Diff(DiffArgs),
     /// List the scenarios
     Scenarios(ConfigFlag),
     /// Check the published claims about speed on this machine
@@ -73,6 +73,15 @@ pub struct RaceArgs {
     /// Write the report to FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub report: Option<PathBuf>,
+    /// Exit with 1 if EXPR is true, such as pool.speedup<4; can be repeated
+    ///
+    /// EXPR is RUN.FIGURE, one of < <= > >= == !=, and a number: pool.speedup<4, async.wall>2.5, threads.failed>0,
+    /// pool.latency.p95>=0.5. A run has the name that reports give it, and a figure the name that it has in the JSON
+    /// report, without its unit. Times are in seconds, memory and bytes in bytes, speedup, efficiency and shares are
+    /// ratios: 0.9 is 90 %. A figure that could not be measured fails as well. Where the race repeats, the median
+    /// of the rounds counts.
+    #[arg(long, value_name = "EXPR", help_heading = "Report")]
+    pub fail_if: Vec<Condition>,
     /// Record the race in FILE while it runs, to replay and export it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub record: Option<PathBuf>,
@@ -101,6 +110,17 @@ pub struct ReplayArgs {
     pub config: ConfigFlag,
 }
 
+/// Which trace to import, and where to.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ImportArgs {
+    /// The trace, as JSON
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// The recording; without it, TRACE with the extension .jsonl
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
 /// Which races to compare, and how.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct DiffArgs {
@@ -119,17 +139,6 @@ pub struct DiffArgs {
     /// The config file.
     #[command(flatten)]
     pub config: ConfigFlag,
-}
-
-/// Which trace to import, and where to.
-#[derive(Debug, Clone, PartialEq, Args)]
-pub struct ImportArgs {
-    /// The trace, as JSON
-    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
-    pub trace: PathBuf,
-    /// The recording; without it, TRACE with the extension .jsonl
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
 }
 
 /// Which claims to check, and how.
@@ -164,7 +173,7 @@ Examples:
 
 Exit codes:
   0      all tasks are done
-  1      a task failed or was cancelled
+  1      a task failed or was cancelled, or a --fail-if is true
   2      the usage, the config or the input is wrong
   3      the output folder or the disk refused
   4      threadrace itself failed
@@ -339,8 +348,16 @@ mod tests {
         let flags: BTreeSet<String> =
             arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
         let no_settings = [
-            "--url", "--urls", "--config", "--plain", "--format", "--report", "--repeat", "--record",
+            "--url",
+            "--urls",
+            "--config",
+            "--plain",
+            "--format",
+            "--report",
+            "--repeat",
+            "--record",
             "--speed",
+            "--fail-if",
         ];
         let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
         assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());

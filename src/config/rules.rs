@@ -494,8 +494,8 @@ pub(crate) struct ScenarioName;
 pub(crate) const RESERVED: [&str; 12] = [
     "origin",
     "replay",
-    "diff",
     "import",
+    "diff",
     "scenarios",
     "claims",
     "config",

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::critical::CriticalPath;
+use super::utilisation::{Use, Utilisation};
 use super::words::seconds;
 use crate::event::{At, ExecutorKind, Order, RunEnd, Usage, Variant, WorkloadKind};
 use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
@@ -33,6 +35,16 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "memory",
         "the most that this whole program, origin and dashboard too, and its children had in use at once",
+    ),
+    (
+        "waiting … idle",
+        "shares of all workers' time from the run's start to its end; together they are 100 %",
+    ),
+    ("waiting", "connecting, and waiting for the server's first byte; with files and rows, reading them"),
+    ("idle", "a worker had no task"),
+    (
+        "critical path",
+        "the tasks and waits that set the wall time, back from its end: each let the next begin as it ended",
     ),
     (
         "a dash",
@@ -224,6 +236,8 @@ pub struct RunSummary {
     pub phases: Mix,
     /// Time in which lanes had no task, over all lanes, from the run's start to its end (or to now).
     pub idle: Duration,
+    /// What set its wall time; none until it is over.
+    pub critical: Option<CriticalPath>,
     /// Whether its wall time can be compared.
     pub comparable: Comparable,
 }
@@ -280,6 +294,7 @@ impl RunSummary {
             counts: run.counts(),
             phases,
             idle: Duration::from_nanos(share.saturating_sub(phases.busy())),
+            critical: CriticalPath::of(run),
             comparable,
         }
     }
@@ -295,11 +310,14 @@ impl RunSummary {
         }
     }
 
+    /// How its lanes' time was used.
+    pub fn utilisation(&self) -> Utilisation {
+        Utilisation::of(&self.phases, self.idle)
+    }
+
     /// The share of its lanes' time in which they had no task, 0 to 1; zero when there is no time.
     pub fn idle_share(&self) -> f64 {
-        let idle = self.idle.as_nanos() as f64;
-        let all = idle + self.phases.busy() as f64;
-        if all > 0.0 { idle / all } else { 0.0 }
+        self.utilisation().share(Use::Idle)
     }
 }
 
@@ -314,6 +332,8 @@ pub struct Summary {
     pub tasks: usize,
     /// Whether the runs followed each other.
     pub order: Order,
+    /// How many processors the program may use.
+    pub cpus: u32,
     /// The runs in id order.
     pub runs: Vec<RunSummary>,
 }
@@ -327,8 +347,15 @@ impl Summary {
             noun: race.plan().noun.clone(),
             tasks: race.plan().tasks.len(),
             order: race.plan().order,
+            cpus: race.plan().machine.cpus,
             runs: race.runs().iter().map(|run| RunSummary::of(run, baseline, now)).collect(),
         }
+    }
+
+    /// What the workers' time went by with in any of the runs, in the order in which it is listed.
+    pub fn uses(&self) -> Vec<Use> {
+        let used = |of: &Use| self.runs.iter().any(|run| run.utilisation().nanos(*of) > 0);
+        Use::ALL.into_iter().filter(used).collect()
     }
 
     /// The run that the others are measured against: the first sequential one.

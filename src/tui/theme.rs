@@ -60,14 +60,13 @@ pub struct Theme {
 /// The part of a bar that is lost.
 pub const LOST: char = '◇';
 
+/// The playhead in a timeline.
+pub const PLAYHEAD: char = '┃';
 /// The sequential run as a ghost, on a row of its own.
 pub const GHOST: char = '╌';
 
 /// Where tasks of the ghost were done.
 pub const GHOST_TICK: char = '┊';
-
-/// The playhead in a timeline.
-pub const PLAYHEAD: char = '┃';
 
 /// What is marked on a lane besides the phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

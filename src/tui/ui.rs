@@ -312,10 +312,10 @@ pub struct Ui {
     pub scroll: Option<usize>,
     /// The timeline.
     pub timeline: Timeline,
-    /// The ghost in the timeline.
-    pub ghost: Ghost,
     /// The interleaving log.
     pub log: LogPanel,
+    /// The ghost in the timeline.
+    pub ghost: Ghost,
     /// The tasks' table.
     pub table: Table,
     /// Lines scrolled in the results.
@@ -330,8 +330,8 @@ impl Default for Ui {
             run: RunChoice::Follow,
             scroll: None,
             timeline: Timeline::default(),
-            ghost: Ghost::default(),
             log: LogPanel::default(),
+            ghost: Ghost::default(),
             table: Table::default(),
             results_scroll: 0,
         }

@@ -244,6 +244,37 @@ fn tasks_that_fail_make_exit_code_1_and_a_report() -> Fallible {
 }
 
 #[test]
+fn a_condition_that_is_true_makes_exit_code_1_and_tells_the_value() -> Fallible {
+    let place = Place::new()?;
+    let pool =
+        ["small", "-e", "sequential,pool", "--fail-if", "pool.wall<=0", "--fail-if", "pool.failed > 0"];
+    let output = place.run(&pool)?;
+    assert_code(&output, 0);
+    let output = place
+        .run(&[&pool[..], &["--fail-if", "pool.wall>0", "--fail-if", "sequential.speedup==1"]].concat())?;
+    assert_code(&output, 1);
+    let told = err(&output);
+    assert!(told.contains("threadrace: pool.wall>0 is true: measured 0."), "{told}");
+    assert!(told.contains("threadrace: sequential.speedup==1 is true: measured 1\n"), "{told}");
+    assert!(!told.contains("pool.failed"), "{told}");
+    assert!(out(&output).contains("speedup"), "the report is there all the same");
+    let output = place.run(&["small", "--fail-if", "pool.luck<1"])?;
+    assert_code(&output, 2);
+    assert!(err(&output).contains("there is no figure 'luck'; there are: wall, speedup"), "{}", err(&output));
+    let output = place.run(&["small", "-e", "pool", "--fail-if", "pool.speedup<1"])?;
+    assert_code(&output, 1);
+    assert!(
+        err(&output).contains("pool.speedup<1 could not be measured: there is nothing to compare"),
+        "{}",
+        err(&output)
+    );
+    let output = place.run(&["wrong", "--fail-if", "pool.speedup<1"])?;
+    assert_code(&output, 1);
+    assert!(err(&output).contains("tasks failed"), "{}", err(&output));
+    Ok(())
+}
+
+#[test]
 fn a_wrong_usage_is_exit_code_2() -> Fallible {
     let place = Place::new()?;
     let empty = place.path("empty.txt");
@@ -260,6 +291,8 @@ fn a_wrong_usage_is_exit_code_2() -> Fallible {
         (&["--config", "missing.toml"], "missing.toml"),
         (&["small", "--url", "http://127.0.0.1/"], "--url"),
         (&["-e", "pool:0"], "pool:0"),
+        (&["small", "--fail-if", "pool.speedup=4\u{1b}[2J"], "one of < <= > >= == !="),
+        (&["small", "--fail-if", "gil.speedup<4"], "this race has no run 'gil'; it has: "),
         (&["origin", "--bind", "nowhere"], "nowhere"),
         (&["--theme", "a\u{1b}[31mb\u{202e}\u{7}"], "--theme"),
         (&["-e", "pool", "--fro\u{1b}]0;b\u{7}"], "--fro"),

@@ -15,6 +15,7 @@ mod programs;
 mod pty;
 mod recording;
 mod report;
+mod rewind;
 mod rig;
 mod screens;
 mod servers;

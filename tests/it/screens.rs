@@ -194,6 +194,19 @@ fn failures_are_named() {
 }
 
 #[test]
+fn results_scroll_to_their_end_on_a_small_screen() {
+    let mut shot = Shot::of(race().state(), View::Results);
+    shot.ui.results_scroll = 16;
+    insta::assert_snapshot!("over_results_scrolled", shot.text(80, 24));
+    shot.ui.results_scroll = 10_000;
+    let end = shot.text(80, 24);
+    assert!(end.contains("  so far  ") && end.contains("─ ↑ "), "{end}");
+    for (columns, rows) in [(80, 4), (30, 9), (1, 1)] {
+        shot.text(columns, rows);
+    }
+}
+
+#[test]
 fn a_counter_race_shows_what_is_lost_and_how() {
     for view in [View::Race, View::Timeline, View::Results] {
         for (columns, rows) in [(80, 24), (120, 36), (200, 60)] {

@@ -46,8 +46,11 @@ pub(super) fn race(
     ];
     let many = is_many(&collector, &laid);
     for (index, row) in laid.lanes.iter().enumerate() {
-        let fact =
-            Fact::LaneOpened { run: RUN, lane: LaneId::of(index), worker: Box::new(worker(&collector, row, many)) };
+        let fact = Fact::LaneOpened {
+            run: RUN,
+            lane: LaneId::of(index),
+            worker: Box::new(worker(&collector, row, many)),
+        };
         events.push(Event { at: moment(row.first), fact });
     }
     // On a lane, tasks are in the order of time and end before the next one begins; so the sort, which keeps the

@@ -59,10 +59,6 @@ pub(super) struct App {
     race: Option<Race>,
     /// The race with everything that was told of it, whichever moment is shown.
     state: Option<RaceState>,
-    /// The race that was over before the one on screen began.
-    before: Option<RaceState>,
-    /// The page that compares the two, while it is open.
-    comparing: Option<Comparing>,
     reel: Reel,
     playhead: Playhead,
     /// When time was last seen to pass.
@@ -71,6 +67,10 @@ pub(super) struct App {
     replay: Option<Replay>,
     /// Figures that the reel has no more, after so many events.
     figures: Option<(usize, Summary)>,
+    /// The race that was over before the one on screen began.
+    before: Option<RaceState>,
+    /// The page that compares the two, while it is open.
+    comparing: Option<Comparing>,
     /// The run that the last frame of a race under way was about.
     looked_at: Option<usize>,
     /// The run that was chosen for whoever watches when the race was seen to be over.
@@ -100,13 +100,13 @@ impl App {
             ui: Ui::default(),
             race: None,
             state: None,
-            before: None,
-            comparing: None,
             reel: Reel::default(),
             playhead: Playhead::live(),
             passed: Instant::now(),
             replay: None,
             figures: None,
+            before: None,
+            comparing: None,
             looked_at: None,
             settled: None,
             preparing: None,

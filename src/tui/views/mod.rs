@@ -15,6 +15,7 @@ mod story;
 mod tasks;
 mod timeline;
 mod transport;
+mod usage;
 
 use std::time::Duration;
 
@@ -189,7 +190,7 @@ pub fn layout(area: Rect, scene: &Scene<'_>) -> Layout {
     };
     let footer = last_row(6, true);
     let is_past = scene.past().is_some() && scene.race.is_some();
-    let transport = last_row(3, is_past);
+    let transport = last_row(2, is_past);
     let shows_log = scene.ui.log == LogPanel::Shown && scene.race.is_some() && scene.playback.is_some();
     let (page, log) = if shows_log { log::cut(body) } else { (body, None) };
     Layout { page, body, title, tabs, banner, log, transport, footer }
