@@ -10,10 +10,11 @@ use ratatui::layout::Rect;
 
 use crate::config::{self, Flags, Settings, Sources, ThemeName};
 use crate::event::{At, Event, Fact};
+use crate::recording::Speed;
 use crate::recording::Tape;
 use crate::report::words::Glyphs;
+use crate::tui::playhead::Motion;
 use crate::tui::playhead::tests::events;
-use crate::tui::playhead::{Motion, Speed};
 use crate::tui::terminal::Input;
 use crate::tui::ui::{LogPanel, RunChoice, View};
 use crate::tui::widgets::Window;
