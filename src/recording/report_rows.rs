@@ -84,7 +84,9 @@ pub(super) struct MachineRow {
 pub(super) struct Run {
     pub(super) label: Text,
     #[serde(default)]
-    round: Option<Round>,
+    round: Option<u32>,
+    #[serde(default)]
+    warmup: bool,
     pub(super) executor: Text,
     pub(super) workers: u32,
     #[serde(default)]
@@ -106,7 +108,10 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn round(&self) -> Round {
-        self.round.unwrap_or(Round::ONLY)
+        match (self.round, self.warmup) {
+            (round, false) => Round::Counted(round.unwrap_or(1)),
+            (round, true) => Round::Warmup(round.unwrap_or(1)),
+        }
     }
 }
 

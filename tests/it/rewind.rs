@@ -12,10 +12,10 @@ use threadrace::config::{self, ConfigFlag, Flags, Settings, Sources, ThemeName};
 use threadrace::event::{Access, At, Event, ExecutorKind, Fact, Order, RunId};
 use threadrace::model::RaceState;
 use threadrace::race::{Libraries, Notice, Race as LiveRace};
-use threadrace::recording::Tape;
+use threadrace::recording::{Speed, Tape};
 use threadrace::tui::{
-    Activity, Depth, Edge, LogPanel, Playback, Playhead, Reel, RunChoice, Scene, Speed, Theme, Ui, View, Way,
-    draw, make_ascii,
+    Activity, Depth, Edge, LogPanel, Playback, Playhead, Reel, RunChoice, Scene, Theme, Ui, View, Way, draw,
+    make_ascii,
 };
 
 use crate::rig::{Fallible, NEVER};
@@ -171,7 +171,7 @@ fn a_moment_of_a_real_race_is_drawn_as_it_was() -> Fallible {
     loop {
         match race.notices().recv_timeout(NEVER)? {
             Notice::Preparing(_) => {}
-            Notice::Events(more) => events.extend(more),
+            Notice::Events(more) => events.extend(more.iter().cloned()),
             Notice::Refused(error) => return Err(error.into()),
             Notice::Over { tidied } => {
                 tidied?;

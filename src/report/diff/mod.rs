@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub use tasks::{Fate, Moved, Tasks};
 pub use unlike::Unlike;
-pub use words::{DEFINITIONS, change, span_of, tasks_words, wall_words};
+pub use words::{DEFINITIONS, change, span_of, tasks_words, times, wall_words};
 pub use written::{DiffFormat, moved_row, write};
 
 use crate::event::{ExecutorKind, Round, RunId};

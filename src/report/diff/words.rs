@@ -20,8 +20,15 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("change", "B's figure ÷ A's - 1"),
 ];
 
-fn times(of: f64) -> String {
-    format!("{}×", ratio(of))
+/// A ratio with its sign, and with as many decimals as it takes to tell it from 1: `1.93×`, `1.0021×`.
+pub fn times(of: f64) -> String {
+    match (of - 1.0).abs() {
+        0.0 => "1×".to_owned(),
+        ..0.0005 => format!("{of:.5}×"),
+        ..0.005 => format!("{of:.4}×"),
+        ..0.05 => format!("{of:.3}×"),
+        _ => format!("{}×", ratio(of)),
+    }
 }
 
 /// `1.80× to 2.05×`.

@@ -5,10 +5,10 @@ use std::io::{self, BufWriter, Write};
 use crate::model::RaceState;
 use crate::report::markdown::escaped;
 use crate::report::rows::tasks_line;
-use crate::report::words::{count, ratio, seconds};
+use crate::report::words::{count, seconds};
 use crate::text::{fit, shown, width, wrap};
 
-use super::words::{DEFINITIONS, change, span_of, tasks_words, wall_words};
+use super::words::{DEFINITIONS, change, span_of, tasks_words, times, wall_words};
 use super::{Both, Diff, Fate, Figure, Moved, Pair, Side, json};
 
 /// No line of the table is wider than this many columns.
@@ -73,7 +73,7 @@ fn overview(diff: &Diff) -> (Vec<&'static str>, Vec<Vec<String>>) {
             pair.label.clone(),
             wall(pair.wall.median.a),
             wall(pair.wall.median.b),
-            estimate.map_or_else(|| "-".to_owned(), |estimate| format!("{}×", ratio(estimate.value))),
+            estimate.map_or_else(|| "-".to_owned(), |estimate| times(estimate.value)),
             interval.map_or_else(|| "-".to_owned(), span_of),
             speedup(Side::A),
             speedup(Side::B),
@@ -103,12 +103,12 @@ fn fate_words(fate: Fate) -> String {
 /// A task that moved: its name, both latencies, by how long and by how many times.
 pub fn moved_row(moved: &Moved) -> [String; 5] {
     let (longer, times) = match moved.change() {
-        Some((longer, times)) => {
+        Some((longer, ratio)) => {
             let sign = if longer < 0.0 { "-" } else { "+" };
             let longer = seconds(std::time::Duration::try_from_secs_f64(longer.abs()).unwrap_or_default());
-            let words = match times >= 1.0 {
-                true => format!("{}× as fast", ratio(times)),
-                false => format!("{}× as long", ratio(1.0 / times)),
+            let words = match ratio >= 1.0 {
+                true => format!("{} as fast", times(ratio)),
+                false => format!("{} as long", times(1.0 / ratio)),
             };
             (format!("{sign}{longer}"), words)
         }

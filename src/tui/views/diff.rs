@@ -10,15 +10,15 @@ use ratatui::style::Style;
 use crate::event::RunId;
 use crate::model::{RaceState, RunState};
 use crate::report::diff::{
-    Both, DEFINITIONS, Diff, Fate, Pair, Side, change, moved_row, tasks_words, wall_words,
+    Both, DEFINITIONS, Diff, Fate, Pair, Side, change, moved_row, tasks_words, times, wall_words,
 };
 use crate::report::words;
 use crate::stats::compare::{Difference, Estimate};
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Theme, level_glyph};
 use crate::tui::ui::{DiffPanel, DiffSight};
-use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
+use crate::tui::widgets::{Axis, LaneRow, Window, axis};
 
 use super::{Line, name_columns};
 
@@ -58,8 +58,8 @@ pub fn draw_diff(buffer: &mut Buffer, scene: &DiffScene<'_>) {
     canvas.clear(area, scene.theme.base);
     if area.width < 30 || area.height < 4 {
         let words = scene.diff.pairs.get(scene.at()).map_or("no run is in both".to_owned(), |pair| {
-            let ratio = pair.wall.ratio.map_or("-".to_owned(), |ratio| words::ratio(ratio.value));
-            format!("{} {ratio}×", pair.label)
+            let ratio = pair.wall.ratio.map_or("-".to_owned(), |ratio| times(ratio.value));
+            format!("{} {ratio}", pair.label)
         });
         canvas.text(area.x, area.y, area.width, &words, scene.theme.strong);
         return;
@@ -103,7 +103,9 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) -> Rect {
         let plan = race.plan();
         let machine = format!("{} {}, {} processors", plan.machine.os, plan.machine.arch, plan.machine.cpus);
         let tasks = words::count(plan.tasks.len() as u64);
-        let about = format!("{}, {tasks} {}, seed {}, {machine}", plan.scenario, plan.noun, plan.seed);
+        let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
+        let about =
+            format!("{}, {tasks} {}, {delays}seed {}, {machine}", plan.scenario, plan.noun, plan.seed);
         canvas.text(x, y, area.right().saturating_sub(x + 1), &about, theme.dim);
         y += 1;
     }
@@ -137,6 +139,11 @@ fn told(diff: &Diff) -> String {
     let of = |wanted: Difference| {
         diff.pairs.iter().filter(|pair| pair.wall.ratio.is_some_and(|it| it.difference() == wanted)).count()
     };
+    if of(Difference::TooFew) == diff.pairs.len() && !diff.pairs.is_empty() {
+        let single = diff.pairs.iter().all(|pair| pair.wall.rounds == Both { a: 1, b: 1 });
+        let few = if single { "one run of each" } else { "so few rounds" };
+        return format!("{few} can't tell luck from truth; race with --repeat 10");
+    }
     let runs = |count: usize| if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
     let counted = [
         (of(Difference::Faster), "B was faster in"),
@@ -191,10 +198,10 @@ impl Columns {
             _ => 45,
         };
         let left = area.x + name + 5;
-        let ratio = area.right().saturating_sub(chart + 2);
+        let ratio = area.right().saturating_sub(chart + 3);
         let wall = ratio.saturating_sub(9);
         let bars = Rect { x: left, width: wall.saturating_sub(9).saturating_sub(left), ..area };
-        let chart = Rect { x: ratio + 1, width: chart, ..area };
+        let chart = Rect { x: ratio + 2, width: chart, ..area };
         Columns { name, bars, wall, ratio, chart: Some(chart).filter(|chart| chart.width > 0) }
     }
 }
@@ -206,7 +213,7 @@ fn reach(diff: &Diff) -> f64 {
         interval.into_iter().chain([ratio.value])
     });
     let far = ends.filter(|end| *end > 0.0).map(|end| end.ln().abs()).filter(|far| far.is_finite());
-    far.fold(1.1_f64.ln(), f64::max) * 1.05
+    far.fold(1.25_f64.ln(), f64::max)
 }
 
 fn draw_pairs(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, pitch: usize) {
@@ -221,18 +228,23 @@ fn draw_pairs(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, pitch:
     });
     let time = Axis::new(Window::until(walls.max().unwrap_or_default()), columns.bars);
     let (row, rest) = cut_top(area, 1);
+    let reach = reach(scene.diff);
     axis(canvas, &time, row.y, theme.rule, theme.dim);
     canvas.text_right(columns.wall, row.y, 9, "wall", theme.dim);
     canvas.text_right(columns.ratio, row.y, 8, "A ÷ B", theme.dim);
     if let Some(chart) = columns.chart {
-        let (slower, faster) =
-            if chart.width >= 29 { ("B slower", "B faster") } else { ("slower", "faster") };
-        canvas.text(chart.x, row.y, chart.width / 2, slower, theme.dim);
-        canvas.text_right(chart.right(), row.y, chart.width / 2, faster, theme.dim);
+        let far = reach.exp();
+        let (slower, faster) = match chart.width {
+            29.. => {
+                (format!("{}× slower", words::ratio(1.0 / far)), format!("faster {}×", words::ratio(far)))
+            }
+            _ => ("slower".to_owned(), "faster".to_owned()),
+        };
+        canvas.text(chart.x, row.y, chart.width / 2, &slower, theme.dim);
+        canvas.text_right(chart.right(), row.y, chart.width / 2, &faster, theme.dim);
     }
     let fit = usize::from(rest.height) / pitch;
     let first = (scene.at() + 1).saturating_sub(fit.max(1));
-    let reach = reach(scene.diff);
     for ((place, pair), slot) in scene.diff.pairs.iter().enumerate().skip(first).zip(0..fit) {
         let y = rest.y + u16::try_from(slot * pitch).unwrap_or(u16::MAX);
         let selected = place == scene.at();
@@ -250,8 +262,15 @@ fn draw_pairs(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, pitch:
             let now = scene.races.of(side).last_moment();
             if let (Some(start), Some(until)) = (run.started(), run.until(now)) {
                 let most = pair.workers.a.max(pair.workers.b).min(peak(scene, pair));
-                let strip = Rect { y, height: 1, ..columns.bars };
-                density(canvas, &time, strip, run.in_progress(), (start, until), most, style);
+                for x in time.columns() {
+                    let (from, to) = time.cell(x, start);
+                    if from >= until {
+                        break;
+                    }
+                    let share = run.in_progress().mean(from, to.min(until)) / f64::from(most);
+                    // An eighth stays free, so that A and B stay apart.
+                    canvas.glyph(x, y, level_glyph(share.min(1.0) * 0.875), style);
+                }
             }
             let wall = pair.wall.median.of(side).map_or_else(|| "-".to_owned(), words::seconds);
             canvas.text_right(columns.wall, y, 10, &wall, theme.strong);
@@ -288,7 +307,7 @@ fn ratio(canvas: &mut Canvas<'_>, y: u16, scene: &DiffScene<'_>, pair: &Pair, co
     };
     let roomy = columns.chart.is_some_and(|chart| chart.width >= 29);
     let (word, style) = difference_word(estimate, theme, roomy);
-    let ratio = format!("{}×", words::ratio(estimate.value));
+    let ratio = times(estimate.value);
     canvas.text_right(columns.ratio, y + 1, 9, &ratio, theme.strong);
     let Some(chart) = columns.chart else { return };
     canvas.text(middle(chart) + 2, y, chart.width / 2, word, style);
@@ -435,6 +454,7 @@ fn moved_lines(scene: &DiffScene<'_>, pair: &Pair, area: Rect) -> Vec<Line> {
     for moved in &pair.tasks.moved {
         let [first, a, b, longer, was] = row(&moved_row(moved));
         let style = match moved.change() {
+            Some((_, times)) if (times - 1.0).abs() < 0.01 => theme.dim,
             Some((longer, _)) if longer < 0.0 => theme.good,
             _ => theme.bad,
         };

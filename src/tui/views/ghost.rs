@@ -32,14 +32,15 @@ pub(super) struct Ghost<'a> {
 
 impl<'a> Ghost<'a> {
     /// The ghost for the lanes of `run`: the sequential run of the same round, or else the first one; none where
-    /// it is not wanted, has not begun, or is that run itself.
+    /// it is not wanted, one of the two has not begun, or that run is sequential itself.
     pub(super) fn below(
         scene: &Scene<'_>,
         race: &'a RaceState,
         run: &RunState,
         axis: &Axis,
     ) -> Option<Ghost<'a>> {
-        if scene.ui.ghost == Choice::Hidden || run.plan().executor == ExecutorKind::Sequential {
+        let sequential = run.plan().executor == ExecutorKind::Sequential;
+        if scene.ui.ghost == Choice::Hidden || sequential || run.started().is_none() {
             return None;
         }
         let sequential = race.runs().iter().find(|other| {

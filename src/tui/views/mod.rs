@@ -11,10 +11,12 @@ mod log;
 mod overlays;
 mod race;
 mod results;
+mod scaling;
 mod story;
 mod tasks;
 mod timeline;
 mod transport;
+mod usage;
 
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ use super::widgets::Window;
 pub use accesses::focused;
 pub use diff::{DiffScene, draw_diff};
 pub use log::has_room;
+pub use race::run_at;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
 pub use transport::moment_at;
