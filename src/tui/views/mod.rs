@@ -28,6 +28,7 @@ use super::theme::Theme;
 use super::ui::{Ui, View};
 
 pub use accesses::step;
+pub use results::results_below;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
 
