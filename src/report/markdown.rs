@@ -6,9 +6,12 @@ use crate::event::{At, Order};
 use crate::model::RaceState;
 use crate::text::shown;
 
+use super::groups::Group;
 use super::rows::tasks_line;
-use super::summary::{DEFINITIONS, SHARED, Summary};
-use super::table::{COUNTER, Column, or_dash};
+use super::summary::{RunSummary, SHARED, Summary};
+use super::table::{
+    COUNTER, Column, REPEATS, SPREAD, hindrance_lines, or_dash, outlier_lines, rounds_line,
+};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 const COLUMNS: &[Column] = &[
@@ -33,6 +36,9 @@ const COLUMNS: &[Column] = &[
     ("not done", |run| count(u64::from(run.counts.not_done()))),
 ];
 
+/// What the rounds tell of a race that repeats, rather than one run.
+const OF_ROUNDS: [&str; 5] = ["workers", "wall", "speedup", "improvement", "efficiency"];
+
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
     let (plan, summary) = (race.plan(), Summary::of(race, now));
     let machine = &plan.machine;
@@ -47,29 +53,47 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     }
 
     let counted = summary.runs.iter().any(|run| run.counter.is_some());
-    let columns = [COLUMNS, if counted { COUNTER } else { &[] }].concat();
-    let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
-    writeln!(out, "| run | {} |", headers.join(" | "))?;
-    writeln!(out, "| --- |{}", " ---: |".repeat(columns.len()))?;
-    for run in &summary.runs {
-        let cells: Vec<String> = columns.iter().map(|(_, say)| escaped(&say(run))).collect();
-        writeln!(out, "| {} | {} |", escaped(&run.label), cells.join(" | "))?;
+    let mut columns = [COLUMNS, if counted { COUNTER } else { &[] }].concat();
+    let runs: Vec<&RunSummary> = summary.typical().collect();
+    let label = |run: &RunSummary| run.label.clone();
+    if summary.repeats() {
+        writeln!(out, "{}.\n", rounds_line(&summary))?;
+        let groups: Vec<&Group> = summary.groups.iter().collect();
+        rows(&groups, |group| group.label.clone(), "executor", &[REPEATS, SPREAD].concat(), out)?;
+        writeln!(out)?;
+        columns.retain(|(header, _)| !OF_ROUNDS.contains(header));
+        rows(&runs, label, "median run", &columns, out)?;
+    } else {
+        rows(&runs, label, "run", &columns, out)?;
     }
     writeln!(out, "\n{}\n", escaped(&summary.verdict()))?;
-    let mut hindered = false;
-    for run in &summary.runs {
-        if let Some(reason) = run.comparable.reason() {
-            let reason = reason.to_string();
-            writeln!(out, "- {} can't be compared: {}.", escaped(&run.label), escaped(&reason))?;
-            hindered = true;
-        }
+    let lines = [outlier_lines(&summary), hindrance_lines(&summary)].concat();
+    for line in &lines {
+        writeln!(out, "- {}", escaped(line))?;
     }
-    if hindered {
+    if !lines.is_empty() {
         writeln!(out)?;
     }
     writeln!(out, "## What the figures mean\n")?;
-    for (term, definition) in DEFINITIONS {
+    for (term, definition) in summary.definitions() {
         writeln!(out, "- **{term}**: {definition}")?;
+    }
+    Ok(())
+}
+
+fn rows<T>(
+    rows: &[&T],
+    label: fn(&T) -> String,
+    first: &str,
+    columns: &[Column<T>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
+    writeln!(out, "| {first} | {} |", headers.join(" | "))?;
+    writeln!(out, "| --- |{}", " ---: |".repeat(columns.len()))?;
+    for row in rows {
+        let cells: Vec<String> = columns.iter().map(|(_, say)| escaped(&say(row))).collect();
+        writeln!(out, "| {} | {} |", escaped(&label(row)), cells.join(" | "))?;
     }
     Ok(())
 }

@@ -6,8 +6,10 @@
 
 mod counter;
 mod csv;
+mod groups;
 mod json;
 mod markdown;
+mod repeated;
 mod rows;
 mod summary;
 mod table;
@@ -18,6 +20,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use groups::{Group, REPEAT_DEFINITIONS, Repeat};
 pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
 pub use verdict::VERDICT_CHARS;
 

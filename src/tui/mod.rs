@@ -28,7 +28,7 @@ use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
 pub use theme::{Depth, Theme};
-pub use ui::{Column, Direction, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
+pub use ui::{Column, Direction, Overlay, RoundChoice, RunChoice, Shown, Table, Timeline, Typing, Ui, View};
 pub use views::{Activity, Scene, draw};
 pub use widgets::Window;
 

@@ -11,7 +11,7 @@ use crate::scenario::{MAX_WORKERS, Programs, Scenario};
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Column, Direction, Overlay, RunChoice, Typing, View};
+use crate::tui::ui::{Column, Direction, Overlay, RoundChoice, RunChoice, Typing, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
@@ -94,6 +94,8 @@ impl App {
             }
             Action::MoreWorkers => self.workers(|workers| workers.saturating_add(1)),
             Action::FewerWorkers => self.workers(|workers| workers.saturating_sub(1)),
+            Action::RoundBack => self.step_round(-1),
+            Action::RoundOn => self.step_round(1),
             Action::Theme => self.next_theme(),
             Action::Help => self.ui.overlay = Overlay::Help { scroll: 0 },
             Action::Close if !self.ui.table.filter.is_empty() => {
@@ -243,6 +245,7 @@ impl App {
             (View::Race, Action::Close | Action::Follow) => {
                 self.ui.scroll = None;
                 self.ui.run = RunChoice::Follow;
+                self.ui.round = RoundChoice::Follow;
             }
             (View::Race, Action::Enter) => {
                 self.ui.view = View::Tasks;
@@ -258,13 +261,33 @@ impl App {
 
     fn step_run(&mut self, by: isize) {
         if let Some(state) = &self.state {
-            let last = state.runs().len().saturating_sub(1);
-            let at = self.ui.run_of(state).index();
-            self.ui.run = RunChoice::Fixed(at.saturating_add_signed(by).min(last));
+            let (runs, looked_at) = (self.ui.runs_of(state), self.ui.run_of(state));
+            let at = runs.iter().position(|shown| shown.id == looked_at).unwrap_or(0);
+            let next = at.saturating_add_signed(by).min(runs.len().saturating_sub(1));
+            if let Some(shown) = runs.get(next) {
+                self.ui.run = RunChoice::Fixed(shown.place);
+            }
             self.ui.timeline.scroll = 0;
             self.ui.timeline.step = None;
             self.arranged = None;
         }
+    }
+
+    /// Shows another round; the last of a race under way is followed.
+    fn step_round(&mut self, by: isize) {
+        let Some(state) = self.state.as_ref().filter(|state| state.rounds().are_several()) else {
+            self.notice = Some("this race has one round; --repeat N runs it N times".to_owned());
+            return;
+        };
+        let last = state.rounds().all().len() - 1;
+        let next = self.ui.round_of(state).saturating_add_signed(by).min(last);
+        // A round that has not begun has nothing to show.
+        self.ui.round = match next >= state.current_round() {
+            true => RoundChoice::Follow,
+            false => RoundChoice::Fixed(next),
+        };
+        (self.ui.timeline.scroll, self.ui.timeline.step) = (0, None);
+        self.arranged = None;
     }
 
     fn in_tasks(&mut self, action: Action) {
@@ -308,7 +331,8 @@ impl App {
         let Some(state) = &self.state else { return };
         let scene = self.scene();
         let window = views::window(&scene, state);
-        let longest = state.runs().iter().filter_map(|run| run.elapsed(scene.now)).max().unwrap_or_default();
+        let runs = self.ui.runs_of(state);
+        let longest = runs.iter().filter_map(|shown| shown.run.elapsed(scene.now)).max().unwrap_or_default();
         let cells = u32::from(self.size.0.saturating_sub(16).max(1));
         let cursor = self.ui.timeline.cursor;
         let step = views::step(&scene, state);
@@ -418,8 +442,9 @@ impl App {
         let Some(state) = &self.state else { return };
         match self.ui.view {
             View::Race | View::Results => {
-                if let Some(run) = row.checked_sub(1).filter(|&run| run < state.runs().len()) {
-                    self.ui.run = RunChoice::Fixed(run);
+                let runs = self.ui.runs_of(state);
+                if let Some(shown) = row.checked_sub(1).and_then(|row| runs.get(row)) {
+                    self.ui.run = RunChoice::Fixed(shown.place);
                 }
             }
             View::Timeline => {

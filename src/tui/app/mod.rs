@@ -17,14 +17,14 @@ use crate::report::words::Glyphs;
 use crate::tui::pace::Pace;
 use crate::tui::terminal::{Input, Options, Terminal};
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Overlay, RunChoice, Timeline, Ui, View};
+use crate::tui::ui::{Overlay, RoundChoice, RunChoice, Timeline, Ui, View};
 use crate::tui::views::{Activity, Scene};
 use crate::tui::{DashboardError, Left, Look, Reader, ascii, terminal, views};
 
 /// How long the loop sleeps when nothing moves. Keys and signals wake it.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Sorting the table may take this share of the time.
+/// Sorting the table may take one part in so many of the time, and so may the figures of a race under way.
 const SORTING_SHARE: u32 = 20;
 
 /// What `r` does while a race is under way.
@@ -47,7 +47,9 @@ pub(super) struct App {
     race: Option<Race>,
     state: Option<RaceState>,
     summary: Option<Summary>,
-    /// The run that the last frame of a race under way was about.
+    /// When the figures were last made, and how long that took.
+    summarised: Option<(Instant, Duration)>,
+    /// The place of the run that the last frame of a race under way was about.
     looked_at: Option<usize>,
     preparing: Option<Preparing>,
     cancelling: bool,
@@ -75,6 +77,7 @@ impl App {
             race: None,
             state: None,
             summary: None,
+            summarised: None,
             looked_at: None,
             preparing: None,
             cancelling: false,
@@ -171,8 +174,10 @@ impl App {
         self.preparing = None;
         self.state = None;
         self.summary = None;
+        self.summarised = None;
         self.ui.scroll = None;
         self.ui.run = RunChoice::Follow;
+        self.ui.round = RoundChoice::Follow;
         self.ui.timeline = Timeline::default();
         self.ui.table.order.clear();
         self.arranged = None;
@@ -226,15 +231,13 @@ impl App {
     fn stay_with_a_run(&mut self) {
         let Some(state) = self.state.as_ref().filter(|_| self.ui.run == RunChoice::Follow) else { return };
         let reading = self.ui.overlay != Overlay::None || self.ui.view == View::Tasks;
-        let runs = || state.runs().iter().enumerate();
+        let runs = self.ui.runs_of(state);
         let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
-        let loser = runs().filter(|(_, run)| lost(run) > 0).max_by_key(|(_, run)| lost(run));
-        let fastest = runs().filter(|(_, run)| run.is_comparable()).min_by_key(|(_, run)| run.wall());
-        let told = loser.or(fastest).map(|(place, _)| place);
-        self.ui.run = match told.filter(|_| !reading) {
-            Some(place) => RunChoice::Fixed(place),
-            None => RunChoice::Fixed(self.looked_at.unwrap_or_else(|| self.ui.run_of(state).index())),
-        };
+        let loser = runs.iter().filter(|shown| lost(shown.run) > 0).max_by_key(|shown| lost(shown.run));
+        let fastest = runs.iter().filter(|s| s.run.is_comparable()).min_by_key(|shown| shown.run.wall());
+        let told = loser.or(fastest).map(|shown| shown.place);
+        let place = told.filter(|_| !reading).or(self.looked_at);
+        self.ui.run = place.map_or(RunChoice::Follow, RunChoice::Fixed);
     }
 
     fn apply(&mut self, events: &[Event]) {
@@ -251,17 +254,20 @@ impl App {
                 state.apply(event);
             }
         }
-        if run_ended {
+        let due = |(when, took): (Instant, Duration)| when.elapsed() >= took * SORTING_SHARE;
+        if run_ended && self.summarised.is_none_or(due) {
             self.summarise();
         }
     }
 
     fn summarise(&mut self) {
+        let begin = Instant::now();
         let now = self.now();
         let ended = |state: &&RaceState| {
             state.runs().iter().any(|run| matches!(run.status(), RunStatus::Ended { .. }))
         };
         self.summary = self.state.as_ref().filter(ended).map(|state| Summary::of(state, now));
+        self.summarised = Some((Instant::now(), begin.elapsed()));
     }
 
     /// The moment that is shown: the last one up to which everything is known.
@@ -302,7 +308,7 @@ impl App {
         frame.resize(area);
         frame.reset();
         if let Some(state) = self.state.as_ref().filter(|state| !state.is_over()) {
-            self.looked_at = Some(self.ui.run_of(state).index());
+            self.looked_at = state.rounds().group_of(self.ui.run_of(state));
         }
         views::draw(&mut frame, &self.scene());
         if self.look.glyphs == Glyphs::Ascii {

@@ -7,6 +7,7 @@ mod gauges;
 mod json;
 mod overlays;
 mod race;
+mod repeats;
 mod results;
 mod story;
 mod tasks;
@@ -24,7 +25,7 @@ use crate::text;
 
 use super::canvas::Canvas;
 use super::theme::Theme;
-use super::ui::{Ui, View};
+use super::ui::{Shown, Ui, View};
 
 pub use accesses::step;
 pub use tasks::table_rows;
@@ -59,6 +60,13 @@ pub struct Scene<'a> {
     pub ui: &'a Ui,
     /// How things look.
     pub theme: &'a Theme,
+}
+
+impl Scene<'_> {
+    /// The runs that every view of a race shows: those of one round.
+    fn runs<'a>(&self, race: &'a RaceState) -> Vec<Shown<'a>> {
+        self.ui.runs_of(race)
+    }
 }
 
 /// What is going on.

@@ -7,14 +7,14 @@ use ratatui::layout::Rect;
 use crate::event::WorkloadKind;
 use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
-use crate::report::{DEFINITIONS, RunSummary, Summary};
+use crate::report::{RunSummary, Summary};
 use crate::stats::Latencies;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_top};
 
 use super::counter::{counter_rows, counters};
 use super::gauges::gauges;
-use super::{Scene, name_columns};
+use super::{Scene, name_columns, repeats};
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +167,14 @@ enum Rows {
     Runs,
     /// The latency of the same runs.
     Latency,
+    /// The runs that stand for their executors' rounds, with the figures of their tasks.
+    Median,
+}
+
+/// The figures of the runs that stand for their executors' rounds, as many as there are columns for.
+pub(super) fn median_runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
+    let room = area.width.saturating_sub(names(summary, area.width));
+    figures(canvas, area, scene, summary, Rows::Median, &fitting(&Figure::of_tasks(summary), room));
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
@@ -175,6 +183,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
     };
+    if summary.repeats() {
+        return repeats::draw(canvas, scene, race, summary);
+    }
     let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
     let of_tasks = Figure::of_tasks(summary);
     let whole = [Figure::RUN.as_slice(), &of_tasks].concat();
@@ -227,13 +238,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         rest = cut_top(rest, 1).1;
     }
     if rest.height >= 3 {
-        definitions(canvas, rest, scene);
+        definitions(canvas, rest, scene, summary);
     }
 }
 
 /// Columns for the names of a table's rows, where there is room for long ones.
-fn names(summary: &Summary, columns: u16) -> u16 {
-    let labels = summary.runs.iter().map(|run| run.label.as_str());
+pub(super) fn names(summary: &Summary, columns: u16) -> u16 {
+    let labels = summary.groups.iter().map(|group| group.label.as_str());
     if columns >= 72 { name_columns(labels, NAMES - 2, 20) + 2 } else { NAMES }
 }
 
@@ -269,6 +280,9 @@ fn figures(
         Rows::Latency => {
             canvas.text(area.x + 2, area.y, names, "latency", theme.dim);
         }
+        Rows::Median => {
+            canvas.text(area.x + 2, area.y, names, "median run", theme.dim);
+        }
     }
     let mut x = left;
     for figure in figures {
@@ -276,7 +290,7 @@ fn figures(
         canvas.text_right(x + width, area.y, width, head, theme.dim);
         x += width;
     }
-    for ((place, run), y) in summary.runs.iter().enumerate().zip(area.y + 1..area.bottom()) {
+    for ((place, run), y) in summary.typical().enumerate().zip(area.y + 1..area.bottom()) {
         canvas.text(area.x + 2, y, names - 2, &run.label, theme.run(place));
         if rows == Rows::Runs {
             canvas.text_right(left, y, 8, &run.workers.to_string(), theme.base);
@@ -295,12 +309,12 @@ fn figures(
     }
 }
 
-fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) {
+pub(super) fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
     let theme = scene.theme;
     canvas.part(area).rule(area.y, "what the words mean", '─', theme.rule, theme.dim);
     let columns = usize::from(area.width.saturating_sub(22));
     let mut lines = Vec::new();
-    for (term, definition) in DEFINITIONS {
+    for (term, definition) in summary.definitions() {
         for (index, line) in text::wrap(definition, columns).into_iter().enumerate() {
             lines.push((if index == 0 { *term } else { "" }, line));
         }
