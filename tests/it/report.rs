@@ -282,10 +282,72 @@ fn saving_replaces_the_file_and_explains_when_it_cannot() -> Tested {
     Ok(())
 }
 
+/// Eight rounds after a warm-up; the pool fails in one of them, and async takes long in another.
+fn repeated() -> Race {
+    let race = four(5).warmups(1).rounds(8).wobble(6);
+    let runs = race.plan().runs.clone();
+    let run = |name: &str| runs.iter().position(|run| run.name() == name).unwrap_or(usize::MAX);
+    let (failed, slow) = (run("pool-round-3"), run("async-round-5"));
+    (0..20).fold(race.fate_in(failed, 3, Fate::Failed), |race, task| race.fate_in(slow, task, Fate::Retried))
+}
+
+#[test]
+fn rounds_are_told_of_together() -> Tested {
+    let state = repeated().state();
+    let summary = Summary::of(&state, END);
+    assert!(summary.repeats() && summary.groups.len() == 4 && summary.runs.len() == 36);
+    for (place, run) in summary.runs.iter().enumerate() {
+        let base = state.baseline_of(RunId::of(place)).ok_or("no baseline")?;
+        assert_eq!(base.plan().round, run.round);
+        let wall = run.wall.ok_or("no wall")?.as_secs_f64();
+        let speedup = base.wall().map(|base| base.as_secs_f64() / wall);
+        assert!(run.comparable != Comparable::Yes || run.speedup == speedup);
+    }
+    let [sequential, _, pool, asynchronous] = &summary.groups[..] else { return Err("too few groups".into()) };
+    assert_eq!((sequential.repeats.len(), pool.repeats.len(), pool.left_out), (8, 7, 1));
+    let speedup = pool.speedup.ok_or("no speedup")?;
+    let interval = speedup.interval.ok_or("no interval")?;
+    assert!(interval.includes(speedup.value) && speedup.samples == 7, "{speedup:?}");
+    let mut walls: Vec<Duration> = pool.repeats.iter().map(|repeat| repeat.wall).collect();
+    walls.sort();
+    assert_eq!(summary.runs[pool.typical.index()].wall, Some(walls[3]));
+    let outliers: Vec<_> = asynchronous.outliers().map(|(repeat, cause)| (repeat.round, cause)).collect();
+    assert_eq!(outliers, [(5, threadrace::stats::Cause::Retries)]);
+    insta::assert_snapshot!("rounds_table", report(Format::Table, &state, END)?);
+    insta::assert_snapshot!("rounds_markdown", report(Format::Markdown, &state, END)?);
+    let csv = report(Format::Csv, &state, END)?;
+    assert_eq!(csv.lines().filter(|line| line.ends_with(",1,true")).count(), 4 * 20);
+    let json = json_of(&state, END)?;
+    assert_eq!((&json["runs"][0]["warmup"], &json["runs"][4]["warmup"]), (&json!(true), &json!(false)));
+    assert_eq!(json["groups"][2]["not_comparable"], 1);
+    assert_eq!(json["groups"][3]["outliers"][0]["cause"], "retries");
+    // The files of a round stand until the next one replaces them.
+    let path = |run: usize| &json["runs"][run]["tasks"][0]["path"];
+    assert!(path(0).is_null() && path(35).as_str().is_some_and(|path| !path.contains("round")));
+    Ok(())
+}
+
+#[test]
+fn few_rounds_claim_little() {
+    let verdict = |rounds| Summary::of(&four(5).rounds(rounds).wobble(6).state(), END).verdict();
+    assert!(verdict(3).contains("the median of 3 rounds"), "{}", verdict(3));
+    assert!(verdict(3).contains("It takes 6 rounds to tell that from chance."), "{}", verdict(3));
+    assert!(verdict(6).contains(", 6 rounds)"), "{}", verdict(6));
+    let alone = Race::new(1).runs(&[(ExecutorKind::Pool, 5)]).rounds(6).wobble(6).state();
+    let text = Summary::of(&alone, END).verdict();
+    assert!(text.contains("the median of 6 rounds (") && text.contains("Without a sequential run"), "{text}");
+    let pair = [(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 1)];
+    let equals = Summary::of(&Race::new(1).runs(&pair).rounds(10).wobble(6).state(), END).verdict();
+    assert!(equals.starts_with("No difference can be told between the pool of 1 and one worker"), "{equals}");
+}
+
 #[test]
 fn reports_keep_the_schema() -> Tested {
     let long = Duration::from_millis(700);
     let races = [
+        repeated().state(),
+        repeated().state_at(At(30_000_000_000)),
+        Race::new(2).runs(&[]).rounds(3).state(),
         four(1).state(),
         troubled().state(),
         four(1).together().state(),
