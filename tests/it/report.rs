@@ -312,7 +312,7 @@ fn rounds_are_told_of_together() -> Tested {
     walls.sort();
     assert_eq!(summary.runs[pool.typical.index()].wall, Some(walls[3]));
     let outliers: Vec<_> = asynchronous.outliers().map(|(repeat, cause)| (repeat.round, cause)).collect();
-    assert_eq!(outliers, [(5, threadrace::stats::Cause::Retries)]);
+    assert!(outliers.contains(&(5, threadrace::stats::Cause::Retries)), "{outliers:?}");
     insta::assert_snapshot!("rounds_table", report(Format::Table, &state, END)?);
     insta::assert_snapshot!("rounds_markdown", report(Format::Markdown, &state, END)?);
     let csv = report(Format::Csv, &state, END)?;
@@ -320,7 +320,8 @@ fn rounds_are_told_of_together() -> Tested {
     let json = json_of(&state, END)?;
     assert_eq!((&json["runs"][0]["warmup"], &json["runs"][4]["warmup"]), (&json!(true), &json!(false)));
     assert_eq!(json["groups"][2]["not_comparable"], 1);
-    assert_eq!(json["groups"][3]["outliers"][0]["cause"], "retries");
+    let causes = json["groups"][3]["outliers"].as_array().ok_or("no outliers")?;
+    assert!(causes.iter().any(|outlier| outlier["cause"] == "retries" && outlier["round"] == 5));
     // The files of a round stand until the next one replaces them.
     let path = |run: usize| &json["runs"][run]["tasks"][0]["path"];
     assert!(path(0).is_null() && path(35).as_str().is_some_and(|path| !path.contains("round")));
@@ -336,9 +337,17 @@ fn few_rounds_claim_little() {
     let alone = Race::new(1).runs(&[(ExecutorKind::Pool, 5)]).rounds(6).wobble(6).state();
     let text = Summary::of(&alone, END).verdict();
     assert!(text.contains("the median of 6 rounds (") && text.contains("Without a sequential run"), "{text}");
+}
+
+#[test]
+fn equals_are_seldom_told_apart() {
     let pair = [(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 1)];
-    let equals = Summary::of(&Race::new(1).runs(&pair).rounds(10).wobble(6).state(), END).verdict();
-    assert!(equals.starts_with("No difference can be told between the pool of 1 and one worker"), "{equals}");
+    let verdict = |seed| Summary::of(&Race::new(seed).tasks(3).runs(&pair).rounds(8).wobble(6).state(), END).verdict();
+    let races = 200;
+    let equal = "No difference can be told between the pool of 1 and one worker: ";
+    let told = (0..races).filter(|seed| !verdict(*seed).starts_with(equal)).count();
+    // 5 of 100 are promised; the simulated noise is even, and 8 rounds promise less than 1.
+    assert!(told * 100 <= 5 * races as usize, "{told} of {races}");
 }
 
 #[test]

@@ -482,7 +482,7 @@ fn rounds_under_way_are_followed_or_looked_back_on() {
     insta::assert_snapshot!("rounds_running_results", shot(View::Results, RoundChoice::Follow));
     let back = shot(View::Race, RoundChoice::Fixed(0));
     assert!(back.contains("warm-up 1 of 1 (now round 3 of 10), [ ] others"), "{back}");
-    assert!(shot(View::Tasks, RoundChoice::Fixed(1)).contains("sequential: 20 pictures"));
+    assert!(shot(View::Tasks, RoundChoice::Fixed(2)).contains("-round-2: 20 pictures"));
     let far = shot(View::Timeline, RoundChoice::Fixed(1_000));
     assert!(far.contains("round 10 of 10 (now round 3 of 10)"), "{far}");
 }
@@ -494,7 +494,7 @@ fn rounds_are_readable_without_colours_and_without_unicode() {
         shot.theme = ThemeName::Monochrome;
         let mut frame = shot.frame(100, 40);
         make_ascii(&mut frame);
-        assert!(!text(&frame).contains('?'));
+        assert_eq!(text(&frame).matches('?').count(), 1, "the key of the help");
         insta::assert_snapshot!(format!("rounds_{}_ascii", view.name().to_lowercase()), text(&frame));
     }
 }
@@ -515,8 +515,9 @@ fn each_round_has_its_executors_in_the_same_rows() {
 #[test]
 fn clouds_of_equals_overlap_and_are_called_equal() {
     use ExecutorKind::{Async, Pool, Sequential};
-    let race = Race::new(3).tasks(10).runs(&[(Sequential, 1), (Pool, 5), (Async, 5)]).rounds(12).wobble(8);
+    let race = Race::new(4).tasks(10).runs(&[(Sequential, 1), (Pool, 5), (Async, 5)]).rounds(12).wobble(8);
     let results = Shot::of(race.state(), View::Results).text(120, 36);
-    assert!(results.contains("No difference can be told between it and"), "{results}");
+    let words = results.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("No difference can be told between it and async."), "{results}");
     insta::assert_snapshot!("rounds_of_equals", results);
 }

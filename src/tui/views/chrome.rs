@@ -125,6 +125,9 @@ fn tabs(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
         let width = u16::try_from(text::width(&words)).unwrap_or(u16::MAX);
         canvas.text_right(right, row.y, right.saturating_sub(x + 2), &words, theme.strong);
         right = right.saturating_sub(width + 2);
+        if usize::from(right.saturating_sub(x + 2)) < text::width(&race.plan().source) {
+            return;
+        }
     }
     canvas.text_right(right, row.y, right.saturating_sub(x + 2), &race.plan().source, theme.dim);
 }

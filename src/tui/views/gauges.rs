@@ -90,9 +90,11 @@ pub(super) fn gauges(
                 let mut x = canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
                 if let Some(within) = within {
                     let words = format!("{}–{}", words::ratio(within.low), words::ratio(within.high));
-                    x = canvas.text(x, y, area.right().saturating_sub(x + 1), &words, theme.base) + 1;
+                    let style = if within.includes(1.0) { theme.warn } else { theme.base };
+                    x = canvas.text(x, y, area.right().saturating_sub(x + 1), &words, style) + 1;
                 }
-                let of = match efficiency.filter(|_| summary.order == Order::OneByOne) {
+                // The interval says more than what would be ideal, which is marked.
+                let of = match efficiency.filter(|_| within.is_none() || area.width >= 100).filter(|_| summary.order == Order::OneByOne) {
                     Some(_) if within.is_some_and(|within| within.includes(1.0)) => {
                         "no difference told".to_owned()
                     }
@@ -101,6 +103,7 @@ pub(super) fn gauges(
                         format!("of {ideal:.0}× ideal, {} efficient", words::percent(efficiency))
                     }
                     Some(efficiency) => format!("of {ideal:.0}×, {}", words::percent(efficiency)),
+                    None if within.is_some() => String::new(),
                     None => format!("of {ideal:.0}×"),
                 };
                 canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);

@@ -10,7 +10,7 @@ use crate::stats::Difference;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_top};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{Dots, Scale, dots, scale};
+use crate::tui::widgets::{Dots, Looks, Scale, dots, scale};
 
 use super::Scene;
 use super::counter::{counter_rows, counters};
@@ -169,8 +169,8 @@ fn notes(summary: &Summary, columns: usize) -> Vec<String> {
 fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary, pitch: u16) {
     let theme = scene.theme;
     let title = match area.width {
-        110.. => "wall time of every round, ● each; ┃ their median, ├─┤ its 95 % interval; ○ stands out; twice as long is as far everywhere",
-        _ => "wall time of every round ●, ┃ median, ├─┤ 95 % interval, ○ stands out",
+        110.. => "every round’s wall time ●, ┃ the median, ├─┤ its 95 % interval, ○ stands out, ╱ a stretch left out",
+        _ => "every round’s wall time ●, ┃ median, ├─┤ 95 % interval, ○ stands out",
     };
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let names = names(summary, area.width);
@@ -196,7 +196,8 @@ fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summ
             group.repeats.iter().map(|repeat| (repeat.wall.as_secs_f64(), repeat.outlier.is_some())).collect();
         let within = group.wall.and_then(|wall| wall.interval).map(|within| (within.low, within.high));
         let cloud = Dots { values: &values, median: group.wall.map(|wall| wall.value), within };
-        dots(canvas, &time, row, cloud, theme.run(place), theme.strong, theme.warn);
+        let looks = Looks { cloud: theme.run(place), median: theme.strong, odd: theme.warn, faint: theme.rule };
+        dots(canvas, &time, row, cloud, looks);
         y += pitch;
     }
     if y < area.bottom() {

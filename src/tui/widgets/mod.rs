@@ -8,6 +8,6 @@ mod lane;
 
 pub use axis::{Axis, Window, axis};
 pub use bar::{Weight, bar, bar_with_loss, unknown_bar};
-pub use dots::{Dots, Scale, dots, scale};
+pub use dots::{Dots, Looks, Scale, dots, scale};
 pub use gauge::{Gauge, gauge};
 pub use lane::{LaneRow, density};
