@@ -282,7 +282,7 @@ mod tests {
             let cloud = Dots { values: &values, median: Some(1.1), within: Some((1.0, 1.2)) };
             dots(canvas, &scale, area, cloud, looks());
         });
-        assert_eq!(rows, ["            3           ", " ●          ●        ○  ", " ├──────────┃────────┤  "]);
+        assert_eq!(rows, ["            3           ", " ●          ●         ○ ", " ├──────────┃─────────┤ "]);
     }
 
     #[test]

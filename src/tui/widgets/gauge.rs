@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_median_is_marked_where_it_can_be_seen() {
-        assert_eq!(within(3.0, Some((2.5, 3.9)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆[▆───]────◆");
+        assert_eq!(within(3.0, Some((2.5, 3.9)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆[▆────]───◆");
         assert_eq!(within(3.0, Some((2.98, 3.02)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆▆▆────────◆");
     }
 }
