@@ -70,7 +70,10 @@ impl Repeats {
             return None;
         }
         if order == Order::Together {
-            return Some("runs that all start at once are a show and can't be repeated: leave one of the two out".to_owned());
+            return Some(
+                "runs that all start at once are a show and can't be repeated: leave one of the two out"
+                    .to_owned(),
+            );
         }
         let runs = (u64::from(self.counted) + u64::from(self.warmups)).saturating_mul(executors as u64);
         let all = runs.saturating_mul(tasks as u64);

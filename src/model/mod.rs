@@ -105,8 +105,8 @@ impl RaceState {
     /// again since were replaced.
     pub fn keeps_files(&self, run: RunId) -> bool {
         let Some(group) = self.rounds.group_of(run) else { return false };
-        let mut later = self.rounds.group(group).iter().skip_while(|other| **other != run).skip(1);
-        !later.any(|other| self.runs.get(other.index()).is_some_and(|run| run.started().is_some()))
+        let started = |id: &&RunId| self.runs.get(id.index()).is_some_and(|run| run.started().is_some());
+        self.rounds.group(group).iter().rfind(started) == Some(&run)
     }
 
     /// The run that is under way; the first of them when they run together.

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::chance::{Rng, fnv1a};
+use crate::clock::Clock;
 use crate::config::{Repeats, Settings};
 use crate::event::{At, ClockZero, Event, ExecutorKind, Machine, RacePlan, Round, RunId, RunPlan};
 use crate::executor::{Job, Patience};

@@ -12,10 +12,20 @@ pub const REPEAT_DEFINITIONS: &[(&str, &str)] = &[
     ("round", "each executor runs once in it, in an order that the seed shuffles; warm-ups don't count"),
     ("median wall", "the middle of the wall times of the rounds that count and did every task"),
     ("speedup", "of each round: its sequential wall time ÷ this one's; shown is the median of the rounds"),
-    ("95 % interval", "what the true median lies in 19 times of 20: bootstrap and sign test, the wider; from 6 rounds"),
-    ("no difference", "the interval includes 1: more rounds may tell one, or there is none to be told"),
+    (
+        "95 % interval",
+        "what the true median lies in 19 times of 20: bootstrap and sign test, the wider; from 6 rounds",
+    ),
+    (
+        "difference",
+        "faster or slower than sequential where the speedup’s interval leaves 1 out; else none is told",
+    ),
     ("stands out", "beyond 3 deviations (MAD) and 1.5 quartile ranges of its rounds; it still counts"),
-    ("median run", "the round with the median wall time; a figure without an interval is that run’s"),
+    ("left out", "rounds that count in which the executor did not do every task, or was interrupted"),
+    (
+        "median run",
+        "the one with the median wall time, or that lost most of a counter: the other figures are its",
+    ),
 ];
 
 /// A run that counts and can be compared.
@@ -84,7 +94,8 @@ impl Group {
         let walls: Vec<f64> = repeats.iter().map(|repeat| repeat.wall.as_secs_f64()).collect();
         let speedup = ratio_of(&bases, &paired, seed);
         let typical = typical(&repeats, runs).or_else(|| {
-            let started = |id: &&RunId| race.runs().get(id.index()).is_some_and(|run| run.started().is_some());
+            let started =
+                |id: &&RunId| race.runs().get(id.index()).is_some_and(|run| run.started().is_some());
             ids.iter().rfind(started).or(ids.first()).copied()
         })?;
         Some(Group {
@@ -135,7 +146,8 @@ impl Group {
 
 /// The run with the median wall time; where a counter is shared, the one that lost the most.
 fn typical(repeats: &[Repeat], runs: &[RunSummary]) -> Option<RunId> {
-    let lost = |repeat: &&Repeat| runs.get(repeat.run.index()).and_then(|run| run.counter).map_or(0, Counter::lost);
+    let lost =
+        |repeat: &&Repeat| runs.get(repeat.run.index()).and_then(|run| run.counter).map_or(0, Counter::lost);
     if let Some(worst) = repeats.iter().max_by_key(lost).filter(|worst| lost(worst) > 0) {
         return Some(worst.run);
     }
@@ -167,7 +179,8 @@ fn mark_outliers(race: &RaceState, runs: &[RunSummary], groups: &mut [Group]) {
     let counted: Vec<usize> = (0..groups.len()).filter(|&group| !groups[group].repeats.is_empty()).collect();
     let Some(&some) = counted.first() else { return };
     let everywhere = |round: &u32| counted.iter().all(|&group| groups[group].wall_in(*round).is_some());
-    let rounds: Vec<u32> = groups[some].repeats.iter().map(|repeat| repeat.round).filter(everywhere).collect();
+    let rounds: Vec<u32> =
+        groups[some].repeats.iter().map(|repeat| repeat.round).filter(everywhere).collect();
     let sample = |repeat: &Repeat| Sample {
         seconds: repeat.wall.as_secs_f64(),
         retries: runs.get(repeat.run.index()).map_or(0, |run| run.counts.retries),
@@ -208,7 +221,8 @@ pub(super) fn level_with_best(groups: &[Group], seed: u64) -> Vec<usize> {
     let Some(best) = best(groups) else { return Vec::new() };
     let told = |other: &Group| {
         let pairs = groups[best].repeats.iter();
-        let pairs = pairs.filter_map(|repeat| Some((repeat.wall.as_secs_f64(), other.wall_in(repeat.round)?)));
+        let pairs =
+            pairs.filter_map(|repeat| Some((repeat.wall.as_secs_f64(), other.wall_in(repeat.round)?)));
         let (best, other): (Vec<f64>, Vec<f64>) = pairs.unzip();
         ratio_of(&best, &other, seed).map(|ratio| ratio.difference())
     };

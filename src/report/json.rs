@@ -76,7 +76,7 @@ struct GroupRow<'a> {
     executor: &'a ExecutorKind,
     workers: u32,
     samples: usize,
-    not_comparable: usize,
+    left_out: usize,
     wall_seconds: Option<EstimateRow>,
     speedup: Option<EstimateRow>,
     difference: Option<&'static str>,
@@ -244,7 +244,7 @@ fn group_row(group: &Group) -> GroupRow<'_> {
         executor: &group.executor,
         workers: group.workers,
         samples: group.repeats.len(),
-        not_comparable: group.left_out,
+        left_out: group.left_out,
         wall_seconds: group.wall.map(estimate),
         speedup: group.speedup.map(estimate),
         difference: group.difference().map(|difference| match difference {

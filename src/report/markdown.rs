@@ -9,9 +9,7 @@ use crate::text::shown;
 use super::groups::Group;
 use super::rows::tasks_line;
 use super::summary::{RunSummary, SHARED, Summary};
-use super::table::{
-    COUNTER, Column, REPEATS, SPREAD, hindrance_lines, or_dash, outlier_lines, rounds_line,
-};
+use super::table::{COUNTER, Column, REPEATS, SPREAD, hindrance_lines, or_dash, outlier_lines, rounds_line};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 const COLUMNS: &[Column] = &[

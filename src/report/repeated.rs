@@ -12,7 +12,10 @@ pub(super) fn verdict(summary: &Summary) -> String {
     let Some(fastest) = best(&summary.groups).map(|place| &summary.groups[place]) else {
         return match summary.groups.iter().find(|group| group.wall.is_some()) {
             Some(alone) => joined(time_of(summary, alone), [hindrance(summary)]),
-            None => joined("No run did all of its tasks, so nothing can be compared.".to_owned(), [hindrance(summary)]),
+            None => joined(
+                "No run did all of its tasks, so nothing can be compared.".to_owned(),
+                [hindrance(summary)],
+            ),
         };
     };
     let Some(run) = summary.runs.get(fastest.typical.index()) else { return String::new() };
@@ -47,11 +50,15 @@ pub(super) fn verdict(summary: &Summary) -> String {
             joined(first, [hindrance(summary), limit()])
         }
         Difference::NotTold => {
-            let first = format!("No difference can be told between {} and one worker: {times}× as fast ({of}).", who(run));
+            let first = format!(
+                "No difference can be told between {} and one worker: {times}× as fast ({of}).",
+                who(run)
+            );
             joined(first, [hindrance(summary), limit()])
         }
         Difference::TooFew => {
-            let first = format!("{subject} {were} {times}× as fast as one worker, the median of {of}{became}.");
+            let first =
+                format!("{subject} {were} {times}× as fast as one worker, the median of {of}{became}.");
             let few = format!("It takes {} to tell that from chance.", rounds(crate::stats::LEAST));
             joined(first, [few, hindrance(summary)])
         }
@@ -68,7 +75,9 @@ fn of_rounds(estimate: Estimate) -> String {
 
 /// `One worker did 20 pictures in 10.02 s, the median of 10 rounds (9.98–10.10 s).`
 fn time_of(summary: &Summary, group: &Group) -> String {
-    let Some((run, wall)) = summary.runs.get(group.typical.index()).zip(group.wall) else { return String::new() };
+    let Some((run, wall)) = summary.runs.get(group.typical.index()).zip(group.wall) else {
+        return String::new();
+    };
     let within = seconds_within(wall).map_or_else(String::new, |within| format!(" ({within})"));
     let median = seconds(group.median().unwrap_or_default());
     let of = rounds(wall.samples);

@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn definitions_fit_a_line() {
-        for (term, definition) in DEFINITIONS {
+        for (term, definition) in DEFINITIONS.iter().chain(REPEAT_DEFINITIONS) {
             assert!(definition.chars().count() <= 100, "{term}: {}", definition.chars().count());
         }
     }

@@ -39,8 +39,8 @@ pub(super) const SPREAD: &[Column<Group>] = &[
     ("most", |group| or_dash(group.extremes().map(|(_, most)| seconds(most)))),
     ("efficiency", |group| or_dash(group.efficiency.map(percent))),
     ("stand out", |group| count(group.outliers().count() as u64)),
-    ("not comparable", |group| count(group.left_out as u64)),
-    ("against sequential", |group| difference(group).to_owned()),
+    ("left out", |group| count(group.left_out as u64)),
+    ("difference", |group| difference(group).to_owned()),
 ];
 
 fn difference(group: &Group) -> &'static str {

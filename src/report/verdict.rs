@@ -6,9 +6,9 @@ use crate::event::{ExecutorKind, Order, Phase, WorkloadKind};
 use crate::model::RunStatus;
 use crate::text::fit;
 
-use super::{counter, repeated};
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::words::{count, listed, percent, ratio, seconds};
+use super::{counter, repeated};
 
 /// The longest verdict, in characters.
 pub const VERDICT_CHARS: usize = 200;

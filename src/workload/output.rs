@@ -158,7 +158,8 @@ impl RunFolder {
         };
         for (name, note) in finished {
             let path = self.0.path.join(name);
-            let mine = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && note == written(&found));
+            let mine =
+                fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && note == written(&found));
             if mine {
                 fs::remove_file(&path)?;
             }

@@ -446,7 +446,8 @@ fn rounds_replace_each_others_files_and_are_reported_together() -> Fallible {
     assert_eq!(rounds, [round(1, true), round(1, false), round(2, false), round(3, false)].concat());
     assert!(runs.iter().all(|run| run["done"] == 20 && run["speedup"].is_number()), "{rounds:?}");
     for pair in runs.chunks(2) {
-        let sequential = pair.iter().find(|run| run["executor"] == "sequential").ok_or("no sequential run")?;
+        let sequential =
+            pair.iter().find(|run| run["executor"] == "sequential").ok_or("no sequential run")?;
         let walls = |run: &Value| run["wall_seconds"].as_f64().ok_or("no wall");
         for run in pair {
             assert_eq!(run["speedup"].as_f64().ok_or("no speedup")?, walls(sequential)? / walls(run)?);
@@ -481,7 +482,8 @@ fn rounds_replace_each_others_files_and_are_reported_together() -> Fallible {
 #[test]
 fn every_kind_of_work_is_repeated() -> Fallible {
     let place = Place::new()?;
-    let small = ["-n", "4", "-w", "2", "--time-scale", "0.01", "--repeat", "2", "--warmup", "1", "--format", "json"];
+    let small =
+        ["-n", "4", "-w", "2", "--time-scale", "0.01", "--repeat", "2", "--warmup", "1", "--format", "json"];
     for scenario in ["files", "reads", "crud", "api", "data", "sleep-10", "counter", "daemon", "wrong"] {
         let output = place.run(&[&[scenario], &small[..]].concat())?;
         let report: Value = serde_json::from_slice(&output.stdout)?;

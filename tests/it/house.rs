@@ -19,7 +19,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("executor", &["workload", "event", "clock", "chance", "text"]),
     ("scenario", &["event", "origin", "text", "config", "workload"]),
     ("config", &["event", "origin", "text", "scenario", "workload"]),
-    ("race", &["config", "scenario", "executor", "workload", "origin", "probe", "event", "clock", "chance", "text"]),
+    (
+        "race",
+        &[
+            "config", "scenario", "executor", "workload", "origin", "probe", "event", "clock", "chance",
+            "text",
+        ],
+    ),
     ("recording", &["event", "model", "stats", "text"]),
     ("report", &["event", "model", "stats", "text"]),
     (

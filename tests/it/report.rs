@@ -303,7 +303,9 @@ fn rounds_are_told_of_together() -> Tested {
         let speedup = base.wall().map(|base| base.as_secs_f64() / wall);
         assert!(run.comparable != Comparable::Yes || run.speedup == speedup);
     }
-    let [sequential, _, pool, asynchronous] = &summary.groups[..] else { return Err("too few groups".into()) };
+    let [sequential, _, pool, asynchronous] = &summary.groups[..] else {
+        return Err("too few groups".into());
+    };
     assert_eq!((sequential.repeats.len(), pool.repeats.len(), pool.left_out), (8, 7, 1));
     let speedup = pool.speedup.ok_or("no speedup")?;
     let interval = speedup.interval.ok_or("no interval")?;
@@ -319,7 +321,7 @@ fn rounds_are_told_of_together() -> Tested {
     assert_eq!(csv.lines().filter(|line| line.ends_with(",1,true")).count(), 4 * 20);
     let json = json_of(&state, END)?;
     assert_eq!((&json["runs"][0]["warmup"], &json["runs"][4]["warmup"]), (&json!(true), &json!(false)));
-    assert_eq!(json["groups"][2]["not_comparable"], 1);
+    assert_eq!(json["groups"][2]["left_out"], 1);
     let causes = json["groups"][3]["outliers"].as_array().ok_or("no outliers")?;
     assert!(causes.iter().any(|outlier| outlier["cause"] == "retries" && outlier["round"] == 5));
     // The files of a round stand until the next one replaces them.
@@ -342,7 +344,8 @@ fn few_rounds_claim_little() {
 #[test]
 fn equals_are_seldom_told_apart() {
     let pair = [(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 1)];
-    let verdict = |seed| Summary::of(&Race::new(seed).tasks(3).runs(&pair).rounds(8).wobble(6).state(), END).verdict();
+    let verdict =
+        |seed| Summary::of(&Race::new(seed).tasks(3).runs(&pair).rounds(8).wobble(6).state(), END).verdict();
     let races = 200;
     let equal = "No difference can be told between the pool of 1 and one worker: ";
     let told = (0..races).filter(|seed| !verdict(*seed).starts_with(equal)).count();

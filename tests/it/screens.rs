@@ -15,7 +15,8 @@ use threadrace::model::RaceState;
 use threadrace::race::Preparing;
 use threadrace::report::Summary;
 use threadrace::tui::{
-    Activity, Depth, Overlay, RoundChoice, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw, make_ascii,
+    Activity, Depth, Overlay, RoundChoice, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw,
+    make_ascii,
 };
 
 use crate::simulate::{Fate, Race, folded};
@@ -481,10 +482,10 @@ fn rounds_under_way_are_followed_or_looked_back_on() {
     insta::assert_snapshot!("rounds_running_race", shot(View::Race, RoundChoice::Follow));
     insta::assert_snapshot!("rounds_running_results", shot(View::Results, RoundChoice::Follow));
     let back = shot(View::Race, RoundChoice::Fixed(0));
-    assert!(back.contains("warm-up 1 of 1 (now round 3 of 10), [ ] others"), "{back}");
+    assert!(back.contains("warm-up 1 of 1 (now 3), [ ] others"), "{back}");
     assert!(shot(View::Tasks, RoundChoice::Fixed(2)).contains("-round-2: 20 pictures"));
     let far = shot(View::Timeline, RoundChoice::Fixed(1_000));
-    assert!(far.contains("round 10 of 10 (now round 3 of 10)"), "{far}");
+    assert!(far.contains("round 10 of 10 (now 3), [ ] others"), "{far}");
 }
 
 #[test]
@@ -500,11 +501,23 @@ fn rounds_are_readable_without_colours_and_without_unicode() {
 }
 
 #[test]
+fn what_a_counter_lost_in_its_worst_round_is_shown() {
+    let shot = || Shot::of(Race::new(7).counter().rounds(6).state(), View::Results);
+    for (columns, rows) in SIZES {
+        insta::assert_snapshot!(format!("rounds_counter_{columns}x{rows}"), shot().text(columns, rows));
+    }
+    assert!(shot().text(80, 24).contains("worst round"));
+}
+
+#[test]
 fn each_round_has_its_executors_in_the_same_rows() {
     let race = repeated().state();
     let labels = |round| {
         let ui = Ui { round: RoundChoice::Fixed(round), ..Ui::default() };
-        ui.runs_of(&race).iter().map(|shown| (shown.place, shown.run.plan().label.clone())).collect::<Vec<_>>()
+        ui.runs_of(&race)
+            .iter()
+            .map(|shown| (shown.place, shown.run.plan().label.clone()))
+            .collect::<Vec<_>>()
     };
     assert_eq!((0..11).map(labels).collect::<Vec<_>>(), vec![labels(0); 11]);
     let ui = Ui { round: RoundChoice::Fixed(4), run: RunChoice::Fixed(2), ..Ui::default() };

@@ -275,10 +275,11 @@ impl App {
 
     /// Shows another round; the last of a race under way is followed.
     fn step_round(&mut self, by: isize) {
-        let Some(state) = self.state.as_ref().filter(|state| state.rounds().are_several()) else {
+        let Some(state) = &self.state else { return };
+        if !state.rounds().are_several() {
             self.notice = Some("this race has one round; --repeat N runs it N times".to_owned());
             return;
-        };
+        }
         let last = state.rounds().all().len() - 1;
         let next = self.ui.round_of(state).saturating_add_signed(by).min(last);
         // A round that has not begun has nothing to show.

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::event::{ExecutorKind, Order, RunId};
+use crate::event::{ExecutorKind, Order, Round, RunId};
 use crate::model::{RaceState, RunStatus};
 use crate::race::Preparing;
 use crate::report::words;
@@ -149,9 +149,11 @@ fn round_words(scene: &Scene<'_>, race: &RaceState) -> Option<String> {
     }
     let place = scene.ui.round_of(race);
     let shown = words::round(*rounds.all().get(place)?, counted, warmups);
-    let now = rounds.all().get(race.current_round()).filter(|_| !race.is_over() && place != race.current_round());
+    let now =
+        rounds.all().get(race.current_round()).filter(|_| !race.is_over() && place != race.current_round());
     Some(match now {
-        Some(now) => format!("{shown} (now {}), [ ] others", words::round(*now, counted, warmups)),
+        Some(Round::Counted(now)) => format!("{shown} (now {now}), [ ] others"),
+        Some(Round::Warmup(now)) => format!("{shown} (now warm-up {now}), [ ] others"),
         None => format!("{shown}, [ ] others"),
     })
 }

@@ -24,13 +24,18 @@ pub(super) fn counter_rows(race: &RaceState) -> u16 {
 }
 
 /// A row for each run: a bar of the additions made so far, those that are lost at its end, and the numbers.
-/// All bars are on one scale.
-pub(super) fn counters(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState) {
+/// All bars are on one scale. `head` stands above the names of the runs.
+pub(super) fn counters(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    (head, runs): (&str, &[Shown<'_>]),
+) {
     if area.height == 0 {
         return;
     }
     let theme = scene.theme;
-    let runs = scene.runs(race);
     let labels = runs.iter().map(|shown| shown.run.plan().label.as_str());
     let name = (area.x + 2, name_columns(labels, 11, 20).min(area.width / 3));
     let right = area.right().saturating_sub(1);
@@ -41,7 +46,7 @@ pub(super) fn counters(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, r
         _ => [None; 3],
     };
     let heads = [(expected, "expected"), (actual, "actual"), (lost, "lost")];
-    canvas.text(name.0, area.y, name.1, "counter", theme.dim);
+    canvas.text(name.0, area.y, name.1, head, theme.dim);
     for (right, head) in heads {
         if let Some(right) = right {
             canvas.text_right(right, area.y, NUMBER, head, theme.dim);
@@ -51,7 +56,7 @@ pub(super) fn counters(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, r
     let bar_right = expected.or(actual).or(lost).map_or(right, |first| first.saturating_sub(NUMBER));
     let bar = Rect { x: left, width: bar_right.saturating_sub(left), height: 1, ..area };
     legend(canvas, bar, scene);
-    let whole = scale(race, &runs);
+    let whole = scale(race, runs);
     for (&Shown { place, run, .. }, y) in runs.iter().zip(area.y + 1..area.bottom()) {
         let Some(counter) = run.counter() else {
             canvas.text(name.0, y, name.1, &run.plan().label, theme.dim);

@@ -87,18 +87,24 @@ pub(super) fn gauges(
                 let ends = within.map(|within| (within.low, within.high));
                 let shown = Gauge { value, within: ends, ideal, most };
                 gauge(canvas, row, shown, style, theme.track, theme.strong);
-                let mut x = canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
+                let mut x =
+                    canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
                 if let Some(within) = within {
                     let words = format!("{}–{}", words::ratio(within.low), words::ratio(within.high));
                     let style = if within.includes(1.0) { theme.warn } else { theme.base };
                     x = canvas.text(x, y, area.right().saturating_sub(x + 1), &words, style) + 1;
                 }
                 // The interval says more than what would be ideal, which is marked.
-                let of = match efficiency.filter(|_| within.is_none() || area.width >= 100).filter(|_| summary.order == Order::OneByOne) {
+                let of = match efficiency
+                    .filter(|_| within.is_none() || area.width >= 100)
+                    .filter(|_| summary.order == Order::OneByOne)
+                {
                     Some(_) if within.is_some_and(|within| within.includes(1.0)) => {
                         "no difference told".to_owned()
                     }
-                    Some(efficiency) if within.is_some() => format!("of {ideal:.0}×, {}", words::percent(efficiency)),
+                    Some(efficiency) if within.is_some() => {
+                        format!("of {ideal:.0}×, {}", words::percent(efficiency))
+                    }
                     Some(efficiency) if area.width >= 100 => {
                         format!("of {ideal:.0}× ideal, {} efficient", words::percent(efficiency))
                     }

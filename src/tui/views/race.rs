@@ -5,8 +5,8 @@ use ratatui::style::Style;
 
 use crate::event::{Collect, LaneId, Phase, TaskId, Variant, WorkloadKind};
 use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
-use crate::report::{Group, so_far};
 use crate::report::words::{self, Glyphs};
+use crate::report::{Group, so_far};
 use crate::stats;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
@@ -30,7 +30,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     // Where there is no room for all, the lanes and then the counter give way.
     if rest.height >= counter_rows(race) + 2 {
         let (block, below) = cut_top(rest, counter_rows(race));
-        counters(canvas, block, scene, race);
+        counters(canvas, block, scene, race, ("counter", &shown));
         rest = below;
     }
     // A tall screen shows the gauges as soon as there is something to compare with.
@@ -94,8 +94,8 @@ impl Columns {
         let state_width = if abandoned { 13 } else { 10 };
         let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, state_width));
         let speedup = area.right().saturating_sub(1);
-        let median = (repeats && area.width >= 60)
-            .then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
+        let median =
+            (repeats && area.width >= 60).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
         let elapsed = (area.width >= 31).then(|| match median {
             Some(median) => median.saturating_sub(if roomy { 16 } else { 10 }),
             None => speedup.saturating_sub(if roomy { 16 } else { 9 }),
@@ -247,12 +247,7 @@ fn run_bar(canvas: &mut Canvas<'_>, area: Rect, run: &RunState, colour: Style, t
 }
 
 /// The speedup, final or so far.
-fn speedup_words(
-    baseline: Option<&RunState>,
-    run: &RunState,
-    roomy: bool,
-    theme: &Theme,
-) -> (String, Style) {
+fn speedup_words(baseline: Option<&RunState>, run: &RunState, roomy: bool, theme: &Theme) -> (String, Style) {
     if let Some(baseline) = baseline
         && baseline.is_comparable()
         && run.is_comparable()

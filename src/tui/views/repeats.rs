@@ -10,6 +10,7 @@ use crate::stats::Difference;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_top};
 use crate::tui::theme::Theme;
+use crate::tui::ui::Shown;
 use crate::tui::widgets::{Dots, Looks, Scale, dots, scale};
 
 use super::Scene;
@@ -28,7 +29,11 @@ struct Column {
 const COLUMNS: &[Column] = &[
     Column { head: "rounds", width: 8, words: |group| group.repeats.len().to_string() },
     Column { head: "median wall", width: 13, words: |group| or_dash(group.median().map(words::seconds)) },
-    Column { head: "95 % interval", width: 15, words: |group| or_dash(group.wall.and_then(words::seconds_within)) },
+    Column {
+        head: "95 % interval",
+        width: 15,
+        words: |group| or_dash(group.wall.and_then(words::seconds_within)),
+    },
     Column {
         head: "speedup",
         width: 9,
@@ -36,16 +41,24 @@ const COLUMNS: &[Column] = &[
     },
     Column {
         head: "95 % interval",
-        width: 14,
+        width: 15,
         words: |group| or_dash(group.speedup.filter(|_| !group.is_baseline()).and_then(words::ratio_within)),
     },
-    Column { head: "to sequential", width: 16, words: |group| difference(group).to_owned() },
+    Column { head: "difference", width: 16, words: |group| difference(group).to_owned() },
     Column { head: "stand out", width: 11, words: |group| group.outliers().count().to_string() },
-    Column { head: "least", width: 9, words: |group| or_dash(group.extremes().map(|(least, _)| words::seconds(least))) },
-    Column { head: "most", width: 9, words: |group| or_dash(group.extremes().map(|(_, most)| words::seconds(most))) },
+    Column {
+        head: "least",
+        width: 9,
+        words: |group| or_dash(group.extremes().map(|(least, _)| words::seconds(least))),
+    },
+    Column {
+        head: "most",
+        width: 9,
+        words: |group| or_dash(group.extremes().map(|(_, most)| words::seconds(most))),
+    },
     Column { head: "efficiency", width: 12, words: |group| or_dash(group.efficiency.map(words::percent)) },
     Column { head: "workers", width: 9, words: |group| group.workers.to_string() },
-    Column { head: "not comparable", width: 16, words: |group| group.left_out.to_string() },
+    Column { head: "left out", width: 10, words: |group| group.left_out.to_string() },
 ];
 
 fn or_dash(words: Option<String>) -> String {
@@ -77,7 +90,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
     let notes = notes(summary, usize::from(rest.width.saturating_sub(4)));
     let lines = u16::try_from(verdict.len() + notes.len()).unwrap_or(u16::MAX);
 
-    let pitch = match rest.height.saturating_sub(lines) {
+    // What a counter race is about needs the rows more than high clouds.
+    let counted = counter_rows(race);
+    let pitch = match rest.height.saturating_sub(lines + counted) {
         room if room >= groups.saturating_mul(4).saturating_add(24) => 3,
         room if room >= groups.saturating_mul(2).saturating_add(4) => 2,
         _ => 1,
@@ -88,17 +103,23 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
     let (strips, below) = cut_top(rest, groups.saturating_mul(pitch).saturating_add(2));
     clouds(canvas, strips, scene, summary, pitch);
     rest = cut_top(below, gap).1;
-    for (line, style) in notes.iter().map(|note| (note, theme.warn)).chain(verdict.iter().map(|l| (l, theme.strong))) {
+    for (line, style) in
+        notes.iter().map(|note| (note, theme.warn)).chain(verdict.iter().map(|l| (l, theme.strong)))
+    {
         let (row, below) = cut_top(rest, 1);
         canvas.text(row.x + 2, row.y, row.width.saturating_sub(3), line, style);
         rest = below;
     }
     // The definitions come before what other pages show too.
     const DEFINED: u16 = 9;
-    let (counted, gauged) = (counter_rows(race), gauge_rows(race));
-    if counted > 0 && rest.height >= counted + DEFINED {
+    let gauged = gauge_rows(race);
+    if counted > 0 && rest.height >= counted + gap {
         let (block, below) = cut_top(cut_top(rest, gap).1, counted);
-        counters(canvas, block, scene, race);
+        let worst = |(place, group): (usize, &Group)| {
+            Some(Shown { id: group.typical, place, run: race.runs().get(group.typical.index())? })
+        };
+        let worst: Vec<Shown<'_>> = summary.groups.iter().enumerate().filter_map(worst).collect();
+        counters(canvas, block, scene, race, ("worst round", &worst));
         rest = below;
     }
     if rest.height >= gauged + gap + DEFINED {
@@ -139,10 +160,10 @@ fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Sum
 fn style(column: &Column, group: &Group, theme: &Theme) -> Style {
     match (column.head, group.difference()) {
         ("median wall" | "speedup", _) => theme.strong,
-        ("to sequential", Some(Difference::Faster)) => theme.good,
-        ("to sequential", Some(Difference::Slower)) => theme.bad,
-        ("to sequential", Some(_)) => theme.warn,
-        ("not comparable", _) if group.left_out > 0 => theme.bad,
+        ("difference", Some(Difference::Faster)) => theme.good,
+        ("difference", Some(Difference::Slower)) => theme.bad,
+        ("difference", Some(_)) => theme.warn,
+        ("left out", _) if group.left_out > 0 => theme.bad,
         ("stand out", _) if group.outliers().next().is_some() => theme.warn,
         _ => theme.base,
     }
@@ -169,8 +190,10 @@ fn notes(summary: &Summary, columns: usize) -> Vec<String> {
 fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary, pitch: u16) {
     let theme = scene.theme;
     let title = match area.width {
-        110.. => "every round’s wall time ●, ┃ the median, ├─┤ its 95 % interval, ○ stands out, ╱ a stretch left out",
-        _ => "every round’s wall time ●, ┃ median, ├─┤ 95 % interval, ○ stands out",
+        116.. => {
+            "every round’s wall time ● (2: two there), ┃ the median, ├─┤ its 95 % interval, ○ stands out, ╱ a stretch left out"
+        }
+        _ => "● a round’s wall time (2: two), ┃ median, ├─┤ 95 % interval, ○ stands out",
     };
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let names = names(summary, area.width);
@@ -180,7 +203,8 @@ fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summ
         width: area.width.saturating_sub(names + 3),
         height: area.height.saturating_sub(1),
     };
-    let walls = summary.groups.iter().flat_map(|group| &group.repeats).map(|repeat| repeat.wall.as_secs_f64());
+    let walls =
+        summary.groups.iter().flat_map(|group| &group.repeats).map(|repeat| repeat.wall.as_secs_f64());
     let Some(time) = Scale::of(walls, cells) else {
         canvas.text(area.x + 2, area.y + 1, area.width, "no round that counts is over yet", theme.dim);
         return;
@@ -192,11 +216,15 @@ fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summ
             break;
         }
         canvas.text(area.x + 2, row.bottom() - 1, names - 2, &group.label, theme.run(place));
-        let values: Vec<(f64, bool)> =
-            group.repeats.iter().map(|repeat| (repeat.wall.as_secs_f64(), repeat.outlier.is_some())).collect();
+        let values: Vec<(f64, bool)> = group
+            .repeats
+            .iter()
+            .map(|repeat| (repeat.wall.as_secs_f64(), repeat.outlier.is_some()))
+            .collect();
         let within = group.wall.and_then(|wall| wall.interval).map(|within| (within.low, within.high));
         let cloud = Dots { values: &values, median: group.wall.map(|wall| wall.value), within };
-        let looks = Looks { cloud: theme.run(place), median: theme.strong, odd: theme.warn, faint: theme.rule };
+        let looks =
+            Looks { cloud: theme.run(place), median: theme.strong, odd: theme.warn, faint: theme.rule };
         dots(canvas, &time, row, cloud, looks);
         y += pitch;
     }

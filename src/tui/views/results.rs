@@ -218,7 +218,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         }
     }
     let (block, below) = cut_top(rest, counter_rows(race));
-    counters(canvas, block, scene, race);
+    counters(canvas, block, scene, race, ("counter", &scene.runs(race)));
     rest = below;
     if rest.height > rows + 8 {
         rest = cut_top(rest, 1).1;

@@ -227,7 +227,9 @@ fn ticks(least: f64, most: f64, wanted: f64) -> Vec<f64> {
         let mut ticks = Vec::new();
         let mut power = decade(least);
         while power <= most {
-            ticks.extend([1.0, 2.0, 5.0].map(|step| step * power).into_iter().filter(|t| (least..=most).contains(t)));
+            ticks.extend(
+                [1.0, 2.0, 5.0].map(|step| step * power).into_iter().filter(|t| (least..=most).contains(t)),
+            );
             power *= 10.0;
         }
         return ticks;
@@ -245,7 +247,7 @@ fn ticks(least: f64, most: f64, wanted: f64) -> Vec<f64> {
 
 /// Round times in their unit, all with as many decimals as the one that needs most.
 fn labels(seconds: &[f64]) -> Vec<String> {
-    let (unit, factor) = if seconds.iter().all(|time| *time < 0.1) { ("ms", 1e3) } else { ("s", 1.0) };
+    let (unit, factor) = if seconds.iter().all(|time| *time < 1.0) { ("ms", 1e3) } else { ("s", 1.0) };
     let needed = |time: &f64| {
         let digits = format!("{:.4}", time * factor);
         let digits = digits.trim_end_matches('0');
@@ -282,7 +284,10 @@ mod tests {
             let cloud = Dots { values: &values, median: Some(1.1), within: Some((1.0, 1.2)) };
             dots(canvas, &scale, area, cloud, looks());
         });
-        assert_eq!(rows, ["            3           ", " ●          ●         ○ ", " ├──────────┃─────────┤ "]);
+        assert_eq!(
+            rows,
+            ["            3           ", " ●          ●         ○ ", " ├──────────┃─────────┤ "]
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, t
     }
     canvas.glyph(area.x + to_ideal, area.y, '◆', mark);
     if let Some((low, high)) = gauge.within {
-        let (low, high) = (place(low).floor() as u16, place(high).ceil() as u16);
+        let (low, high) = (place(low).floor() as u16, place(high).floor() as u16);
         // An interval that one cell has room for is told in words alone.
         if high > low + 1 {
             canvas.glyph(area.x + low, area.y, '[', mark);
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_median_is_marked_where_it_can_be_seen() {
-        assert_eq!(within(3.0, Some((2.5, 3.9)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆[▆────]───◆");
+        assert_eq!(within(3.0, Some((2.5, 3.9)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆[▆───]────◆");
         assert_eq!(within(3.0, Some((2.98, 3.02)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆▆▆────────◆");
     }
 }
