@@ -1,7 +1,7 @@
 //! What a race that repeats showed, in sentences that follow from its groups' intervals.
 
 use super::groups::{Group, best};
-use super::summary::{Comparable, RunSummary, Summary};
+use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::verdict::{capital, joined, limit, overlap, was, who};
 use super::words::{count, listed, ratio, ratio_within, rounds, seconds, seconds_within};
 use crate::stats::{Difference, Estimate};
@@ -97,7 +97,8 @@ fn level(summary: &Summary) -> String {
 
 /// Which runs can't be compared, and why the first of them can't; empty when all can.
 fn hindrance(summary: &Summary) -> String {
-    let mut hindered = summary.runs.iter().filter(|run| run.comparable != Comparable::Yes);
+    let begun = |run: &&RunSummary| run.comparable.reason() != Some(&Reason::NotStarted);
+    let mut hindered = summary.runs.iter().filter(begun).filter(|run| run.comparable != Comparable::Yes);
     let Some(first) = hindered.next() else { return String::new() };
     let why = |run: &RunSummary| {
         let reason = run.comparable.reason().map_or_else(String::new, ToString::to_string);

@@ -9,7 +9,7 @@ use crate::text::{fit, shown, width, wrap};
 
 use super::groups::{Group, Repeat};
 use super::rows::{failures, tasks_line};
-use super::summary::{RunSummary, SHARED, Summary};
+use super::summary::{Reason, RunSummary, SHARED, Summary};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 /// No line is wider than this many columns.
@@ -167,8 +167,18 @@ pub(super) fn hindrance_lines(summary: &Summary) -> Vec<String> {
         let reason = run.comparable.reason()?;
         Some(format!("{} can't be compared: {reason}.", shown(&summary.name(run))))
     };
-    let lines = summary.runs.iter().filter_map(line).collect();
-    if summary.repeats() { listed_lines(lines, "more can't be compared") } else { lines }
+    if !summary.repeats() {
+        return summary.runs.iter().filter_map(line).collect();
+    }
+    let never_started = |run: &&RunSummary| run.comparable.reason() == Some(&Reason::NotStarted);
+    let begun = summary.runs.iter().filter(|run| !never_started(run));
+    let mut lines = listed_lines(begun.filter_map(line).collect(), "more can't be compared");
+    match summary.runs.iter().filter(never_started).count() {
+        0 => {}
+        1 => lines.push("1 run was not started.".to_owned()),
+        runs => lines.push(format!("{} runs were not started.", count(runs as u64))),
+    }
+    lines
 }
 
 /// As many runs have a line of their own in a race that repeats.

@@ -40,9 +40,18 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-/// Two durations and what is between them, with the unit once where it is the same: `9.98–10.10 s`.
+/// Two durations and what is between them, with the unit once where it is the same: `9.98–10.10 s`. Two that
+/// differ by less than is commonly told have a decimal more.
 pub fn span(from: Duration, to: Duration) -> String {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (earlier, later) = (from, to);
     let (from, to) = (seconds(from), seconds(to));
+    if from == to && earlier != later && later < MINUTE {
+        return match later.as_secs_f64() {
+            later if later < 1.0 => format!("{:.1}–{:.1} ms", earlier.as_secs_f64() * 1e3, later * 1e3),
+            later => format!("{:.3}–{later:.3} s", earlier.as_secs_f64()),
+        };
+    }
     match (from.split_once(' '), to.split_once(' ')) {
         (Some((number, unit)), Some((_, same))) if unit == same && !unit.contains(' ') => {
             format!("{number}–{to}")
@@ -184,6 +193,8 @@ mod tests {
         let said = |from, to| span(Duration::from_millis(from), Duration::from_millis(to));
         assert_eq!(said(9_980, 10_100), "9.98–10.10 s");
         assert_eq!(said(980, 1_020), "980 ms–1.02 s");
+        assert_eq!(said(9_981, 9_984), "9.981–9.984 s");
+        assert_eq!(span(Duration::from_micros(151_900), Duration::from_micros(152_300)), "151.9–152.3 ms");
         assert_eq!(said(61_000, 63_000), "1 min 01 s–1 min 03 s");
         assert_eq!(round(Round::Warmup(1), 10, 2), "warm-up 1 of 2");
         assert_eq!(round(Round::Counted(3), 10, 2), "round 3 of 10");

@@ -342,6 +342,21 @@ fn few_rounds_claim_little() {
 }
 
 #[test]
+fn what_was_cancelled_is_told_of_in_few_lines() -> Tested {
+    // The pool of the second round, and nothing after it.
+    let race = Race::new(3).rounds(20);
+    let run = race.plan().runs.iter().position(|run| run.name() == "pool-round-2").ok_or("no such run")?;
+    let cancelled = Race::new(3).rounds(20).cancel(run, Duration::from_millis(300));
+    let over = cancelled.state().runs()[run].started().ok_or("not started")?.plus(Duration::from_millis(310));
+    let mut events = cancelled.events_until(over);
+    events.push(Event { at: over, fact: Fact::RaceFinished });
+    let text = report(Format::Table, &folded(&events), END)?;
+    assert!(text.contains("pool in round 2 of 20 can't be compared: cancelled with"), "{text}");
+    assert!(text.contains(" runs were not started.") && text.lines().count() < 40, "{text}");
+    Ok(())
+}
+
+#[test]
 fn equals_are_seldom_told_apart() {
     let pair = [(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 1)];
     let verdict =
