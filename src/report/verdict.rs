@@ -7,12 +7,12 @@ use crate::model::RunStatus;
 use crate::stats::Spread;
 use crate::text::fit;
 
-use super::counter;
 use super::critical::CriticalPath;
 use super::scaling::Scaling;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::utilisation::Use;
 use super::words::{self, count, listed, percent, ratio, seconds};
+use super::{counter, repeated};
 
 /// The longest verdict, in characters.
 pub const VERDICT_CHARS: usize = 240;
@@ -27,7 +27,7 @@ const SLOWER: f64 = 0.95;
 const TIE: f64 = 0.03;
 
 /// An efficiency below this wants an explanation.
-const LIMITED: f64 = 0.6;
+pub(super) const LIMITED: f64 = 0.6;
 
 /// A factor of the efficiency that is nearer to 1 than this explains nothing.
 const TELLING: f64 = 0.8;
@@ -47,6 +47,9 @@ impl Summary {
         }
         if let Some(sentence) = self.scaling.as_ref().and_then(Scaling::sentence) {
             return joined(sentence, [self.hindrance()]);
+        }
+        if self.repeats() {
+            return repeated::verdict(self);
         }
         let Some(fastest) = self.fastest() else { return self.nothing_to_compare() };
         let baseline = match self.baseline() {
@@ -162,7 +165,7 @@ impl Summary {
     }
 
     /// `20 pictures`.
-    fn work(&self) -> String {
+    pub(super) fn work(&self) -> String {
         match self.tasks {
             1 => "1 task".to_owned(),
             tasks => format!("{} {}", count(tasks as u64), fit(&self.noun, 20)),
@@ -186,7 +189,7 @@ impl Summary {
 }
 
 /// `pool can't be compared (3 of 20 tasks failed)`.
-fn hindered(run: &RunSummary) -> String {
+pub(super) fn hindered(run: &RunSummary) -> String {
     let reason = run.comparable.reason().map_or_else(String::new, Reason::to_string);
     format!("{} can't be compared ({})", fit(&run.label, 24), fit(&reason, 60))
 }
@@ -198,7 +201,7 @@ fn together(best: &RunSummary, sequential: Duration) -> String {
 }
 
 /// A run's workers as a subject: `the pool of 5`.
-fn who(run: &RunSummary) -> String {
+pub(super) fn who(run: &RunSummary) -> String {
     let workers = count(u64::from(run.workers));
     match &run.executor {
         ExecutorKind::Sequential => "one worker".to_owned(),
@@ -214,7 +217,7 @@ fn who(run: &RunSummary) -> String {
     }
 }
 
-fn was(run: &RunSummary) -> &'static str {
+pub(super) fn was(run: &RunSummary) -> &'static str {
     let many = matches!(run.executor, ExecutorKind::Threads | ExecutorKind::Processes | ExecutorKind::Gil);
     if many && run.workers > 1 { "were" } else { "was" }
 }
@@ -223,7 +226,7 @@ fn was(run: &RunSummary) -> &'static str {
 type Went<'a> = (&'a [Use], &'a str, &'a str);
 
 /// What the workers' time mostly went by with, where that overlapped.
-fn overlap(run: &RunSummary, summary: &Summary) -> String {
+pub(super) fn overlap(run: &RunSummary, summary: &Summary) -> String {
     let used = run.utilisation();
     let waits = match summary.workload {
         WorkloadKind::Files | WorkloadKind::Crud => ", and that overlapped",
@@ -262,7 +265,7 @@ fn waited(workload: WorkloadKind) -> &'static str {
 
 /// What kept a run from its ideal. With `p` workers over the wall time `T`, busy for `B` in all, and one
 /// worker busy for `B₁`: efficiency ≈ `(1 − idle share) · B₁ / B`. The smaller of the two factors is the cause.
-fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
+pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
     let (alone, busy) = (baseline.phases.busy() as f64, run.phases.busy() as f64);
     if alone <= 0.0 || busy <= 0.0 || run.workers < 2 {
         return String::new();
@@ -334,7 +337,7 @@ fn full_link(summary: &Summary) -> Option<f64> {
 }
 
 /// The first sentence, and as many of the others after it as there is room for.
-fn joined<const N: usize>(first: String, others: [String; N]) -> String {
+pub(super) fn joined<const N: usize>(first: String, others: [String; N]) -> String {
     let mut text = within(first);
     for other in others.into_iter().filter(|other| !other.is_empty()) {
         if text.chars().count() + 1 + other.chars().count() <= VERDICT_CHARS {
@@ -345,21 +348,21 @@ fn joined<const N: usize>(first: String, others: [String; N]) -> String {
     text
 }
 
-fn within(text: String) -> String {
+pub(super) fn within(text: String) -> String {
     if text.chars().count() <= VERDICT_CHARS {
         return text;
     }
     text.chars().take(VERDICT_CHARS - 1).chain(['…']).collect()
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::event::{At, RunEnd};
+    use crate::event::{At, Round, RunEnd};
     use crate::model::{Counts, Mix};
     use crate::stats;
 
@@ -382,6 +385,7 @@ mod tests {
         let status = RunStatus::Ended { from: At::ZERO, to: At::from_duration(wall), end: RunEnd::Completed };
         RunSummary {
             label: executor.name().to_owned(),
+            round: Round::ONLY,
             executor,
             workers,
             variant: None,
@@ -442,6 +446,10 @@ mod tests {
             cpus: 2,
             runs,
             scaling: None,
+            rounds: 1,
+            warmups: 0,
+            groups: Vec::new(),
+            level: Vec::new(),
         }
         .verdict();
         assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
@@ -635,6 +643,10 @@ mod tests {
             cpus: 2,
             runs,
             scaling: None,
+            rounds: 1,
+            warmups: 0,
+            groups: Vec::new(),
+            level: Vec::new(),
         };
         let text = summary.verdict();
         assert!(text.chars().count() <= VERDICT_CHARS && !text.contains(['\u{1b}', '\u{202e}']), "{text}");

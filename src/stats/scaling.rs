@@ -19,6 +19,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::time::Duration;
 
+use super::compare::Interval;
+
 /// A speedup that was measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
@@ -32,15 +34,6 @@ impl Point {
     fn is_sound(&self) -> bool {
         self.workers > 0 && self.speedup.is_finite() && self.speedup > 0.0
     }
-}
-
-/// Where a parameter lies with a confidence of 95 %; both ends belong to it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// The lower end.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
 }
 
 /// Amdahl's law, `S(N) = 1 / (s + (1 − s) / N)`, fitted.

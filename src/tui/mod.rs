@@ -36,8 +36,8 @@ pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
 pub use reel::{Fold, Reel};
 pub use theme::{Depth, Theme};
 pub use ui::{
-    Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RunChoice, Table, Timeline, Typing,
-    Ui, View,
+    Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RoundChoice, RunChoice, Shown, Table,
+    Timeline, Typing, Ui, View,
 };
 pub use views::{Activity, DiffScene, Playback, Scene, draw, draw_diff};
 pub use widgets::Window;

@@ -163,7 +163,7 @@ fn idle(at: &RunSummary, last: &RunSummary, tasks: &[Duration]) -> Why {
 
 #[cfg(test)]
 mod tests {
-    use crate::event::{At, RunEnd};
+    use crate::event::{At, Round, RunEnd};
     use crate::model::{Counts, Mix, RunStatus};
 
     use super::*;
@@ -181,6 +181,7 @@ mod tests {
             executor: ExecutorKind::Pool,
             workers,
             variant: None,
+            round: Round::ONLY,
             status: RunStatus::Ended { from: At::ZERO, to: At::from_duration(wall), end: RunEnd::Completed },
             wall: Some(wall),
             speedup: None,

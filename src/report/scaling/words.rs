@@ -1,7 +1,8 @@
 //! A sweep in words: definitions, the sentence, and lines for the fits.
 
 use crate::report::words::{self, Glyphs, count, percent, ratio, seconds, times};
-use crate::stats::scaling::{Amdahl, Interval, Knee, Usl};
+use crate::stats::Interval;
+use crate::stats::scaling::{Amdahl, Knee, Usl};
 
 use super::{Measured, Progress, Scaling, Why};
 

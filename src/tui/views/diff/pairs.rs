@@ -9,7 +9,6 @@ use crate::stats::compare::{Difference, Estimate};
 use crate::tui::canvas::{Canvas, cut_top};
 use crate::tui::theme::{Theme, level_glyph};
 use crate::tui::views::name_columns;
-use crate::tui::views::race::place_of;
 use crate::tui::widgets::{Axis, Window, axis};
 
 use super::DiffScene;
@@ -88,8 +87,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, p
         let selected = place == scene.at();
         let mark = if selected { "▸ " } else { "  " };
         canvas.text(rest.x, y, 2, mark, theme.strong);
-        let colour =
-            scene.run(pair, Side::A).map_or(theme.base, |run| theme.run(place_of(scene.races.a, run)));
+        let runs = scene.races.a.runs();
+        let id = scene.run(pair, Side::A).and_then(|run| runs.iter().position(|one| std::ptr::eq(one, run)));
+        let group = id.and_then(|id| scene.races.a.rounds().group_of(crate::event::RunId::of(id)));
+        let colour = group.map_or(theme.base, |group| theme.run(group));
         canvas.text(rest.x + 2, y, columns.name, &pair.label, colour);
         for (side, y) in sides.into_iter().zip(y..) {
             let letter = if side == Side::A { "A" } else { "B" };
