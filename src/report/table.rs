@@ -265,7 +265,7 @@ fn critical_paths(race: &RaceState, summary: &Summary, out: &mut dyn Write) -> i
 /// What more workers bought: a row for each number of them, and the laws fitted to those.
 fn sweep(scaling: &Scaling, out: &mut dyn Write) -> io::Result<()> {
     let heads = ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
-    const WIDTHS: [usize; 8] = [7, 11, 10, 12, 10, 10, 10, 10];
+    const WIDTHS: [usize; 8] = [7, 13, 10, 12, 9, 9, 8, 12];
     writeln!(out)?;
     for row in [heads.map(str::to_owned)].into_iter().chain(scaling.rows()) {
         let cells = row.iter().zip(WIDTHS);

@@ -382,6 +382,7 @@ impl Chart<'_> {
             legend.push((Sample::Nothing, format!("Karp–Flatt serial share: {words}")));
         }
         legend.push((Sample::Knee, format!("knee: {}", knee_words(scaling.knee))));
+        legend.extend(scaling.caution().map(|words| (Sample::Nothing, words)));
         legend
     }
 
