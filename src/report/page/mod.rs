@@ -197,7 +197,7 @@ fn write_definitions(out: &mut dyn Write) -> io::Result<()> {
             out,
             "<div><dt>{}</dt><dd>{}.</dd></div>",
             Text(term),
-            Text(&sentence(definition).trim_end_matches('.'))
+            Text(sentence(definition).trim_end_matches('.'))
         )?;
     }
     write!(out, "</dl></section>")

@@ -104,7 +104,7 @@ impl Sign {
             Sign::Failed(_) => "failed",
             Sign::Abandoned(_) => "abandoned",
             Sign::Replaced => "worker replaced",
-            Sign::Delivered(..) => "result taken",
+            Sign::Delivered(..) => "result taken (underlined: it waits)",
         }
     }
 

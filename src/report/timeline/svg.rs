@@ -213,7 +213,7 @@ impl Picture<'_, '_> {
             let x = self.axis.left + self.axis.width * tick.share;
             let long = width(&tick.label) as f64 * 10.5 * MONO;
             let (class, x) = match tick.share {
-                share if share == 0.0 => ("m f-dim", x),
+                0.0 => ("m f-dim", x),
                 _ if x + long / 2.0 > right => ("m f-dim e", right),
                 _ => ("m f-dim c", x),
             };
