@@ -121,6 +121,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
         }
+        Some(Command::Sweep(args)) => race(args.sweeping()),
         Some(Command::Claims(args)) => check_claims(*args),
         Some(Command::Config(args)) => {
             let effective = load(args.flags)?;

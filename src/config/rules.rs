@@ -491,7 +491,7 @@ impl Rule<String> for Line {
 pub(crate) struct ScenarioName;
 
 /// Names that no scenario may have: on the command line they mean something else.
-pub(crate) const RESERVED: [&str; 12] = [
+pub(crate) const RESERVED: [&str; 13] = [
     "origin",
     "replay",
     "import",
@@ -499,6 +499,7 @@ pub(crate) const RESERVED: [&str; 12] = [
     "scenarios",
     "claims",
     "config",
+    "sweep",
     "completions",
     "man",
     "help",

@@ -11,9 +11,11 @@ use serde_json::ser::Formatter;
 use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Variant, Worker, WorkloadKind};
 use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
 use crate::stats::Latencies;
+use crate::stats::scaling::{Interval, Knee};
 
 use super::critical::{CriticalPath, Segment, Step};
 use super::rows::{self, Kind};
+use super::scaling::Scaling;
 use super::summary::{Comparable, RunSummary, Summary};
 use super::utilisation::Utilisation;
 
@@ -23,7 +25,83 @@ struct Report<'a, R> {
     version: u32,
     scenario: Scenario<'a>,
     machine: &'a Machine,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<SweepRow>,
     runs: R,
+}
+
+/// What more workers bought.
+#[derive(Serialize)]
+struct SweepRow {
+    executor: ExecutorKind,
+    points: Vec<PointRow>,
+    bound: Option<f64>,
+    amdahl: Option<AmdahlRow>,
+    usl: Option<UslRow>,
+    knee: Option<u32>,
+    sentence: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PointRow {
+    workers: u32,
+    wall_seconds: f64,
+    speedup: f64,
+    efficiency: Option<f64>,
+    karp_flatt: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct AmdahlRow {
+    serial: f64,
+    interval: Option<[f64; 2]>,
+    residual: f64,
+}
+
+#[derive(Serialize)]
+struct UslRow {
+    contention: f64,
+    contention_interval: Option<[f64; 2]>,
+    coherency: f64,
+    coherency_interval: Option<[f64; 2]>,
+    peak_workers: Option<f64>,
+    residual: f64,
+}
+
+impl SweepRow {
+    fn of(scaling: &Scaling) -> SweepRow {
+        let ends = |interval: Interval| [interval.low, interval.high];
+        let points = scaling.measured.iter().map(|of| PointRow {
+            workers: of.workers,
+            wall_seconds: exact(of.wall),
+            speedup: of.speedup.median,
+            efficiency: of.efficiency,
+            karp_flatt: of.karp_flatt,
+        });
+        SweepRow {
+            executor: scaling.executor.clone(),
+            points: points.collect(),
+            bound: scaling.bound,
+            amdahl: scaling.amdahl.map(|fit| AmdahlRow {
+                serial: fit.serial,
+                interval: fit.interval.map(ends),
+                residual: fit.residual,
+            }),
+            usl: scaling.usl.map(|fit| UslRow {
+                contention: fit.contention,
+                contention_interval: fit.contention_interval.map(ends),
+                coherency: fit.coherency,
+                coherency_interval: fit.coherency_interval.map(ends),
+                peak_workers: fit.peak(),
+                residual: fit.residual,
+            }),
+            knee: match scaling.knee {
+                Some(Knee::At { workers, .. }) => Some(workers),
+                _ => None,
+            },
+            sentence: scaling.sentence(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -184,6 +262,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
             order: plan.order,
         },
         machine: &plan.machine,
+        sweep: summary.scaling.as_ref().map(SweepRow::of),
         runs: List(runs),
     };
     report.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Visible))?;

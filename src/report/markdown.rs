@@ -7,6 +7,7 @@ use crate::model::RaceState;
 use crate::text::shown;
 
 use super::rows::{setting_line, tasks_line};
+use super::scaling::SCALING_DEFINITIONS;
 use super::summary::{DEFINITIONS, SHARED, Summary};
 use super::table::{COUNTER, Column, or_dash, uses};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
@@ -64,6 +65,19 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         table(&summary, &uses(&summary), out)?;
         writeln!(out)?;
     }
+    if let Some(scaling) = &summary.scaling {
+        writeln!(out, "## What more workers bought\n")?;
+        writeln!(out, "| workers | wall | speedup | efficiency | bound | Amdahl | USL | Karp-Flatt |")?;
+        writeln!(out, "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        for row in scaling.rows() {
+            writeln!(out, "| {} |", row.join(" | "))?;
+        }
+        writeln!(out)?;
+        for line in scaling.lines() {
+            writeln!(out, "- {}", escaped(&line))?;
+        }
+        writeln!(out)?;
+    }
     if summary.runs.iter().any(|run| run.critical.is_some()) {
         writeln!(out, "## The critical path: the tasks that set the wall time\n")?;
         for run in &summary.runs {
@@ -73,7 +87,8 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         writeln!(out)?;
     }
     writeln!(out, "## What the figures mean\n")?;
-    for (term, definition) in DEFINITIONS {
+    let of_sweep = summary.scaling.as_ref().map_or(&[][..], |_| SCALING_DEFINITIONS);
+    for (term, definition) in of_sweep.iter().chain(DEFINITIONS) {
         writeln!(out, "- **{term}**: {definition}")?;
     }
     Ok(())

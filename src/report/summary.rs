@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::critical::CriticalPath;
+use super::scaling::Scaling;
 use super::utilisation::{Use, Utilisation};
 use super::words::seconds;
 use crate::event::{At, ExecutorKind, Order, RunEnd, Usage, Variant, WorkloadKind};
@@ -336,19 +337,24 @@ pub struct Summary {
     pub cpus: u32,
     /// The runs in id order.
     pub runs: Vec<RunSummary>,
+    /// What more workers bought, where the race is a sweep.
+    pub scaling: Option<Scaling>,
 }
 
 impl Summary {
     /// The race's figures as of `now`. One pass over the tasks and one sort for each run.
     pub fn of(race: &RaceState, now: At) -> Summary {
         let baseline = race.baseline().filter(|run| run.is_comparable()).and_then(RunState::wall);
+        let runs: Vec<RunSummary> =
+            race.runs().iter().map(|run| RunSummary::of(run, baseline, now)).collect();
         Summary {
+            scaling: Scaling::of(race, &runs, now),
             workload: race.plan().workload,
             noun: race.plan().noun.clone(),
             tasks: race.plan().tasks.len(),
             order: race.plan().order,
             cpus: race.plan().machine.cpus,
-            runs: race.runs().iter().map(|run| RunSummary::of(run, baseline, now)).collect(),
+            runs,
         }
     }
 

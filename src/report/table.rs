@@ -7,6 +7,7 @@ use crate::model::RaceState;
 use crate::text::{fit, shown, width, wrap};
 
 use super::rows::{failures, setting_line, tasks_line};
+use super::scaling::Scaling;
 use super::summary::{RunSummary, SHARED, Summary};
 use super::utilisation::Use;
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
@@ -101,6 +102,9 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     if !uses.is_empty() {
         block(&summary, "workers' time", &uses, out)?;
     }
+    if let Some(scaling) = &summary.scaling {
+        sweep(scaling, out)?;
+    }
     critical_paths(race, &summary, out)?;
     writeln!(out)?;
     for run in &summary.runs {
@@ -151,6 +155,21 @@ fn critical_paths(race: &RaceState, summary: &Summary, out: &mut dyn Write) -> i
         head = "";
     }
     Ok(())
+}
+
+/// What more workers bought: a row for each number of them, and the laws fitted to those.
+fn sweep(scaling: &Scaling, out: &mut dyn Write) -> io::Result<()> {
+    let heads = ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
+    const WIDTHS: [usize; 8] = [7, 11, 10, 12, 10, 10, 10, 10];
+    writeln!(out)?;
+    for row in [heads.map(str::to_owned)].into_iter().chain(scaling.rows()) {
+        let cells = row.iter().zip(WIDTHS);
+        let line: String =
+            cells.map(|(cell, wide)| " ".repeat(wide.saturating_sub(width(cell))) + cell).collect();
+        writeln!(out, "{}", fit(&line, WIDTH))?;
+    }
+    writeln!(out)?;
+    scaling.lines().iter().try_for_each(|line| paragraph(line, out))
 }
 
 fn failed(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {

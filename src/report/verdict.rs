@@ -9,6 +9,7 @@ use crate::text::fit;
 
 use super::counter;
 use super::critical::CriticalPath;
+use super::scaling::Scaling;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::utilisation::Use;
 use super::words::{self, count, listed, percent, ratio, seconds};
@@ -43,6 +44,9 @@ impl Summary {
         }
         if let Some(lost) = counter::verdict(self) {
             return within(lost);
+        }
+        if let Some(sentence) = self.scaling.as_ref().and_then(Scaling::sentence) {
+            return joined(sentence, [self.hindrance()]);
         }
         let Some(fastest) = self.fastest() else { return self.nothing_to_compare() };
         let baseline = match self.baseline() {
@@ -434,6 +438,7 @@ mod tests {
             order,
             cpus: 2,
             runs,
+            scaling: None,
         }
         .verdict();
         assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
@@ -628,6 +633,7 @@ mod tests {
             order: Order::OneByOne,
             cpus: 2,
             runs,
+            scaling: None,
         };
         let text = summary.verdict();
         assert!(text.chars().count() <= VERDICT_CHARS && !text.contains(['\u{1b}', '\u{202e}']), "{text}");

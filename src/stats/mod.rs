@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod outliers;
+pub mod scaling;
 
 pub use compare::{Difference, Estimate, Interval, LEAST, median_of, ratio_of};
 pub use outliers::{Cause, Outlier, Sample, outliers};

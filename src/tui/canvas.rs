@@ -83,6 +83,18 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// Copies rows of another buffer, from its row `first` on, into a rectangle.
+    pub fn paste(&mut self, from: &Buffer, first: u16, area: Rect) {
+        let visible = area.intersection(self.area);
+        for (y, row) in (visible.top()..visible.bottom()).zip(first + (visible.top() - area.top())..) {
+            for (x, column) in (visible.left()..visible.right()).zip(visible.left() - area.left()..) {
+                if let (Some(cell), Some(other)) = (self.buffer.cell_mut((x, y)), from.cell((column, row))) {
+                    cell.clone_from(other);
+                }
+            }
+        }
+    }
+
     /// Writes text from `x` on, cut to `columns`, and returns the column after it.
     pub fn text(&mut self, x: u16, y: u16, columns: u16, words: &str, style: Style) -> u16 {
         if y < self.area.top() || y >= self.area.bottom() || x < self.area.left() || x >= self.area.right() {

@@ -197,6 +197,52 @@ fn outcomes(run: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn a_sweep_tells_what_more_workers_bought() -> Fallible {
+    let place = Place::new()?;
+    let output = place.run(&[
+        "sweep",
+        "small",
+        "--workers",
+        "1,2,4..6",
+        "--plain",
+        "--format",
+        "json",
+        "--report",
+        "r.txt",
+    ])?;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    let labels: Vec<&str> =
+        report["runs"].as_array().into_iter().flatten().filter_map(|run| run["label"].as_str()).collect();
+    assert_eq!(labels, ["sequential", "pool-1", "pool-2", "pool-4", "pool-5", "pool-6"]);
+    let sweep = &report["sweep"];
+    assert_eq!((&sweep["executor"], sweep["points"].as_array().map(Vec::len)), (&"pool".into(), Some(5)));
+    assert!(sweep["usl"]["contention"].is_number() && sweep["amdahl"]["serial"].is_number(), "{sweep}");
+    assert!(sweep["sentence"].is_string(), "{sweep}");
+    let table = fs::read_to_string(place.path("r.txt"))?;
+    assert!(table.contains("Karp-Flatt") && table.lines().all(|line| line.chars().count() <= 80), "{table}");
+
+    let told = |arguments: &[&str]| -> io::Result<(Option<i32>, String)> {
+        let output = place.run(arguments)?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    for (arguments, reason) in [
+        (&["sweep", "small", "-e", "threads"][..], "threads takes no number of workers"),
+        (&["sweep", "small", "-e", "pool,async"], "one executor"),
+        (&["sweep", "small", "-e", "pool:3"], "--workers"),
+        (&["sweep", "small", "-w", "1,2"], "3 numbers of workers at least"),
+        (&["sweep", "small", "--together"], "--together"),
+        (&["small", "-w", "1..8"], "threadrace sweep"),
+        (&["sweep", "smal"], "small"),
+    ] {
+        let (code, words) = told(arguments)?;
+        assert_eq!((code, words.contains(reason)), (Some(2), true), "{arguments:?}: {words}");
+    }
+    Ok(())
+}
+
+#[test]
 fn twenty_pictures_are_raced_and_reported_as_json() -> Fallible {
     let place = Place::new()?;
     let output = place.run(&["--format", "json", "--report", "report.csv"])?;

@@ -17,6 +17,7 @@ mod recording;
 mod report;
 mod rewind;
 mod rig;
+mod scaling;
 mod screens;
 mod servers;
 mod simulate;

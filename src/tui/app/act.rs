@@ -5,9 +5,11 @@ use std::time::Duration;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
+use crate::event::{ExecutorKind, Order};
 use crate::race::RaceError;
 use crate::report::diff::Both;
-use crate::scenario::{MAX_WORKERS, Programs, Scenario};
+use crate::report::scaling::Sweep;
+use crate::scenario::{ExecutorChoice, MAX_WORKERS, Programs, Scenario, WorkerCounts};
 use crate::tui::compare::Comparing;
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
@@ -65,7 +67,11 @@ impl App {
         }
         let Some(action) = action(key) else { return Ok(None) };
         self.notice = None;
-        if action != Action::Race {
+        let asked = matches!(
+            (self.restart, action),
+            (Restart::Agreed, Action::Race) | (Restart::ToSweep, Action::Sweep)
+        );
+        if !asked {
             self.restart = Restart::Asks;
         }
         match action {
@@ -84,6 +90,14 @@ impl App {
             Action::Race => {
                 self.restart = Restart::Asks;
                 self.start()?;
+            }
+            Action::Sweep if self.race.is_some() && self.restart == Restart::Asks => {
+                self.restart = Restart::ToSweep;
+                self.notice = Some("S again cancels this race and starts a sweep".to_owned());
+            }
+            Action::Sweep => {
+                self.restart = Restart::Asks;
+                self.sweep()?;
             }
             Action::Cancel => self.cancel(),
             Action::Executors => {
@@ -109,6 +123,35 @@ impl App {
             other => self.in_view(other),
         }
         Ok(None)
+    }
+
+    /// Sweeps the scenario: the executor of the run that was chosen, where it can be swept, or the pool.
+    fn sweep(&mut self) -> Result<(), RaceError> {
+        if self.next.order == Order::Together {
+            self.notice = Some("a sweep’s runs follow each other: leave --together out".to_owned());
+            return Ok(());
+        }
+        let chosen = match (&self.state, self.ui.run) {
+            (Some(state), RunChoice::Fixed(run)) => state.runs().get(run).map(|run| ExecutorChoice {
+                variant: run.plan().variant,
+                ..ExecutorChoice::plain(run.plan().executor.clone())
+            }),
+            _ => None,
+        };
+        let swept = |choice: &ExecutorChoice| {
+            self.next.scenario.swept(choice, &WorkerCounts::default(), &self.next.programs)
+        };
+        let pool = ExecutorChoice::plain(ExecutorKind::Pool);
+        match chosen.and_then(|choice| swept(&choice).ok()).map_or_else(|| swept(&pool), Ok) {
+            Ok(scenario) => {
+                self.next.scenario = scenario;
+                self.ui.view = View::Results;
+                self.ui.results_scroll = 0;
+                self.start()?;
+            }
+            Err(error) => self.notice = Some(error.to_string()),
+        }
+        Ok(())
     }
 
     fn type_filter(&mut self, key: &KeyEvent) -> bool {
@@ -466,8 +509,14 @@ impl App {
         let scene = self.scene();
         let Some(state) = scene.race else { return };
         match self.ui.view {
-            View::Race | View::Results => {
-                if let Some(run) = row.checked_sub(1).filter(|&run| run < state.runs().len()) {
+            View::Race => {
+                if let Some(run) = views::run_at(&self.scene(), state, page.height, row) {
+                    (self.ui.run, self.settled) = (RunChoice::Fixed(run), None);
+                }
+            }
+            View::Results => {
+                let run = row.checked_sub(1).filter(|&run| run < state.runs().len());
+                if let Some(run) = run.filter(|_| Sweep::of(state.plan()).is_none()) {
                     (self.ui.run, self.settled) = (RunChoice::Fixed(run), None);
                 }
             }

@@ -41,6 +41,8 @@ enum Restart {
     Asks,
     /// It has asked.
     Agreed,
+    /// `S` has asked, which starts another race, too.
+    ToSweep,
 }
 
 /// What is to be known of the recording that is played.
@@ -92,12 +94,16 @@ pub(super) struct App {
 impl App {
     pub(super) fn new(settings: Settings, look: Look) -> App {
         let theme = Theme::new(look.theme, look.depth);
+        // A sweep that was asked for is watched where its points come.
+        let named = settings.scenarios.iter().find(|it| it.name == settings.scenario.name);
+        let as_named = named.is_some_and(|named| named.executors == settings.scenario.executors);
+        let view = if settings.scenario.is_sweep() && !as_named { View::Results } else { View::Race };
         App {
             next: settings,
             shown: None,
             theme,
             look,
-            ui: Ui::default(),
+            ui: Ui { view, ..Ui::default() },
             race: None,
             state: None,
             reel: Reel::default(),

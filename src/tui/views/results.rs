@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 
 use crate::event::WorkloadKind;
 use crate::model::RaceState;
+use crate::report::scaling::Sweep;
 use crate::report::words::{self, Glyphs};
 use crate::report::{DEFINITIONS, RunSummary, Summary};
 use crate::stats::Latencies;
@@ -16,7 +17,7 @@ use crate::tui::canvas::{Canvas, cut_top};
 
 use super::counter::{counter_rows, counters};
 use super::gauges::gauges;
-use super::{Scene, name_columns, usage};
+use super::{Scene, name_columns, scaling, usage};
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +187,10 @@ enum Part {
 /// The page is as long as it has to be; the screen shows a part of it, and says how much more there is.
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let (theme, area) = (scene.theme, canvas.area());
+    if let Some(sweep) = Sweep::of(race.plan()) {
+        scaling::draw(canvas, scene, race, &sweep);
+        return;
+    }
     let Some(summary) = scene.summary else {
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
@@ -266,6 +271,20 @@ fn parts(race: &RaceState, summary: &Summary, columns: u16) -> Vec<(u16, Part)> 
     }
     parts.push((rows(words.len()) + 1, Part::Words(words)));
     parts
+}
+
+/// Paints the figures of all runs in the upper part of an area; returns the row after the last.
+pub(super) fn tables(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) -> u16 {
+    let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
+    let of_tasks = Figure::of_tasks(summary);
+    let names = names(summary, area.width);
+    let (above, rest) = cut_top(area, rows);
+    let of_runs = fitting(&Figure::RUN, area.width.saturating_sub(names + WORKERS));
+    figures(canvas, above, scene, summary, Rows::Runs, &of_runs);
+    let (below, rest) = cut_top(rest, rows);
+    let of_tasks = fitting(&of_tasks, area.width.saturating_sub(names));
+    figures(canvas, below, scene, summary, Rows::Latency, &of_tasks);
+    rest.y
 }
 
 /// Columns for the names of a table's rows, where there is room for long ones.
