@@ -15,7 +15,7 @@ use super::utilisation::Use;
 use super::words::{self, count, listed, percent, ratio, seconds};
 
 /// The longest verdict, in characters.
-pub const VERDICT_CHARS: usize = 200;
+pub const VERDICT_CHARS: usize = 240;
 
 /// A speedup below this is called none at all.
 const FASTER: f64 = 1.05;
@@ -219,6 +219,9 @@ fn was(run: &RunSummary) -> &'static str {
     if many && run.workers > 1 { "were" } else { "was" }
 }
 
+/// Uses of time, what workers did then, and what follows.
+type Went<'a> = (&'a [Use], &'a str, &'a str);
+
 /// What the workers' time mostly went by with, where that overlapped.
 fn overlap(run: &RunSummary, summary: &Summary) -> String {
     let used = run.utilisation();
@@ -230,9 +233,11 @@ fn overlap(run: &RunSummary, summary: &Summary) -> String {
         Some(busy) => format!(": CPU-bound, {busy:.1} of {} processors busy", summary.cpus),
         None => ": CPU-bound, on more than one processor".to_owned(),
     };
-    let uses: [(&[Use], &str, &str); 5] = [
-        (&[Use::Waiting], waited(summary.workload), waits),
-        (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, both overlap"),
+    let both: Went = (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, both overlap");
+    let waited: Went = (&[Use::Waiting], waited(summary.workload), waits);
+    let uses: [Went; 5] = [
+        if used.share(Use::Receiving) < 0.2 { waited } else { both },
+        both,
         (&[Use::Sleeping, Use::BackingOff], "slept", ", and sleep overlaps"),
         (&[Use::Computing], "computed", &processors),
         (&[Use::Locked], "waited for a lock", ", which lets one on at a time"),
@@ -306,7 +311,7 @@ fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
             .processors
             .map(|busy| format!("CPU-bound, with {busy:.1} of {} processors busy", summary.cpus)),
         Phase::Receiving => {
-            full_link(summary).map(|full| format!("the link is full, at {} for every run", words::rate(full)))
+            full_link(summary).map(|full| format!("the link is full at {}", words::rate(full)))
         }
         _ => None,
     };
@@ -314,20 +319,18 @@ fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
     format!("The tasks spent {more} {doing}: {so}.")
 }
 
-/// The throughput that all runs of several workers have in common, though they mostly received; none where it is not
-/// the same for two of them at least, or the processors may be what is full.
+/// The throughput of the runs that mostly received, where it is the same for two of them at least and the processors
+/// had time to spare: more workers get no more from that link.
 fn full_link(summary: &Summary) -> Option<f64> {
-    let several = summary.runs.iter().filter(|run| run.workers > 1 && run.comparable == Comparable::Yes);
-    let mut rates = Vec::new();
-    for run in several {
-        let spare = run.processors.is_some_and(|busy| busy < TELLING * f64::from(summary.cpus));
-        if !spare || run.utilisation().share(Use::Receiving) < 0.5 {
-            return None;
-        }
-        rates.push(run.bytes_per_second?);
-    }
-    let spread = Spread::of(&rates).filter(|_| rates.len() > 1)?;
-    (spread.most - spread.least <= TIE * 2.0 * spread.most).then_some(spread.median)
+    let receiving = summary
+        .runs
+        .iter()
+        .filter(|run| run.comparable == Comparable::Yes && run.utilisation().share(Use::Receiving) >= 0.5);
+    let spare =
+        |run: &RunSummary| run.processors.is_some_and(|busy| busy < TELLING * f64::from(summary.cpus));
+    let rates: Option<Vec<f64>> = receiving.map(|run| run.bytes_per_second.filter(|_| spare(run))).collect();
+    let spread = Spread::of(&rates.filter(|rates| rates.len() > 1)?)?;
+    (spread.least >= spread.most * (1.0 - 2.0 * TIE)).then_some(spread.most)
 }
 
 /// The first sentence, and as many of the others after it as there is room for.
@@ -491,8 +494,9 @@ mod tests {
         let pool = pool(6_000, &[(Phase::Waiting, 6_000), (Phase::Receiving, 23_000)]);
         assert_eq!(
             verdict(vec![sequential(), pool]),
-            "The pool of 5 was 1.67 times as fast as one worker: 10.02 s became 6.00 s. The tasks spent 5.75 \
-             times as long receiving: the link or the processors, not the workers, probably set the limit."
+            "The pool of 5 did the same 20 downloads 1.67 times as fast as one worker: 10.02 s became 6.00 s. The \
+             tasks spent 5.75 times as long receiving: the link or the processors, not the workers, probably set \
+             the limit."
         );
     }
 
@@ -504,10 +508,7 @@ mod tests {
             run
         };
         let text = verdict(vec![sequential(), receiving(6_000, 5), receiving(6_100, 5)]);
-        assert!(
-            text.ends_with("7.50 times as long receiving: the link is full, at 2.5 MB/s for every run."),
-            "{text}"
-        );
+        assert!(text.ends_with("7.50 times as long receiving: the link is full at 2.5 MB/s."), "{text}");
         let mut busy = receiving(7_000, 5);
         busy.processors = Some(1.9);
         let text = verdict(vec![sequential(), receiving(6_000, 5), busy]);

@@ -312,8 +312,17 @@ impl App {
     fn in_view(&mut self, action: Action) {
         match (self.ui.view, action) {
             (View::Tasks, _) => self.in_tasks(action),
-            (View::Results, Action::Up) => self.ui.results_scroll = self.ui.results_scroll.saturating_sub(1),
-            (View::Results, Action::Down) => self.ui.results_scroll = (self.ui.results_scroll + 1).min(100),
+            (View::Results, Action::Up | Action::Down | Action::PageUp | Action::PageDown) => {
+                let most = views::results_below(&self.scene(), self.page());
+                let page = usize::from(self.page().height / 2).max(1);
+                let at = self.ui.results_scroll.min(most);
+                self.ui.results_scroll = match action {
+                    Action::Up => at.saturating_sub(1),
+                    Action::Down => (at + 1).min(most),
+                    Action::PageUp => at.saturating_sub(page),
+                    _ => (at + page).min(most),
+                };
+            }
             (_, Action::Up | Action::PreviousRun) => self.step_run(-1),
             (_, Action::Down | Action::NextRun) => self.step_run(1),
             (View::Timeline, _) => self.in_timeline(action),

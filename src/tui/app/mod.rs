@@ -1,6 +1,8 @@
 //! The dashboard's loop: takes in notices and input, and shows a frame when something changed.
 
 mod act;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::sync::Arc;
@@ -213,7 +215,8 @@ impl App {
                 race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
                 match notice {
-                    Notice::Events(events) => self.apply(events),
+                    // Where nothing records the race, the events are the dashboard's alone.
+                    Notice::Events(events) => self.apply(Arc::unwrap_or_clone(events)),
                     Notice::Over { .. } | Notice::Refused(_) => break,
                     Notice::Preparing(_) => {}
                 }
@@ -267,7 +270,8 @@ impl App {
         for notice in notices {
             match notice {
                 Notice::Preparing(step) => self.preparing = Some(step),
-                Notice::Events(events) => self.apply(events),
+                // Where nothing records the race, the events are the dashboard's alone.
+                Notice::Events(events) => self.apply(Arc::unwrap_or_clone(events)),
                 Notice::Refused(error) => self.over(Some(error)),
                 Notice::Over { tidied } => self.over(tidied.err()),
             }
@@ -307,9 +311,8 @@ impl App {
         (self.ui.run, self.settled) = (RunChoice::Fixed(place), Some(place));
     }
 
-    fn apply(&mut self, events: Arc<Vec<Event>>) {
-        // Where nothing records the race, the events are the dashboard's alone.
-        for event in Arc::unwrap_or_clone(events) {
+    fn apply(&mut self, events: Vec<Event>) {
+        for event in events {
             if let Fact::RaceStarted { plan } = &event.fact {
                 self.state = Some(RaceState::new(plan.clone()));
             }

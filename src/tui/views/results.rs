@@ -172,6 +172,9 @@ enum Rows {
     Latency,
 }
 
+/// The page has so many parts at most.
+const PARTS: u16 = 7;
+
 /// A part of the page.
 enum Part {
     Runs(Vec<Figure>),
@@ -195,11 +198,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
     };
-    let parts = parts(race, summary, area.width);
-    let all: u16 = parts.iter().map(|(rows, _)| rows).fold(0, |all, rows| all.saturating_add(*rows));
-    let fits = all <= area.height;
-    let shown = if fits { area.height } else { area.height.saturating_sub(1) };
-    let first = u16::try_from(scene.ui.results_scroll).unwrap_or(u16::MAX).min(all.saturating_sub(shown));
+    let mut parts = parts(race, summary, area.width);
+    // Where there is room, the parts stand apart.
+    if rows_of(&parts).saturating_add(PARTS) <= area.height {
+        parts.iter_mut().filter(|(rows, _)| *rows > 0).for_each(|(rows, _)| *rows += 1);
+    }
+    let all = rows_of(&parts);
+    let below = below(all, area.height);
+    let first = u16::try_from(scene.ui.results_scroll).unwrap_or(u16::MAX).min(below);
     let whole = Rect { x: 0, y: 0, width: area.width, height: all };
     let mut empty = Cell::default();
     empty.set_style(theme.base);
@@ -224,14 +230,28 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         }
     }
     canvas.copy(area, &buffer, first);
-    if !fits && area.height > 0 {
-        let below = all.saturating_sub(first + shown);
-        let words = match below {
+    if below > 0 && area.height > 0 {
+        let words = match below - first {
             0 => format!("↑ {first} lines"),
-            _ => format!("↓ {below} more lines"),
+            more => format!("↓ {more} more lines"),
         };
         canvas.rule(area.bottom() - 1, &words, '─', theme.rule, theme.dim);
     }
+}
+
+/// How many rows of the page are below those that a screen shows of it at first: how far it can be scrolled.
+pub fn results_below(scene: &Scene<'_>, area: Rect) -> usize {
+    let Some((race, summary)) = scene.race.zip(scene.summary) else { return 0 };
+    usize::from(below(rows_of(&parts(race, summary, area.width)), area.height))
+}
+
+/// A page that is longer than its area leaves the last row to the words that say so.
+fn below(all: u16, height: u16) -> u16 {
+    if all <= height { 0 } else { all - height.saturating_sub(1) }
+}
+
+fn rows_of(parts: &[(u16, Part)]) -> u16 {
+    parts.iter().fold(0, |all, (rows, _)| all.saturating_add(*rows))
 }
 
 /// What the page has, each part with its rows.
