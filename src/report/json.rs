@@ -260,6 +260,7 @@ struct Failure<'a> {
 struct LaneRow<'a, S> {
     lane: usize,
     worker: Option<&'a str>,
+    opened: Option<f64>,
     pid: Option<u32>,
     thread_id: Option<u64>,
     utilisation: Option<Utilisation>,
@@ -482,6 +483,7 @@ fn lane_row<'a>(run: &RunState, id: usize, lane: &'a Lane, now: At) -> impl Seri
     LaneRow {
         lane: id,
         worker,
+        opened: lane.opened().map(At::seconds),
         pid: lane.worker().and_then(Worker::pid),
         thread_id: lane.worker().and_then(Worker::thread_id),
         utilisation: told(Utilisation::of_lane(run, lane, now)),

@@ -15,7 +15,7 @@ use threadrace::model::RaceState;
 use threadrace::race::Preparing;
 use threadrace::report::Summary;
 use threadrace::tui::{
-    Activity, Depth, Overlay, RoundChoice, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw,
+    Activity, Depth, Ghost, Overlay, RoundChoice, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw,
     make_ascii,
 };
 
@@ -179,6 +179,20 @@ fn ascii_is_ascii() {
         assert!(frame.content.iter().all(|cell| cell.symbol().is_ascii()));
         insta::assert_snapshot!(format!("ascii_{}", view.name().to_lowercase()), text(&frame));
     }
+}
+
+#[test]
+fn the_sequential_runs_ghost_can_be_hidden_and_is_there_only_where_it_has_run() {
+    let drawn = |race: RaceState, ghost| {
+        let mut shot = Shot::of(race, View::Timeline);
+        shot.ui.ghost = ghost;
+        shot.text(120, 36).matches('╌').count() > 3
+    };
+    assert!(drawn(race().state(), Ghost::Shown));
+    assert!(!drawn(race().state(), Ghost::Hidden));
+    let others = [(ExecutorKind::Pool, 5), (ExecutorKind::Async, 5)];
+    assert!(!drawn(race().runs(&others).state(), Ghost::Shown));
+    assert!(!drawn(race().state_at(At(3_000_000_000)), Ghost::Shown));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! from.
 //!
 //! A report carries less than a recording: no samples of bytes, no answers' heads, no accesses to a counter, and
-//! not when a lane opened (it is taken to have opened with its run). The report of the race that comes out of
-//! this equals the one that went in.
+//! of a lane's workers the last. Where none was replaced, the report of the race that comes out of this equals
+//! the one that went in.
 
 mod rows;
 mod story;
@@ -235,7 +235,8 @@ fn tell_run(id: RunId, run: Run, events: &mut Vec<Event>) -> Result<(), Contradi
     for (place, lane) in run.lanes.iter().enumerate() {
         if let Some(name) = &lane.worker {
             let worker = worker(&run, &name.0, lane.pid, lane.thread_id);
-            tell(start, Fact::LaneOpened { run: id, lane: LaneId::of(place), worker: Box::new(worker) });
+            let opened = lane.opened.map_or(start, |at| at.0);
+            tell(opened, Fact::LaneOpened { run: id, lane: LaneId::of(place), worker: Box::new(worker) });
         }
     }
     let mut spans: Vec<Span> = run.lanes.iter().flat_map(|lane| &lane.spans).copied().collect();
