@@ -1,5 +1,7 @@
 //! The command line: one definition, from which parsing, help, completions and the man page are made.
 
+mod export;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -13,6 +15,8 @@ use crate::config::{ConfigFlag, Flags, OriginFlags, time_scale_parser, variables
 use crate::event::TimeScale;
 use crate::recording::Speed;
 use crate::report::Format;
+
+pub use export::{ExportArgs, ExportError, Place};
 
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -35,6 +39,8 @@ pub enum Command {
     Origin(OriginFlags),
     /// Play a recording in the dashboard; without a terminal, print its report
     Replay(ReplayArgs),
+    /// Make a picture, a cast or a report of a recording
+    Export(Box<ExportArgs>),
     /// List the scenarios
     Scenarios(ConfigFlag),
     /// Check the published claims about speed on this machine

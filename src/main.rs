@@ -8,16 +8,17 @@ use clap::Parser;
 use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
-use threadrace::cli::{self, ClaimsArgs, Cli, Command, RaceArgs, ReplayArgs};
-use threadrace::config::{self, Effective, Flags, Settings, Sources};
+use threadrace::cli::{self, ClaimsArgs, Cli, Command, ExportArgs, Place, RaceArgs, ReplayArgs};
+use threadrace::config::{self, Effective, Flags, GlyphChoice, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::RaceError;
-use threadrace::recording;
-use threadrace::report::{self, Format};
+use threadrace::recording::{self, Recording};
+use threadrace::report::words::Glyphs;
+use threadrace::report::{self, Format, PlaceError, Standing};
 use threadrace::text::shown;
-use threadrace::tui::{self, DashboardError, Look, Reader, Why, terminal};
+use threadrace::tui::{self, DashboardError, ExportOptions, Look, Reader, Why, terminal};
 
 /// What a shell is told; the command line's help lists the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +115,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Signal(signal))
         }
         Some(Command::Replay(args)) => replay(args),
+        Some(Command::Export(args)) => export(*args),
         Some(Command::Scenarios(config)) => {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
@@ -205,14 +207,52 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
 
 fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
     let ReplayArgs { recording, speed: _, plain: _, format, report, config: _ } = args;
-    let recording = recording::read_file(&recording).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let race = read(&recording)?.race();
+    report.map_or(Ok(()), |path| save(&path, format, &race))?;
+    print(|out| report::write(format, &race, race.last_moment(), out))
+}
+
+/// Reads a recording, and says what is wrong with it.
+fn read(path: &Path) -> Result<Recording, Failure> {
+    let recording = recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))?;
     for flaw in &recording.flaws {
         // Nobody may be reading.
         let _ = writeln!(io::stderr(), "threadrace: {flaw}");
     }
-    let race = recording.race();
-    report.map_or(Ok(()), |path| save(&path, format, &race))?;
-    print(|out| report::write(format, &race, race.last_moment(), out))
+    Ok(recording)
+}
+
+fn export(args: ExportArgs) -> Result<Exit, Failure> {
+    let target = args.target().map_err(|error| Failure::new(Exit::Usage, error))?;
+    let recording = read(&args.recording)?;
+    let place = args.place(target, io::stdout().is_terminal());
+    let ExportArgs { theme, glyphs, config, size, view, at, speed, force, .. } = args;
+    let settings = load(Flags { config, glyphs, ..Flags::default() })?.settings;
+    let options = ExportOptions {
+        size: size.unwrap_or_default(),
+        theme,
+        glyphs: match settings.dashboard.glyphs {
+            GlyphChoice::Ascii => Glyphs::Ascii,
+            // A file is read elsewhere, whatever this terminal can show.
+            GlyphChoice::Auto | GlyphChoice::Unicode => Glyphs::Unicode,
+        },
+        speed,
+        view: view.unwrap_or_default(),
+        at,
+    };
+    let write = |out: &mut dyn Write| tui::export(target, &recording.tape, &settings, &options, out);
+    let path = match place {
+        Place::Out => return print(write),
+        Place::File(path) => path,
+    };
+    let standing = if force { Standing::Goes } else { Standing::Stays };
+    report::place(&path, standing, |file| write(file)).map_err(|error| match error {
+        PlaceError::Taken(_) => Failure::new(Exit::Usage, error),
+        PlaceError::File { .. } => Failure::new(Exit::Output, error),
+    })?;
+    // Nobody may be reading.
+    let _ = writeln!(io::stderr(), "wrote {}", shown(&path.display().to_string()));
+    Ok(Exit::AllDone)
 }
 
 /// What a front leaves behind.

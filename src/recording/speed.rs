@@ -32,6 +32,16 @@ impl Speed {
         let factor = 1_u32 << self.0.unsigned_abs();
         if self.0 < 0 { time / factor } else { time.saturating_mul(factor) }
     }
+
+    /// How much time it takes for so much of the race to pass; rounded up, so that no less of it passes.
+    pub fn to_play(self, time: Duration) -> Duration {
+        let factor = 1_u32 << self.0.unsigned_abs();
+        if self.0 < 0 {
+            return time.saturating_mul(factor);
+        }
+        let nanos = time.as_nanos().div_ceil(u128::from(factor));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 impl fmt::Display for Speed {
@@ -74,6 +84,18 @@ mod tests {
         assert_eq!("×8".parse(), Ok(Speed(3)));
         for wrong in ["", "0", "3", "-1", "nan", "inf", "128", "1/128", "1/0"] {
             assert_eq!(wrong.parse::<Speed>(), Err(NoSpeed), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_played_has_passed() {
+        for exponent in -MOST..=MOST {
+            let speed = Speed(exponent);
+            for nanos in [0, 1, 63, 64, 65, 1_000_000_007] {
+                let time = Duration::from_nanos(nanos);
+                let passed = speed.of(speed.to_play(time));
+                assert!(passed >= time && passed < time + Duration::from_nanos(64), "{speed}: {time:?}");
+            }
         }
     }
 

@@ -8,9 +8,11 @@ mod counter;
 mod csv;
 mod json;
 mod markdown;
+mod place;
 mod rows;
 mod summary;
 mod table;
+mod target;
 mod verdict;
 pub mod words;
 
@@ -18,7 +20,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use place::{PlaceError, Standing, place, place_anew};
 pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
+pub use target::{NoSize, ScreenSize, Target, ViewName};
 pub use verdict::VERDICT_CHARS;
 
 use crate::event::At;

@@ -6,6 +6,7 @@ mod compute;
 mod dashboard;
 mod disk;
 mod executors;
+mod export;
 mod house;
 mod origin;
 mod programs;
