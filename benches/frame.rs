@@ -136,6 +136,7 @@ fn frame(bencher: Bencher<'_, '_>, shot: Shot) {
             next: &settings,
             next_differs: false,
             notice: None,
+            playback: None,
             ui: &ui,
             theme: &theme,
         };

@@ -39,8 +39,10 @@ pub enum Command {
     Origin(OriginFlags),
     /// Play a recording in the dashboard; without a terminal, print its report
     Replay(ReplayArgs),
-    /// Make a picture, a cast or a report of a recording
+    /// Make a page, a picture, a cast, a trace or a table of a recording
     Export(Box<ExportArgs>),
+    /// Make a recording of a Chrome trace (VizTracer, Perfetto, browsers), to replay it
+    Import(ImportArgs),
     /// List the scenarios
     Scenarios(ConfigFlag),
     /// Check the published claims about speed on this machine
@@ -100,6 +102,17 @@ pub struct ReplayArgs {
     /// The config file.
     #[command(flatten)]
     pub config: ConfigFlag,
+}
+
+/// Which trace to import, and where to.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ImportArgs {
+    /// The trace, as JSON
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+    /// The recording; without it, TRACE with the extension .jsonl
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 /// Which claims to check, and how.

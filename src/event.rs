@@ -227,7 +227,7 @@ pub enum Worker {
     },
     /// A place for one task in flight on an event loop.
     AsyncSlot {
-        /// How many threads drive the event loop.
+        /// How many threads drive the event loop; zero where nobody told.
         threads: u32,
         /// The thread that drives it; none where several do, for then a task may move between them.
         thread_id: Option<u64>,
@@ -598,10 +598,12 @@ pub enum WorkloadKind {
     Sleep,
     /// Add to one shared counter.
     Counter,
+    /// What another program's trace tells of: anything.
+    Imported,
 }
 
 impl WorkloadKind {
-    /// Every workload, in the order in which they are listed.
+    /// Every workload that can be raced, in the order in which they are listed.
     pub const ALL: [WorkloadKind; 7] = [
         WorkloadKind::Download,
         WorkloadKind::Api,
@@ -622,6 +624,7 @@ impl WorkloadKind {
             WorkloadKind::Compute => "compute",
             WorkloadKind::Sleep => "sleep",
             WorkloadKind::Counter => "counter",
+            WorkloadKind::Imported => "imported",
         }
     }
 }
@@ -735,7 +738,7 @@ pub enum Fact {
         /// The worker's lane.
         lane: LaneId,
         /// What the worker is.
-        worker: Worker,
+        worker: Box<Worker>,
     },
     /// A task was handed to the executor.
     TaskQueued {
@@ -830,7 +833,7 @@ pub enum Fact {
         /// The run.
         run: RunId,
         /// What it used.
-        usage: Usage,
+        usage: Box<Usage>,
     },
     /// How many bytes of the body had arrived at this moment: a sample, about 20 a second.
     BytesArrived {
@@ -936,6 +939,11 @@ pub struct Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_small() {
+        assert!(size_of::<Event>() <= 48, "{}", size_of::<Event>());
+    }
 
     #[test]
     fn a_message_is_cut_between_two_characters() {

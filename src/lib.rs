@@ -10,6 +10,7 @@
 //!                               |        (workers stamp events)   (serves them)
 //!                               v
 //!                 events -> model -> tui | plain | report     probe -> race (what a run used)
+//!                       \-> recording -> events again
 //! ```
 //!
 //! - A worker stamps an event with the race's [`clock`] at the moment the thing happens, and sends it to a
@@ -19,6 +20,10 @@
 //!   [`race`]'s collector looks in about 20 times a second, takes the events and samples those numbers.
 //! - [`model::RaceState::apply`] is the only fold. Whatever is on screen or in a report is read from a
 //!   [`model::RaceState`], so it can come from a live race or from anywhere else that has events.
+//! - The collector tells events in the order of time, up to a moment that it names ([`event::Fact::Collected`]).
+//!   A live picture is the state as of the last such moment, and a [`recording`] keeps those moments with the
+//!   events: what is played back is what was drawn. The dashboard keeps the events of the race on screen, too,
+//!   and folds as many of them anew as were known at the moment that somebody goes back to.
 //! - The views are pure: [`tui::draw`] makes a frame from a state and what the keyboard has set. The frame
 //!   goes to a thread that owns the terminal; the latest one wins.
 //!

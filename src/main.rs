@@ -8,17 +8,17 @@ use clap::Parser;
 use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
-use threadrace::cli::{self, ClaimsArgs, Cli, Command, ExportArgs, Place, RaceArgs, ReplayArgs};
+use threadrace::cli::{self, ClaimsArgs, Cli, Command, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs};
 use threadrace::config::{self, Effective, Flags, GlyphChoice, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::RaceError;
-use threadrace::recording::{self, Recording};
+use threadrace::recording::{self, Recording, TraceError, TraceLimits, WriteError};
 use threadrace::report::words::Glyphs;
 use threadrace::report::{self, Format, PlaceError, Standing};
 use threadrace::text::shown;
-use threadrace::tui::{self, DashboardError, ExportOptions, Look, Reader, Why, terminal};
+use threadrace::tui::{self, DashboardError, ExportOptions, Left, Look, Reader, Source, Why, terminal};
 
 /// What a shell is told; the command line's help lists the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +116,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Some(Command::Replay(args)) => replay(args),
         Some(Command::Export(args)) => export(*args),
+        Some(Command::Import(args)) => import(args),
         Some(Command::Scenarios(config)) => {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
@@ -173,16 +174,29 @@ fn load(flags: Flags) -> Result<Effective, Failure> {
 
 fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = Settings { record: args.record, ..load(args.flags)?.settings };
-    let format = args.format;
-    let variable = |name: &str| std::env::var(name).ok();
-    let dumb = variable("TERM").is_some_and(|term| term == "dumb");
-    let front = if args.plain || dumb || !io::stdout().is_terminal() {
+    let front = if args.plain || !has_screen() {
         in_lines(&settings)?
     } else {
-        in_dashboard(settings, &variable)?
+        let look = Look::of(&settings, &variable);
+        left(tui::run(settings, look), outcome)?
     };
+    finish(front, args.format, args.report.as_deref())
+}
+
+/// A variable of the environment.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Whether a dashboard can be drawn on standard output.
+fn has_screen() -> bool {
+    io::stdout().is_terminal() && variable("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Writes the report of what a front has left.
+fn finish(front: Front, format: Format, report: Option<&Path>) -> Result<Exit, Failure> {
     // The file comes first: standard output may be full, closed or stalled.
-    let saved = match (&front.race, &args.report) {
+    let saved = match (&front.race, report) {
         (Some(race), Some(path)) => save(path, format, race),
         _ => Ok(()),
     };
@@ -206,30 +220,64 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
 }
 
 fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
-    let ReplayArgs { recording, speed: _, plain: _, format, report, config: _ } = args;
-    let race = read(&recording)?.race();
-    report.map_or(Ok(()), |path| save(&path, format, &race))?;
-    print(|out| report::write(format, &race, race.last_moment(), out))
+    let recording = read(&args.recording)?;
+    let flaws: Vec<String> = recording.flaws.iter().map(ToString::to_string).collect();
+    let front = if args.plain || !has_screen() {
+        note(&flaws);
+        Front {
+            race: Some(recording.race()),
+            exit: Exit::AllDone,
+            error: None,
+            reader: Reader::There,
+            signals: None,
+        }
+    } else {
+        let settings = load(Flags { config: args.config, ..Flags::default() })?.settings;
+        let look = Look::of(&settings, &variable);
+        let banner = (!flaws.is_empty()).then(|| flaws.join("; "));
+        // What failed in a recorded race is no failure of showing it.
+        left(tui::replay(recording.tape, args.speed, banner, settings, look), |_| Exit::AllDone)?
+    };
+    finish(front, args.format, args.report.as_deref())
 }
 
-/// Reads a recording, and says what is wrong with it.
 fn read(path: &Path) -> Result<Recording, Failure> {
-    let recording = recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))?;
-    for flaw in &recording.flaws {
+    recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Says what is wrong with an input that is used all the same.
+fn note<T: std::fmt::Display>(flaws: &[T]) {
+    for flaw in flaws {
         // Nobody may be reading.
         let _ = writeln!(io::stderr(), "threadrace: {flaw}");
     }
-    Ok(recording)
+}
+
+/// Makes a recording of a trace, and says what of it is missing or guessed.
+fn import(args: ImportArgs) -> Result<Exit, Failure> {
+    let ImportArgs { trace, output } = args;
+    let path = output.unwrap_or_else(|| trace.with_extension("jsonl"));
+    let imported = recording::read_trace_file(&trace, &TraceLimits::default())
+        .map_err(|error: TraceError| Failure::new(Exit::Usage, error))?;
+    let full = |error: WriteError| Failure::new(Exit::Output, error);
+    let mut file = recording::create(&path).map_err(full)?;
+    recording::write(&imported.plan, &imported.events, &mut file)
+        .map_err(|error| full(WriteError::File { path: path.clone(), error }))?;
+    note(&imported.notes);
+    let (path, about) = (path.to_string_lossy(), &imported.plan.about);
+    print(|out| writeln!(out, "{}: {}\nWatch it: threadrace replay {0}", shown(&path), shown(about)))
 }
 
 fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let target = args.target().map_err(|error| Failure::new(Exit::Usage, error))?;
     let recording = read(&args.recording)?;
+    note(&recording.flaws);
     let place = args.place(target, io::stdout().is_terminal());
-    let ExportArgs { theme, glyphs, config, size, view, at, speed, force, .. } = args;
+    let ExportArgs { theme, glyphs, config, size, width, view, at, speed, force, .. } = args;
     let settings = load(Flags { config, glyphs, ..Flags::default() })?.settings;
     let options = ExportOptions {
         size: size.unwrap_or_default(),
+        width: width.unwrap_or(ExportOptions::default().width),
         theme,
         glyphs: match settings.dashboard.glyphs {
             GlyphChoice::Ascii => Glyphs::Ascii,
@@ -240,7 +288,14 @@ fn export(args: ExportArgs) -> Result<Exit, Failure> {
         view: view.unwrap_or_default(),
         at,
     };
-    let write = |out: &mut dyn Write| tui::export(target, &recording.tape, &settings, &options, out);
+    let program = &recording.header.program;
+    let source = Source {
+        race: &recording.race(),
+        tape: Some(&recording.tape),
+        next: &settings,
+        raced_with: (program != env!("CARGO_PKG_VERSION")).then_some(program),
+    };
+    let write = |out: &mut dyn Write| tui::export(target, &source, &options, out);
     let path = match place {
         Place::Out => return print(write),
         Place::File(path) => path,
@@ -276,9 +331,9 @@ fn in_lines(settings: &Settings) -> Result<Front, Failure> {
     Ok(Front { race: raced.race, exit, error: raced.error, reader: Reader::There, signals })
 }
 
-fn in_dashboard(settings: Settings, variable: &dyn Fn(&str) -> Option<String>) -> Result<Front, Failure> {
-    let look = Look::of(&settings, variable);
-    let left = tui::run(settings, look).map_err(|error| match error {
+/// What a dashboard leaves behind; `outcome` says what a shell is told of a race that was left with the key.
+fn left(left: Result<Left, DashboardError>, outcome: fn(&RaceState) -> Exit) -> Result<Front, Failure> {
+    let left = left.map_err(|error| match error {
         DashboardError::Race(error) => error.into(),
         error @ DashboardError::Terminal(_) => Failure::new(Exit::Internal, error),
     })?;

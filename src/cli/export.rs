@@ -29,7 +29,7 @@ pub struct ExportArgs {
     /// Size of the screen in characters (for cast and screen) [default: 120x36]
     #[arg(long, value_name = "COLSxROWS")]
     pub size: Option<ScreenSize>,
-    /// Colours (for cast and screen)
+    /// Colours (for html, svg, cast and screen; html and svg know dark and light, and follow the reader without this)
     #[arg(long, value_enum, value_name = "NAME")]
     pub theme: Option<ThemeName>,
     /// Characters to draw with (for cast and screen)
@@ -38,6 +38,9 @@ pub struct ExportArgs {
     /// How fast the race is played, 1/64 to 64 (for cast) [default: 1, or what plays it in two minutes]
     #[arg(long, value_name = "X")]
     pub speed: Option<Speed>,
+    /// Width in pixels, 360 to 8000 (for svg) [default: 1200]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(360..=8000))]
+    pub width: Option<u32>,
     /// What is shown (for screen) [default: race]
     #[arg(long, value_enum, value_name = "VIEW")]
     pub view: Option<ViewName>,
@@ -56,6 +59,7 @@ current folder, named after the recording. A file that is there already stays un
 Examples:
   threadrace export race.jsonl --to cast             race.cast; asciinema play race.cast
   threadrace export race.jsonl -o race.screen.svg --view timeline --size 160x50 --theme light
+  threadrace export race.jsonl --to html             race.html: one page, no network needed
   threadrace export race.jsonl --to json | jq .verdict";
 
 /// Where an export goes.
@@ -99,7 +103,8 @@ impl ExportArgs {
         let to = self.to.or_else(by_name).ok_or(ExportError::NoTarget)?;
         let given = [
             ("--size", self.size.is_some(), &[Target::Cast, Target::Screen][..]),
-            ("--theme", self.theme.is_some(), &[Target::Cast, Target::Screen]),
+            ("--width", self.width.is_some(), &[Target::Svg]),
+            ("--theme", self.theme.is_some(), &[Target::Html, Target::Svg, Target::Cast, Target::Screen]),
             ("--glyphs", self.glyphs.is_some(), &[Target::Cast, Target::Screen]),
             ("--speed", self.speed.is_some(), &[Target::Cast]),
             ("--view", self.view.is_some(), &[Target::Screen]),
@@ -177,7 +182,7 @@ mod tests {
             told("r --to screen --view tasks --at 1.5 --theme light --glyphs ascii")?,
             Ok(Target::Screen)
         );
-        for wrong in ["--at -1", "--at nan", "--at inf", "--size 80", "--speed 3", "--view all"] {
+        for wrong in ["--at -1", "--at nan", "--at inf", "--size 80", "--speed 0", "--view all"] {
             assert!(parsed(&format!("r --to screen {wrong}")).is_err(), "{wrong}");
         }
         Ok(())

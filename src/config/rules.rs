@@ -491,10 +491,11 @@ impl Rule<String> for Line {
 pub(crate) struct ScenarioName;
 
 /// Names that no scenario may have: on the command line they mean something else.
-pub(crate) const RESERVED: [&str; 11] = [
+pub(crate) const RESERVED: [&str; 12] = [
     "origin",
     "replay",
     "export",
+    "import",
     "scenarios",
     "claims",
     "config",

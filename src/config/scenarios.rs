@@ -1,6 +1,7 @@
 //! The scenarios: those of the files, and the one that URLs make.
 
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::URLS_SCENARIO;
@@ -128,6 +129,8 @@ impl Layers<'_> {
                 let times = self.listed(&keys::SLEEP, name, entries)?;
                 Work::Sleep(times.durations().into())
             }
+            // The rule of the setting names only what can be raced, so this is never asked for.
+            WorkloadKind::Imported => Work::Sleep(Arc::from([])),
             WorkloadKind::Counter => {
                 let adds = self.listed(&keys::ADDS, name, entries)?;
                 let guard = self.listed(&keys::GUARD, name, entries)?;

@@ -246,7 +246,7 @@ impl Checker {
             return Err(Breach::NoLane { last });
         }
         let Fact::LaneOpened { run, worker, .. } = fact else { return Err(Breach::NotIts) };
-        let Worker::Process { pid, name, thread_id } = worker else { return Err(Breach::WorkerKind) };
+        let Worker::Process { pid, name, thread_id } = *worker else { return Err(Breach::WorkerKind) };
         match self.lanes.entry(lane) {
             Entry::Occupied(_) => return Err(Breach::LaneTwice(lane)),
             Entry::Vacant(free) => drop(free.insert(Lane { last: theirs, busy: None })),
@@ -255,7 +255,8 @@ impl Checker {
         if reading.error > 0 {
             name = format!("{name} (clock ±{:.1} ms)", reading.error as f64 / 1e6);
         }
-        Ok(Fact::LaneOpened { run, lane, worker: Worker::Process { pid, name, thread_id } })
+        let worker = Box::new(Worker::Process { pid, name, thread_id });
+        Ok(Fact::LaneOpened { run, lane, worker })
     }
 
     fn task(&mut self, task: TaskId, theirs: u64, at: u64, now: u64, fact: Fact) -> Result<Fact, Breach> {
@@ -584,7 +585,7 @@ mod tests {
                 panic!("no lane")
             };
             assert_eq!(moment, At(T - 500_000));
-            assert!(matches!(worker, Worker::Process { name, .. } if name == "w (clock ±1.0 ms)"));
+            assert!(matches!(*worker, Worker::Process { name, .. } if name == "w (clock ±1.0 ms)"));
             // Within the error the future is forgiven, and never drawn.
             let heard = checker.hear(started(at(NOW + 900_000), 0, 0).as_bytes(), NOW).unwrap();
             assert!(matches!(heard, Heard::Event(Event { at, .. }) if at == At(NOW - 500_000)));

@@ -27,7 +27,7 @@ pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
                 threads: u32::try_from(threads).unwrap_or(u32::MAX),
                 thread_id: if threads == 1 { thread_id() } else { None },
             };
-            job.emitter.emit(Fact::LaneOpened { run: job.run, lane, worker });
+            job.emitter.emit(Fact::LaneOpened { run: job.run, lane, worker: Box::new(worker) });
             tokio::spawn(slot_loop(job.clone(), next.clone(), lane))
         });
         let slots: Vec<_> = slots.collect();

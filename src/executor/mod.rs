@@ -157,7 +157,7 @@ impl Job {
     fn thread_lane(&self, lane: LaneId) {
         let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
         let worker = Worker::Thread { name, thread_id: thread_id() };
-        self.emitter.emit(Fact::LaneOpened { run: self.run, lane, worker });
+        self.emitter.emit(Fact::LaneOpened { run: self.run, lane, worker: Box::new(worker) });
     }
 
     fn task_ended_at(&self, at: At, task: TaskId, end: TaskEnd) {

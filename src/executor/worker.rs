@@ -95,7 +95,7 @@ pub fn work_for_parent() -> Result<(), WorkerError> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let worker = Worker::Process { pid: process::id(), name: own.name, thread_id: thread_id() };
-    job.emitter.emit(Fact::LaneOpened { run: job.run, lane: own.lane, worker });
+    job.emitter.emit(Fact::LaneOpened { run: job.run, lane: own.lane, worker: Box::new(worker) });
     let terms = Terms::new(job.cancel.clone());
     let mut worker =
         ThreadWorker { lane: own.lane, runtime: Some(runtime), equipment: Equipment::None, terms };

@@ -437,7 +437,7 @@ impl RunState {
     pub(super) fn apply(&mut self, event: &Event) -> bool {
         let at = event.at;
         if let Fact::LaneOpened { lane, worker, .. } = &event.fact {
-            return self.lane_mut(*lane).map(|lane| lane.open_with(worker.clone(), at)).is_some();
+            return self.lane_mut(*lane).map(|lane| lane.open_with((**worker).clone(), at)).is_some();
         }
         match &event.fact {
             Fact::CounterRead { expected, actual, .. } => {
@@ -445,7 +445,7 @@ impl RunState {
                 return true;
             }
             Fact::RunMeasured { usage, .. } => {
-                self.usage = Some(*usage);
+                self.usage = Some(**usage);
                 return true;
             }
             _ => {}

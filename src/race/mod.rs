@@ -232,7 +232,7 @@ fn run_in_order(jobs: &[Job], plan: &RacePlan, probe: &Probe) -> Result<(), Race
             match (thread.spawn_scoped(scope, || job.execute()), measuring) {
                 (Ok(thread), Some(measuring)) => {
                     join(thread)?;
-                    job.emitter.emit(Fact::RunMeasured { run: job.run, usage: measuring.end() });
+                    job.emitter.emit(Fact::RunMeasured { run: job.run, usage: Box::new(measuring.end()) });
                 }
                 (Ok(thread), None) => running.push(thread),
                 (Err(error), _) => job.refuse(&error),

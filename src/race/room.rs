@@ -39,6 +39,6 @@ fn files_per_task(workload: WorkloadKind) -> u64 {
     match workload {
         WorkloadKind::Download | WorkloadKind::Crud => 3,
         WorkloadKind::Api | WorkloadKind::Files => 2,
-        WorkloadKind::Compute | WorkloadKind::Sleep | WorkloadKind::Counter => 0,
+        WorkloadKind::Compute | WorkloadKind::Sleep | WorkloadKind::Counter | WorkloadKind::Imported => 0,
     }
 }

@@ -7,9 +7,13 @@
 mod read;
 mod speed;
 mod tape;
+mod trace_in;
+mod trace_out;
 mod write;
 
 pub use read::{Flaw, ReadError, Recording, read, read_file};
 pub use speed::{NoSpeed, Speed};
 pub use tape::{Player, Tape, Told};
+pub use trace_in::{Imported, TraceError, TraceLimits, read_trace, read_trace_file};
+pub use trace_out::write_trace;
 pub use write::{Header, Recorder, WriteError, create, write};

@@ -10,16 +10,24 @@ use thiserror::Error;
 
 use crate::event::{At, Event, Fact, RacePlan, Worker};
 use crate::model::{RaceState, SharedPlan};
-use crate::text::shown;
+use crate::text::{bytes, shown};
 
 use super::tape::{Player, Tape};
 use super::write::{FORMAT, Header, VERSION};
 
-/// How much of a file is read, in bytes. The events take about as much memory.
-const LONGEST: u64 = 384 << 20;
+/// How much is read, in bytes: the events take about as much memory.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Of the whole recording.
+    all: u64,
+    /// Of one line.
+    line: usize,
+}
 
-/// How long one line may be, in bytes: that with the plan of a million tasks.
-const LONGEST_LINE: usize = 256 << 20;
+impl Limits {
+    /// Enough for four runs of 100,000 tasks, and for a line with the plan of a million.
+    const USUAL: Limits = Limits { all: 512 << 20, line: 128 << 20 };
+}
 
 /// The most tasks of all runs together: each has its place in memory from the start.
 const MOST_TASKS: usize = 4_000_000;
@@ -28,7 +36,7 @@ const MOST_TASKS: usize = 4_000_000;
 const MOST_RUNS: usize = 10_000;
 
 /// No race lasts longer: a year.
-const LATEST: At = At(366 * 24 * 3600 * 1_000_000_000);
+pub(super) const LATEST: At = At(366 * 24 * 3600 * 1_000_000_000);
 
 /// An event may be told after so many that happened later. The collector tells them nearly in order; to
 /// put one in its place costs as much as it has gone astray.
@@ -47,7 +55,10 @@ pub enum Flaw {
         reason: String,
     },
     /// It is larger than what is read; the rest is left out.
-    TooLarge,
+    TooLarge {
+        /// How much was read, in bytes.
+        read: u64,
+    },
     /// Its events were in no order, and have been sorted by time.
     Unsorted,
 }
@@ -59,8 +70,8 @@ impl fmt::Display for Flaw {
             Flaw::Damaged { line, reason } => {
                 write!(f, "the recording is damaged at line {line}, and is shown up to there: {reason}")
             }
-            Flaw::TooLarge => {
-                write!(f, "the recording is larger than {} MiB, and is shown up to there", LONGEST >> 20)
+            Flaw::TooLarge { read } => {
+                write!(f, "the recording is larger than {}, and is shown up to there", bytes(*read))
             }
             Flaw::Unsorted => f.write_str("the recording's events were in no order; they are sorted by time"),
         }
@@ -140,7 +151,11 @@ pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
 /// # Errors
 /// When it can't be read, is no recording or one of a newer version, or holds no race.
 pub fn read(input: &mut dyn BufRead) -> Result<Recording, ReadError> {
-    let mut lines = Lines { input, number: 0, bytes: 0, line: Vec::new() };
+    read_within(Limits::USUAL, input)
+}
+
+fn read_within(limits: Limits, input: &mut dyn BufRead) -> Result<Recording, ReadError> {
+    let mut lines = Lines { limits, input, number: 0, bytes: 0, line: Vec::new() };
     let header = match lines.next()? {
         Next::Line { .. } => header(&lines.line)?,
         Next::TooLong | Next::TooMuch => {
@@ -161,14 +176,14 @@ pub fn read(input: &mut dyn BufRead) -> Result<Recording, ReadError> {
     let plan = Arc::new(clean_plan(Arc::unwrap_or_clone(plan)));
     let mut checker = Checker { plan: plan.clone(), late: Lateness::default(), over: false };
     checker.check(&first.at).map_err(ReadError::NoRace)?;
-    let mut events = vec![Event { at: first.at, fact: Fact::RaceStarted { plan: plan.clone() } }];
-    let mut flaws = checker.read_on(&mut lines, &mut events);
+    let mut tape = Tape::default();
+    tape.push(Event { at: first.at, fact: Fact::RaceStarted { plan: plan.clone() } });
+    let mut flaws = checker.read_on(&mut lines, &mut tape);
     if checker.late.astray {
-        // The start of the race comes first, whatever its time.
-        events[1..].sort_by_key(|event| event.at);
+        tape.sort();
         flaws.push(Flaw::Unsorted);
     }
-    Ok(Recording { header, plan, tape: events.into_iter().collect(), flaws })
+    Ok(Recording { header, plan, tape, flaws })
 }
 
 fn header(line: &[u8]) -> Result<Header, ReadError> {
@@ -199,7 +214,7 @@ fn header(line: &[u8]) -> Result<Header, ReadError> {
 }
 
 /// What a plan must hold for the fold to stay within its memory.
-fn check_plan(plan: &RacePlan) -> Result<(), String> {
+pub(super) fn check_plan(plan: &RacePlan) -> Result<(), String> {
     let (tasks, runs) = (plan.tasks.len(), plan.runs.len());
     if runs == 0 || runs > MOST_RUNS {
         return Err(format!("it has {runs} runs, and 1 to {MOST_RUNS} can be shown"));
@@ -214,7 +229,7 @@ fn check_plan(plan: &RacePlan) -> Result<(), String> {
 }
 
 /// The plan with texts that are safe to show.
-fn clean_plan(mut plan: RacePlan) -> RacePlan {
+pub(super) fn clean_plan(mut plan: RacePlan) -> RacePlan {
     let clean = |text: &mut String| {
         if let std::borrow::Cow::Owned(safe) = shown(text) {
             *text = safe;
@@ -237,6 +252,7 @@ fn clean_plan(mut plan: RacePlan) -> RacePlan {
 
 /// The lines of a recording.
 struct Lines<'a> {
+    limits: Limits,
     input: &'a mut dyn BufRead,
     number: u64,
     bytes: u64,
@@ -280,10 +296,10 @@ impl Lines<'_> {
                 self.line.extend_from_slice(&ready[..taken]);
                 self.input.consume(taken);
                 self.bytes += taken as u64;
-                if self.line.len() > LONGEST_LINE {
+                if self.line.len() > self.limits.line {
                     return Ok(Next::TooLong);
                 }
-                if self.bytes > LONGEST {
+                if self.bytes > self.limits.all {
                     return Ok(Next::TooMuch);
                 }
                 if whole {
@@ -329,14 +345,14 @@ struct Checker {
 
 impl Checker {
     /// Reads events until something is wrong or the race is over.
-    fn read_on(&mut self, lines: &mut Lines<'_>, events: &mut Vec<Event>) -> Vec<Flaw> {
+    fn read_on(&mut self, lines: &mut Lines<'_>, tape: &mut Tape) -> Vec<Flaw> {
         loop {
             let damaged = |line, reason: String| vec![Flaw::Damaged { line, reason }];
             let whole = match lines.next() {
                 Ok(Next::Line { whole }) => whole,
                 Ok(Next::End) if self.over => return Vec::new(),
                 Ok(Next::End) => return vec![Flaw::BrokenOff],
-                Ok(Next::TooMuch) => return vec![Flaw::TooLarge],
+                Ok(Next::TooMuch) => return vec![Flaw::TooLarge { read: lines.limits.all }],
                 Ok(Next::TooLong) => return damaged(lines.number, "it has no end".to_owned()),
                 Err(error) => return damaged(lines.number, error.to_string()),
             };
@@ -350,7 +366,7 @@ impl Checker {
                     }
                     self.over = event.fact == Fact::RaceFinished;
                     clean(&mut event.fact);
-                    events.push(event);
+                    tape.push(event);
                 }
                 // A program that is killed while it writes leaves half a line.
                 Err(_) if !whole => return vec![Flaw::BrokenOff],
@@ -386,7 +402,8 @@ impl Checker {
 
 /// Makes a worker's name safe to show. What servers and tasks say is foreign in live races, too.
 fn clean(fact: &mut Fact) {
-    if let Fact::LaneOpened { worker: Worker::Thread { name, .. } | Worker::Process { name, .. }, .. } = fact
+    if let Fact::LaneOpened { worker, .. } = fact
+        && let Worker::Thread { name, .. } | Worker::Process { name, .. } = worker.as_mut()
         && let std::borrow::Cow::Owned(safe) = shown(name)
     {
         *name = safe;
@@ -510,6 +527,22 @@ mod tests {
         ] {
             assert!(error(&text).contains(part), "{part}: {}", error(&text));
         }
+    }
+
+    #[test]
+    fn no_more_is_read_than_there_is_room_for() -> Result<(), ReadError> {
+        let text = text();
+        let whole = text.len() as u64;
+        let recording = read_within(Limits { all: whole - 1, line: 10_000 }, &mut text.as_bytes())?;
+        assert_eq!(recording.flaws, [Flaw::TooLarge { read: whole - 1 }]);
+        assert_eq!(recording.tape.len(), 9);
+        let endless = io::repeat(b'x');
+        let start = text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>();
+        let mut input = BufReader::new(io::Read::chain(start.as_bytes(), endless));
+        let recording = read_within(Limits { all: u64::MAX, line: 10_000 }, &mut input)?;
+        assert_eq!(recording.tape.len(), 2);
+        assert!(matches!(recording.flaws[..], [Flaw::Damaged { line: 4, .. }]), "{:?}", recording.flaws);
+        Ok(())
     }
 
     #[test]

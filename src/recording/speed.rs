@@ -6,31 +6,34 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// How fast a race is played: a power of two from 1/64 of its own time to 64 times as fast.
+/// How fast a playhead goes: a power of two, from 1/64 of the race's own speed to 64 times it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Speed(i8);
 
-/// The exponent of the fastest; the slowest is its inverse.
-const MOST: i8 = 6;
-
 impl Speed {
-    /// As it happened.
-    pub const REAL: Speed = Speed(0);
+    /// The race's own.
+    pub const ONE: Speed = Speed(0);
+    /// 1/64.
+    pub const SLOWEST: Speed = Speed(-6);
+    /// 64.
+    pub const FASTEST: Speed = Speed(6);
 
-    /// Twice as fast, up to 64.
-    pub fn faster(self) -> Speed {
-        Speed((self.0 + 1).min(MOST))
-    }
-
-    /// Half as fast, down to 1/64.
+    /// Half as fast, unless that is too slow.
     pub fn slower(self) -> Speed {
-        Speed((self.0 - 1).max(-MOST))
+        Speed(self.0 - 1).max(Speed::SLOWEST)
     }
 
-    /// How much of the race passes in so much time.
+    /// Twice as fast, unless that is too fast.
+    pub fn faster(self) -> Speed {
+        Speed(self.0 + 1).min(Speed::FASTEST)
+    }
+
+    /// How much time of the race goes by in so much time of whoever watches.
     pub fn of(self, time: Duration) -> Duration {
-        let factor = 1_u32 << self.0.unsigned_abs();
-        if self.0 < 0 { time / factor } else { time.saturating_mul(factor) }
+        match self.0 {
+            0.. => time.saturating_mul(1 << self.0),
+            _ => time / (1 << -self.0),
+        }
     }
 
     /// How much time it takes for so much of the race to pass; rounded up, so that no less of it passes.
@@ -46,27 +49,32 @@ impl Speed {
 
 impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let factor = 1_u32 << self.0.unsigned_abs();
-        if self.0 < 0 { write!(f, "1/{factor}") } else { write!(f, "{factor}") }
+        match self.0 {
+            0.. => write!(f, "×{}", 1_u32 << self.0),
+            _ => write!(f, "×1/{}", 1_u32 << -self.0),
+        }
     }
 }
 
-/// What is wrong with the words for a speed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a speed is 1/64, 1/32, 1/16, 1/8, 1/4, 1/2, 1, 2, 4, 8, 16, 32 or 64")]
+/// It is no speed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a speed is a number from 1/64 to 64, such as 1/4, 0.5 or 8")]
 pub struct NoSpeed;
 
 impl FromStr for Speed {
     type Err = NoSpeed;
 
-    fn from_str(words: &str) -> Result<Speed, NoSpeed> {
-        let words = words.trim().trim_start_matches(['x', '×']);
-        let named = (-MOST..=MOST).map(Speed).find(|speed| speed.to_string() == words);
-        let decimal = || {
-            let number: f64 = words.parse().ok()?;
-            (-MOST..=MOST).map(Speed).find(|speed| f64::from(speed.0).exp2() == number)
+    /// Reads `8`, `0.5` or `1/4`; what is no power of two becomes the nearest one.
+    fn from_str(text: &str) -> Result<Speed, NoSpeed> {
+        let number = |text: &str| text.trim().parse::<f64>().map_err(|_| NoSpeed);
+        let factor = match text.trim().trim_start_matches('×').split_once('/') {
+            Some((whole, parts)) => number(whole)? / number(parts)?,
+            None => number(text.trim().trim_start_matches('×'))?,
         };
-        named.or_else(decimal).ok_or(NoSpeed)
+        if !(1.0 / 64.0..=64.0).contains(&factor) {
+            return Err(NoSpeed);
+        }
+        Ok(Speed(factor.log2().round() as i8).clamp(Speed::SLOWEST, Speed::FASTEST))
     }
 }
 
@@ -75,21 +83,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn speeds_are_read_as_they_are_written() {
-        for exponent in -MOST..=MOST {
-            let speed = Speed(exponent);
-            assert_eq!(speed.to_string().parse(), Ok(speed));
-        }
-        assert_eq!("0.25".parse(), Ok(Speed(-2)));
-        assert_eq!("×8".parse(), Ok(Speed(3)));
-        for wrong in ["", "0", "3", "-1", "nan", "inf", "128", "1/128", "1/0"] {
-            assert_eq!(wrong.parse::<Speed>(), Err(NoSpeed), "{wrong}");
+    fn speeds_are_powers_of_two_from_a_64th_to_64() {
+        let all: Vec<String> = std::iter::successors(Some(Speed::SLOWEST), |speed| {
+            Some(speed.faster()).filter(|next| next != speed)
+        })
+        .map(|speed| speed.to_string())
+        .collect();
+        assert_eq!(
+            all,
+            ["×1/64", "×1/32", "×1/16", "×1/8", "×1/4", "×1/2", "×1", "×2", "×4", "×8", "×16", "×32", "×64"]
+        );
+        assert_eq!((Speed::SLOWEST.slower(), Speed::FASTEST.faster()), (Speed::SLOWEST, Speed::FASTEST));
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            [Speed(-2), Speed(0), Speed(3)].map(|speed| speed.of(second)),
+            [second / 4, second, second * 8]
+        );
+        let read = |text: &str| text.parse::<Speed>();
+        assert_eq!(
+            ["1/4", "0.25", " 8 ", "64", "3", "×1/2"].map(read),
+            [-2, -2, 3, 6, 2, -1].map(|s| Ok(Speed(s)))
+        );
+        for none in ["", "0", "-1", "65", "nan", "inf", "1/0", "0/0", "fast", "1/65"] {
+            assert_eq!(read(none), Err(NoSpeed), "{none}");
         }
     }
 
     #[test]
     fn what_was_played_has_passed() {
-        for exponent in -MOST..=MOST {
+        for exponent in -6..=6 {
             let speed = Speed(exponent);
             for nanos in [0, 1, 63, 64, 65, 1_000_000_007] {
                 let time = Duration::from_nanos(nanos);
@@ -97,14 +119,5 @@ mod tests {
                 assert!(passed >= time && passed < time + Duration::from_nanos(64), "{speed}: {time:?}");
             }
         }
-    }
-
-    #[test]
-    fn speeds_end_at_their_ends() {
-        let mut speed = Speed::REAL;
-        (0..100).for_each(|_| speed = speed.faster());
-        assert_eq!(speed.of(Duration::from_millis(1)), Duration::from_millis(64));
-        (0..100).for_each(|_| speed = speed.slower());
-        assert_eq!(speed.of(Duration::from_millis(64)), Duration::from_millis(1));
     }
 }

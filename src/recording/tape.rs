@@ -31,6 +31,15 @@ impl Tape {
         self.told.push(Told { known, event });
     }
 
+    /// Puts the events in the order of time; the first one stays the first.
+    pub(super) fn sort(&mut self) {
+        if let Some((_, rest)) = self.told.split_first_mut() {
+            rest.sort_by_key(|told| told.event.at);
+        }
+        let told = std::mem::take(self).told;
+        self.extend(told.into_iter().map(|told| told.event));
+    }
+
     /// How many events there are.
     pub fn len(&self) -> usize {
         self.told.len()
@@ -54,6 +63,11 @@ impl Tape {
     /// How many events are known at a moment: what was told by then.
     pub fn known_at(&self, at: At) -> usize {
         self.told.partition_point(|told| told.known <= at)
+    }
+
+    /// Drops the first `count` events. What they led to is then the caller's to keep.
+    pub fn forget(&mut self, count: usize) {
+        self.told.drain(..count.min(self.told.len()));
     }
 
     /// The moment at which the last event is known; zero without any.

@@ -109,7 +109,7 @@ fn row<'a>(
 /// apostrophe in front.
 ///
 /// Source: OWASP, "CSV Injection".
-fn cell(text: &str) -> Cow<'_, str> {
+pub(super) fn cell(text: &str) -> Cow<'_, str> {
     let safe = shown(text);
     let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     if safe.starts_with(formula) || text.starts_with(formula) { Cow::Owned(format!("'{safe}")) } else { safe }

@@ -6,7 +6,7 @@ use crate::event::{At, Order};
 use crate::model::RaceState;
 use crate::text::shown;
 
-use super::rows::tasks_line;
+use super::rows::{setting_line, tasks_line};
 use super::summary::{DEFINITIONS, SHARED, Summary};
 use super::table::{COUNTER, Column, or_dash};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
@@ -35,13 +35,9 @@ const COLUMNS: &[Column] = &[
 
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
     let (plan, summary) = (race.plan(), Summary::of(race, now));
-    let machine = &plan.machine;
     writeln!(out, "# {}\n\n{}\n", escaped(&plan.scenario), escaped(&plan.about))?;
     let tasks = tasks_line(plan);
-    let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
-    let on =
-        format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus);
-    writeln!(out, "{}; {}.\n", escaped(&tasks), escaped(&on))?;
+    writeln!(out, "{}; {}.\n", escaped(&tasks), escaped(&setting_line(plan)))?;
     if plan.order == Order::Together {
         writeln!(out, "{SHARED}\n")?;
     }

@@ -1,4 +1,5 @@
-//! A race's report: the figures, what follows from them, and both as a table, JSON, CSV or Markdown.
+//! A race's report: the figures, what follows from them, and both as a table, JSON, CSV or Markdown; its
+//! timeline as a picture; and all of it on a page of HTML.
 //!
 //! All formats are written from one [`RaceState`] and one [`Summary`], which the dashboard shows too, so
 //! no two of them can disagree. Names, addresses and messages are foreign text: they are made safe for
@@ -8,11 +9,15 @@ mod counter;
 mod csv;
 mod json;
 mod markdown;
+mod markup;
+mod page;
 mod place;
 mod rows;
+mod spans;
 mod summary;
 mod table;
 mod target;
+mod timeline;
 mod verdict;
 pub mod words;
 
@@ -20,9 +25,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use page::{Chart, Page, html};
 pub use place::{PlaceError, Standing, place, place_anew};
+pub use spans::csv_spans;
 pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
 pub use target::{NoSize, ScreenSize, Target, ViewName};
+pub use timeline::{Ghost, Theme, TimelineOptions, timeline_svg};
 pub use verdict::VERDICT_CHARS;
 
 use crate::event::At;
@@ -74,6 +82,17 @@ pub fn write(format: Format, race: &RaceState, now: At, out: &mut dyn Write) -> 
         Format::Markdown => markdown::write(race, now, &mut out)?,
     }
     out.flush()
+}
+
+/// Writes a row for each task of each run as CSV: the same as [`Format::Csv`].
+///
+/// Moments are seconds since the race's clock was started, sizes are bytes. Writes through a buffer of its own
+/// and flushes it.
+///
+/// # Errors
+/// What `out` answers.
+pub fn csv_tasks(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
+    csv::write(race, &mut BufWriter::with_capacity(64 * 1024, out))
 }
 
 /// A report file could not be written.

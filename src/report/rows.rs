@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::event::{ErrorKind, RacePlan, RunId, TaskId, WorkloadKind};
 use crate::model::{RaceState, Stage, TaskState};
 
-use super::words::count;
+use super::words::{self, count};
 
 /// What ended a task: the kind of its error, or that it panicked.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -58,6 +58,16 @@ pub(super) fn failures(race: &RaceState) -> impl Iterator<Item = Failure<'_>> {
             Some(Failure { label: &run.plan().label, name: &plan.name, message })
         })
     })
+}
+
+/// What a race ran with and on: its delays where they are not as they are, its seed, its machine.
+pub(super) fn setting_line(plan: &RacePlan) -> String {
+    if plan.workload == WorkloadKind::Imported {
+        return "what machine it ran on is not told".to_owned();
+    }
+    let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
+    let machine = &plan.machine;
+    format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus)
 }
 
 /// What the tasks of a race are, in a sentence's words: `20 pictures from …`, `10 sleeps: …`.

@@ -6,7 +6,7 @@ use crate::event::{At, Order};
 use crate::model::RaceState;
 use crate::text::{fit, shown, width, wrap};
 
-use super::rows::{failures, tasks_line};
+use super::rows::{failures, setting_line, tasks_line};
 use super::summary::{RunSummary, SHARED, Summary};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
@@ -65,13 +65,7 @@ pub(super) fn or_dash(words: Option<String>) -> String {
 
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
     let (plan, summary) = (race.plan(), Summary::of(race, now));
-    let machine = &plan.machine;
-    let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
-    let head = [
-        format!("{}: {}", plan.scenario, plan.about),
-        tasks_line(plan),
-        format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus),
-    ];
+    let head = [format!("{}: {}", plan.scenario, plan.about), tasks_line(plan), setting_line(plan)];
     for line in &head {
         paragraph(&shown(line), out)?;
     }

@@ -10,10 +10,20 @@ use clap::builder::PossibleValue;
 /// What a race can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// The dashboard playing the race, for asciinema.
-    Cast,
+    /// One page with everything, for a browser.
+    Html,
+    /// The lanes of all runs, as a picture.
+    Svg,
     /// One screen of the dashboard, as a picture.
     Screen,
+    /// The dashboard playing the race, for asciinema.
+    Cast,
+    /// Runs, lanes, tasks and spans as a Chrome trace.
+    Trace,
+    /// A row for each task.
+    CsvTasks,
+    /// A row for each span.
+    CsvSpans,
     /// The figures, the tasks and the spans, for programs.
     Json,
     /// The figures and what they mean, for documents.
@@ -31,13 +41,34 @@ struct Row {
 
 impl Target {
     /// Every target, in the order in which they are listed.
-    pub const ALL: [Target; 5] =
-        [Target::Cast, Target::Screen, Target::Json, Target::Markdown, Target::Table];
+    pub const ALL: [Target; 10] = [
+        Target::Html,
+        Target::Svg,
+        Target::Screen,
+        Target::Cast,
+        Target::Trace,
+        Target::CsvTasks,
+        Target::CsvSpans,
+        Target::Json,
+        Target::Markdown,
+        Target::Table,
+    ];
 
     const fn row(self) -> Row {
         let (name, extension, about) = match self {
-            Target::Cast => ("cast", "cast", "the dashboard playing the race, for asciinema"),
+            Target::Html => ("html", "html", "one page with results and timeline, for any browser"),
+            Target::Svg => ("svg", "svg", "the timeline of all runs, as an SVG picture"),
             Target::Screen => ("screen", "screen.svg", "one screen of the dashboard, as an SVG picture"),
+            Target::Cast => ("cast", "cast", "the dashboard playing the race, for asciinema"),
+            Target::Trace => {
+                ("trace", "trace.json", "runs, lanes and tasks, for Perfetto or chrome://tracing")
+            }
+            Target::CsvTasks => {
+                ("csv-tasks", "tasks.csv", "a row for each task of each run, for spreadsheets")
+            }
+            Target::CsvSpans => {
+                ("csv-spans", "spans.csv", "a row for each span of each lane, for spreadsheets")
+            }
             Target::Json => ("json", "json", "all figures, tasks and spans, for programs"),
             Target::Markdown => ("markdown", "md", "the figures and what they mean, for documents"),
             Target::Table => ("table", "txt", "the figures and what they mean, as plain text"),

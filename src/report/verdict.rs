@@ -202,6 +202,7 @@ fn who(run: &RunSummary) -> String {
         ExecutorKind::Processes if run.workers == 1 => "one process".to_owned(),
         ExecutorKind::Processes => format!("{workers} processes"),
         ExecutorKind::Gil => format!("the {workers} threads under one interpreter lock"),
+        ExecutorKind::External(name) if run.workers == 1 => format!("{name} with one worker"),
         ExecutorKind::External(name) => format!("{name} with {workers} workers"),
     }
 }

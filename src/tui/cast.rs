@@ -143,7 +143,7 @@ pub fn cast(tape: &Tape, next: &Settings, options: &CastOptions, out: &mut dyn W
 
 /// The slowest speed, but none below the race's own, at which so much of a race is over in [`LONGEST`].
 fn fitting(long: Duration) -> Speed {
-    let mut speed = Speed::REAL;
+    let mut speed = Speed::ONE;
     while speed.to_play(long) > LONGEST && speed != speed.faster() {
         speed = speed.faster();
     }

@@ -4,22 +4,40 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::config::{Settings, ThemeName};
+use crate::event::At;
 use crate::model::RaceState;
-use crate::recording::{Player, Speed, Tape};
+use crate::recording::{Player, Speed, Tape, write_trace};
 use crate::report::words::{Glyphs, seconds};
-use crate::report::{self, Format, ScreenSize, Target, ViewName};
+use crate::report::{
+    self, Format, Ghost, Page, ScreenSize, Summary, Target, Theme, TimelineOptions, ViewName,
+};
 
 use super::cast::{CastOptions, cast};
 use super::picture::picture;
 use super::still::{Looks, Stage, figures};
 use super::ui::View;
 
+/// The race to export.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The race, as far as it came.
+    pub race: &'a RaceState,
+    /// Its events; none where the first of them are no longer kept, and it can't be played.
+    pub tape: Option<&'a Tape>,
+    /// The settings of the dashboard that screens are of.
+    pub next: &'a Settings,
+    /// The version of the program that raced, where it is not this one; foreign text.
+    pub raced_with: Option<&'a str>,
+}
+
 /// What is asked of an export. Each target takes what it has a use for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportOptions {
     /// How large screens are.
     pub size: ScreenSize,
-    /// The colours; none for the dashboard's own.
+    /// How wide a timeline is, in pixels.
+    pub width: u32,
+    /// The colours; none for the dashboard's own in screens, and for the reader's in documents.
     pub theme: Option<ThemeName>,
     /// The characters of screens.
     pub glyphs: Glyphs,
@@ -33,8 +51,15 @@ pub struct ExportOptions {
 
 impl Default for ExportOptions {
     fn default() -> ExportOptions {
-        let Looks { size, glyphs, .. } = Looks::default();
-        ExportOptions { size, theme: None, glyphs, speed: None, view: ViewName::default(), at: None }
+        ExportOptions {
+            size: ScreenSize::default(),
+            width: TimelineOptions::default().width,
+            theme: None,
+            glyphs: Glyphs::default(),
+            speed: None,
+            view: ViewName::default(),
+            at: None,
+        }
     }
 }
 
@@ -49,55 +74,60 @@ impl From<ViewName> for View {
     }
 }
 
-/// Writes the race of a tape, as far as it goes. `next` are the settings of the dashboard that screens are of.
+/// Writes a race as `target`.
 ///
 /// # Errors
-/// What `out` answers, and when the tape tells of no race.
+/// What `out` answers, and when what is asked for needs events that are no longer kept.
 pub fn export(
     target: Target,
-    tape: &Tape,
-    next: &Settings,
+    source: &Source<'_>,
     options: &ExportOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let theme = options.theme.unwrap_or(next.dashboard.theme);
-    let looks = Looks { size: options.size, theme, glyphs: options.glyphs };
-    let race = || played(tape, tape.len());
+    let (race, now) = (source.race, source.race.last_moment());
+    let looks = Looks {
+        size: options.size,
+        theme: options.theme.unwrap_or(source.next.dashboard.theme),
+        glyphs: options.glyphs,
+    };
+    let theme = match options.theme {
+        None => Theme::Auto,
+        Some(ThemeName::Light) => Theme::Light,
+        Some(ThemeName::Dark | ThemeName::HighContrast | ThemeName::Monochrome) => Theme::Dark,
+    };
+    let timeline = TimelineOptions { width: options.width, theme, ghost: Ghost::Shown };
+    let page = Page { theme, raced_with: source.raced_with, charts: &[] };
     match target {
-        Target::Cast => cast(tape, next, &CastOptions { looks, speed: options.speed }, out),
-        Target::Screen => screen(tape, next, looks, options, out),
-        Target::Json => as_report(Format::Json, &race()?, out),
-        Target::Markdown => as_report(Format::Markdown, &race()?, out),
-        Target::Table => as_report(Format::Table, &race()?, out),
+        Target::Html => report::html(race, &Summary::of(race, now), now, &page, out),
+        Target::Svg => report::timeline_svg(race, &Summary::of(race, now), now, &timeline, out),
+        Target::Screen => screen(source, looks, options, out),
+        Target::Cast => cast(played(source)?, source.next, &CastOptions { looks, speed: options.speed }, out),
+        Target::Trace => write_trace(race, out),
+        Target::CsvTasks => report::csv_tasks(race, out),
+        Target::CsvSpans => report::csv_spans(race, now, out),
+        Target::Json => report::write(Format::Json, race, now, out),
+        Target::Markdown => report::write(Format::Markdown, race, now, out),
+        Target::Table => report::write(Format::Table, race, now, out),
     }
 }
 
-fn as_report(format: Format, race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
-    report::write(format, race, race.last_moment(), out)
+fn played<'a>(source: &Source<'a>) -> io::Result<&'a Tape> {
+    source.tape.ok_or_else(|| io::Error::other("the first events of this race are no longer kept"))
 }
 
-/// The race with the first events of a tape in it.
-fn played(tape: &Tape, events: usize) -> io::Result<RaceState> {
-    let none = || io::Error::new(io::ErrorKind::InvalidInput, "there is no race to export");
-    let mut player = Player::new(tape.plan().ok_or_else(none)?.clone());
-    player.seek(tape, events);
-    Ok(player.into_state())
-}
-
-fn screen(
-    tape: &Tape,
-    next: &Settings,
-    looks: Looks,
-    options: &ExportOptions,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let start = tape.get(0).map_or(tape.end(), |told| told.known);
+fn screen(source: &Source<'_>, looks: Looks, options: &ExportOptions, out: &mut dyn Write) -> io::Result<()> {
+    let tape = played(source)?;
+    let start = tape.get(0).map_or(At::ZERO, |told| told.known);
     let moment = options.at.map_or(tape.end(), |at| start.plus(at).min(tape.end()));
-    let race = played(tape, tape.known_at(moment))?;
-    let stage = Stage::new(next, looks);
-    let view = View::from(options.view);
-    let frame = stage.frame(&race, figures(&race, moment).as_ref(), moment, view);
-    let scenario = &race.plan().scenario;
-    let after = seconds(moment.since(start));
-    picture(&frame, stage.theme(), &format!("threadrace {scenario}: {} after {after}", view.name()), out)
+    let mut player = Player::new(source.race.plan().clone());
+    player.seek(tape, tape.known_at(moment));
+    let (race, view) = (player.state(), View::from(options.view));
+    let stage = Stage::new(source.next, looks);
+    let frame = stage.frame(race, figures(race, moment).as_ref(), moment, view);
+    picture(&frame, stage.theme(), &title(race, view, moment.since(start)), out)
+}
+
+/// What a picture of a screen is called.
+pub(super) fn title(race: &RaceState, view: View, after: Duration) -> String {
+    format!("threadrace {}: {} after {}", race.plan().scenario, view.name(), seconds(after))
 }

@@ -175,7 +175,7 @@ pub const BINDINGS: &[Binding] = &[
         codes: &[(key(' '), Action::Space)],
     },
     Binding {
-        keys: "← → , .",
+        keys: "Left Right , .",
         does: "go back and on in time: a hundredth of what is shown; event by event",
         hint: "",
         codes: &[

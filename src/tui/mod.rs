@@ -13,6 +13,8 @@ mod pace;
 mod painter;
 mod panics;
 mod picture;
+mod playhead;
+mod reel;
 mod signals;
 mod still;
 pub mod terminal;
@@ -28,17 +30,20 @@ use crate::config::{GlyphChoice, Settings, ThemeName};
 use crate::event::ExecutorKind;
 use crate::model::RaceState;
 use crate::race::RaceError;
+use crate::recording::{Speed, Tape};
 use crate::report::words::Glyphs;
 use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
 pub use cast::{CastOptions, cast};
-pub use export::{ExportOptions, export};
+pub use export::{ExportOptions, Source, export};
 pub use picture::picture;
+pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
+pub use reel::{Fold, Reel};
 pub use still::Looks;
 pub use theme::{Depth, Theme};
-pub use ui::{Column, Direction, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
-pub use views::{Activity, Scene, draw};
+pub use ui::{Column, Direction, LogPanel, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
+pub use views::{Activity, Playback, Scene, draw};
 pub use widgets::Window;
 
 pub use ascii::make_ascii;
@@ -134,6 +139,22 @@ impl Look {
 /// When there is no terminal, or no thread to race on.
 pub fn run(settings: Settings, look: Look) -> Result<Left, DashboardError> {
     app::App::new(settings, look).run()
+}
+
+/// Opens the dashboard on a recorded race, which it plays from its start at `speed`, and returns when it was left.
+/// `banner` says what is wrong with the recording, where something is; it may be foreign text. Whoever chooses
+/// another scenario there goes on with a live race; `settings` are for that.
+///
+/// # Errors
+/// When there is no terminal, or no thread to race on.
+pub fn replay(
+    tape: Tape,
+    speed: Speed,
+    banner: Option<String>,
+    settings: Settings,
+    look: Look,
+) -> Result<Left, DashboardError> {
+    app::App::replaying(tape, speed, banner, settings, look).run()
 }
 
 /// The executors that can be chosen for the next race: those of its scenario and those that are chosen,

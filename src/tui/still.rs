@@ -66,6 +66,7 @@ impl<'a> Stage<'a> {
             next: self.next,
             next_differs: false,
             notice: None,
+            playback: None,
             ui: &ui,
             theme: &self.theme,
         };

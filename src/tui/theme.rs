@@ -44,16 +44,24 @@ pub struct Theme {
     pub track: Style,
     /// The cursor of the timeline.
     pub cursor: Style,
+    /// The playhead in the timelines, and on its track.
+    pub playhead: Style,
     phases: [Color; Phase::ALL.len()],
     ground: Color,
     /// Behind a phase's glyphs, by [`Phase::index`].
     grounds: [Color; Phase::ALL.len()],
     runs: [Color; RUN_COLOURS],
+    lanes: [Color; LANE_COLOURS],
+    /// Text on a lane's colour.
+    on_lane: Color,
     coloured: bool,
 }
 
 /// The part of a bar that is lost.
 pub const LOST: char = '◇';
+
+/// The playhead in a timeline.
+pub const PLAYHEAD: char = '┃';
 
 /// What is marked on a lane besides the phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +117,21 @@ pub fn turns_glyph(computing: f64) -> char {
 /// How many runs are told apart by colour; more start again.
 const RUN_COLOURS: usize = 6;
 
+/// How many lanes are told apart by colour; more start again.
+const LANE_COLOURS: usize = 8;
+
+/// The lanes' colours where there are only 16: cyan, yellow, green, magenta, blue, white, and darker ones.
+const BASIC_LANES: [Color; LANE_COLOURS] = [
+    Color::Indexed(14),
+    Color::Indexed(11),
+    Color::Indexed(10),
+    Color::Indexed(13),
+    Color::Indexed(12),
+    Color::Indexed(15),
+    Color::Indexed(6),
+    Color::Indexed(3),
+];
+
 /// The runs' colours where there are only 16: grey, magenta, blue, yellow, green, cyan.
 const BASIC_RUNS: [Color; RUN_COLOURS] = [
     Color::Indexed(7),
@@ -142,6 +165,8 @@ struct Palette {
     /// people with any of the common colour blindnesses can tell apart; glyphs tell them apart as well.
     phases: [Color; Phase::ALL.len()],
     runs: [Color; RUN_COLOURS],
+    /// Neighbours are far apart in hue and in lightness, and none looks like an error.
+    lanes: [Color; LANE_COLOURS],
 }
 
 const DARK: Palette = Palette {
@@ -170,6 +195,16 @@ const DARK: Palette = Palette {
         rgb(0xe0602a),
     ],
     runs: [rgb(0x9aa7b5), rgb(0xcc79a7), rgb(0x56b4e9), rgb(0xe6b800), rgb(0x3fbf9b), rgb(0x9b8cff)],
+    lanes: [
+        rgb(0x56b4e9),
+        rgb(0xe69f00),
+        rgb(0x3fbf7f),
+        rgb(0xe58ac2),
+        rgb(0xe8dc4f),
+        rgb(0xa593ff),
+        rgb(0x9be3d0),
+        rgb(0xc9a27e),
+    ],
 };
 
 const LIGHT: Palette = Palette {
@@ -198,6 +233,16 @@ const LIGHT: Palette = Palette {
         rgb(0xc64a12),
     ],
     runs: [rgb(0x5c6773), rgb(0xa8528a), rgb(0x0072b2), rgb(0x8f6f00), rgb(0x007a5e), rgb(0x5b48c9)],
+    lanes: [
+        rgb(0x0067a3),
+        rgb(0x965500),
+        rgb(0x00785a),
+        rgb(0xa0407f),
+        rgb(0x6f6500),
+        rgb(0x5b48c9),
+        rgb(0x00707c),
+        rgb(0x7a5230),
+    ],
 };
 
 const HIGH_CONTRAST: Palette = Palette {
@@ -226,6 +271,16 @@ const HIGH_CONTRAST: Palette = Palette {
         rgb(0xff7a3d),
     ],
     runs: [rgb(0xffffff), rgb(0xff9ee0), rgb(0x5cc8ff), rgb(0xffd84a), rgb(0x3dff9e), rgb(0xb9a8ff)],
+    lanes: [
+        rgb(0x5cc8ff),
+        rgb(0xffb000),
+        rgb(0x3dff9e),
+        rgb(0xff9ee0),
+        rgb(0xffff66),
+        rgb(0xb9a8ff),
+        rgb(0x7dfff4),
+        rgb(0xffc9a0),
+    ],
 };
 
 impl Theme {
@@ -259,9 +314,12 @@ impl Theme {
             warn: on_ground(palette.warn),
             track: Style::new().fg(to(palette.track)).bg(to(palette.ground)),
             cursor: Style::new().fg(to(palette.warn)).add_modifier(Modifier::BOLD),
+            playhead: on_ground(palette.accent).add_modifier(Modifier::BOLD),
             phases: palette.phases.map(to),
             ground: to(palette.lane),
             runs: if depth == Depth::Basic { BASIC_RUNS } else { palette.runs.map(to) },
+            lanes: if depth == Depth::Basic { BASIC_LANES } else { palette.lanes.map(to) },
+            on_lane: to(palette.ground),
             grounds: palette.phases.map(|phase| to(halfway(palette.lane, phase))),
             coloured: true,
         }
@@ -283,9 +341,12 @@ impl Theme {
             warn: bold,
             track: plain.add_modifier(Modifier::DIM),
             cursor: plain.add_modifier(Modifier::REVERSED),
+            playhead: bold,
             phases: [Color::Reset; Phase::ALL.len()],
             ground: Color::Reset,
             runs: [Color::Reset; RUN_COLOURS],
+            lanes: [Color::Reset; LANE_COLOURS],
+            on_lane: Color::Reset,
             grounds: [Color::Reset; Phase::ALL.len()],
             coloured: false,
         }
@@ -378,10 +439,17 @@ impl Theme {
         if self.coloured { self.base.fg(self.runs[place % RUN_COLOURS]) } else { self.base }
     }
 
-    /// The colour that tells the accesses of a lane from those of others.
+    /// The colour that tells what a lane did from what others did.
     pub fn lane(&self, lane: usize) -> Style {
-        // The first of the runs' colours is a grey, which would look like text that matters less.
-        self.run(1 + lane % (RUN_COLOURS - 1))
+        if self.coloured { self.base.fg(self.lanes[lane % LANE_COLOURS]) } else { self.base }
+    }
+
+    /// A lane's number on its colour.
+    pub fn lane_badge(&self, lane: usize) -> Style {
+        if !self.coloured {
+            return self.strong;
+        }
+        Style::new().fg(self.on_lane).bg(self.lanes[lane % LANE_COLOURS]).add_modifier(Modifier::BOLD)
     }
 
     /// How a task's stage is written.
@@ -559,6 +627,10 @@ mod tests {
                 assert!(ratio >= 4.5, "{color:?} on {:?}: {ratio:.2}", palette.ground);
             }
             assert!(contrast(palette.on_accent, palette.accent) >= 4.5);
+            for lane in palette.lanes {
+                let ratio = contrast(lane, palette.ground);
+                assert!(ratio >= 4.5, "{lane:?} on {:?}: {ratio:.2}", palette.ground);
+            }
         }
     }
 }

@@ -254,8 +254,18 @@ pub struct Timeline {
     pub cursor: Option<Duration>,
     /// Lanes scrolled in the selected run.
     pub scroll: usize,
-    /// Which access to the counter is looked at, where somebody stepped to one.
-    pub step: Option<usize>,
+}
+
+/// The interleaving log: the events around the moment that is shown.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum LogPanel {
+    /// It opens with the first picture that somebody freezes, where there is room for it.
+    #[default]
+    OnFreeze,
+    /// It is there.
+    Shown,
+    /// Somebody has closed it.
+    Hidden,
 }
 
 /// Everything that the keyboard and the mouse have set.
@@ -271,6 +281,8 @@ pub struct Ui {
     pub scroll: Option<usize>,
     /// The timeline.
     pub timeline: Timeline,
+    /// The interleaving log.
+    pub log: LogPanel,
     /// The tasks' table.
     pub table: Table,
     /// Lines scrolled in the results.
@@ -285,6 +297,7 @@ impl Default for Ui {
             run: RunChoice::Follow,
             scroll: None,
             timeline: Timeline::default(),
+            log: LogPanel::default(),
             table: Table::default(),
             results_scroll: 0,
         }

@@ -1,6 +1,7 @@
 //! What can only be seen from outside: real sockets, real processes, real terminals.
 
 mod api;
+mod checker;
 mod cli;
 mod compute;
 mod dashboard;
@@ -9,6 +10,7 @@ mod executors;
 mod export;
 mod house;
 mod origin;
+mod page;
 mod programs;
 mod pty;
 mod recording;
@@ -19,4 +21,5 @@ mod servers;
 mod simulate;
 mod spans;
 mod terminal;
+mod trace;
 mod turns;

@@ -37,7 +37,7 @@ fn external(name: &str, command: &[&str], workers: usize, tasks: usize) -> Who {
 
 fn processes(ran: &Ran) -> BTreeSet<u32> {
     let workers = ran.events.iter().filter_map(|event| match &event.fact {
-        Fact::LaneOpened { worker: Worker::Process { pid, .. }, .. } => Some(*pid),
+        Fact::LaneOpened { worker, .. } => worker.pid(),
         _ => None,
     });
     workers.collect()
@@ -126,9 +126,7 @@ fn a_child_that_is_killed_costs_its_task_and_is_replaced() -> Fallible {
             };
             let worker = |wanted: LaneId| {
                 events.iter().rev().find_map(|event| match &event.fact {
-                    Fact::LaneOpened { lane, worker: Worker::Process { pid, .. }, .. } if *lane == wanted => {
-                        Some(*pid)
-                    }
+                    Fact::LaneOpened { lane, worker, .. } if *lane == wanted => worker.pid(),
                     _ => None,
                 })
             };

@@ -74,6 +74,7 @@ impl Shot {
             next: &settings,
             next_differs: false,
             notice: None,
+            playback: None,
             ui: &self.ui,
             theme: &theme,
         };
@@ -204,11 +205,15 @@ fn a_counter_race_shows_what_is_lost_and_how() {
     }
     let mut shot = Shot::of(Race::new(7).counter().state(), View::Timeline);
     shot.ui.run = RunChoice::Fixed(1);
-    shot.ui.timeline.step = Some(11);
-    let stepped = shot.text(80, 24);
-    assert!(stepped.contains("worker 3 wrote 43 over worker 4’s 44: 2 additions are lost"), "{stepped}");
-    shot.ui.timeline.step = Some(1_000);
-    assert!(shot.text(80, 24).contains("worker 2 wrote 44 over 43, which it had read"));
+    shot.ui.timeline.cursor = Some(std::time::Duration::from_micros(2_100));
+    let pointed_at = shot.text(80, 36);
+    assert!(
+        pointed_at.contains("worker 3 wrote 43 over worker 4’s 44: 2 additions are lost"),
+        "{pointed_at}"
+    );
+    shot.ui.timeline.cursor = Some(std::time::Duration::from_millis(20));
+    assert!(shot.text(80, 36).contains("worker 2 wrote 44 over 43, which it had read"));
+    shot.ui.timeline.cursor = None;
     shot.ui.run = RunChoice::Fixed(3);
     assert!(shot.text(80, 24).contains("no update was lost; --pace 0.3 shows each step"));
 }
@@ -305,7 +310,6 @@ fn the_cursor_says_what_each_lane_was_doing() {
         window: Some(Window { from: second / 4, long: second }),
         cursor: Some(second / 2),
         scroll: 0,
-        step: None,
     };
     insta::assert_snapshot!("timeline_zoomed_with_cursor", shot.text(120, 36));
 }

@@ -272,11 +272,21 @@ impl Race {
         for i in 0..plan.workers {
             let born = start + u64::from(i) * STEP;
             if before_cut(born) {
-                tell(born, Fact::LaneOpened { run, lane: LaneId(i), worker: worker(&plan.executor, id, i) });
+                tell(
+                    born,
+                    Fact::LaneOpened {
+                        run,
+                        lane: LaneId(i),
+                        worker: Box::new(worker(&plan.executor, id, i)),
+                    },
+                );
             }
             if let Some(after) = self.replaced.get(&(id, i)) {
                 let worker = worker(&plan.executor, id, i + plan.workers);
-                tell(At(start).plus(*after).0, Fact::LaneOpened { run, lane: LaneId(i), worker });
+                tell(
+                    At(start).plus(*after).0,
+                    Fact::LaneOpened { run, lane: LaneId(i), worker: Box::new(worker) },
+                );
             }
             free.push(Reverse((born, LaneId(i), true)));
         }
@@ -331,7 +341,7 @@ impl Race {
         tell(over, Fact::RunFinished { run, end });
         if self.order == Order::OneByOne {
             let usage = usage(self.tasks, plan.workers, over - start);
-            tell(over + STEP, Fact::RunMeasured { run, usage });
+            tell(over + STEP, Fact::RunMeasured { run, usage: Box::new(usage) });
         }
         over
     }

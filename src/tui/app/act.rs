@@ -74,6 +74,7 @@ impl App {
             Action::View(view) => self.ui.view = View::ALL[view.min(View::ALL.len() - 1)],
             Action::NextView => self.ui.view = self.ui.view.after(1),
             Action::PreviousView => self.ui.view = self.ui.view.after(View::ALL.len() - 1),
+            Action::Race if self.is_replay() => self.play_again(),
             Action::Race if self.race.is_some() && self.restart == Restart::Asks => {
                 self.restart = Restart::Agreed;
                 self.notice = Some("r again cancels this race and starts another".to_owned());
@@ -100,6 +101,7 @@ impl App {
                 self.ui.table.filter.clear();
                 self.arranged = None;
             }
+            other if self.in_time(other) => {}
             other => self.in_view(other),
         }
         Ok(None)
@@ -229,15 +231,13 @@ impl App {
             (_, Action::Up | Action::PreviousRun) => self.step_run(-1),
             (_, Action::Down | Action::NextRun) => self.step_run(1),
             (View::Timeline, _) => self.in_timeline(action),
-            (View::Race, Action::PageUp | Action::PageDown | Action::Home | Action::End) => {
+            (View::Race, Action::PageUp | Action::PageDown) => {
                 let most = self.tasks().saturating_sub(1);
                 let page = usize::from(self.page().height / 2).max(1);
                 let at = self.ui.scroll.unwrap_or(0);
                 self.ui.scroll = Some(match action {
                     Action::PageUp => at.saturating_sub(page),
-                    Action::PageDown => (at + page).min(most),
-                    Action::Home => 0,
-                    _ => most,
+                    _ => (at + page).min(most),
                 });
             }
             (View::Race, Action::Close | Action::Follow) => {
@@ -257,12 +257,12 @@ impl App {
     }
 
     fn step_run(&mut self, by: isize) {
-        if let Some(state) = &self.state {
-            let last = state.runs().len().saturating_sub(1);
-            let at = self.ui.run_of(state).index();
+        if let Some(picture) = self.picture() {
+            let last = picture.runs().len().saturating_sub(1);
+            let at = self.ui.run_of(picture).index();
             self.ui.run = RunChoice::Fixed(at.saturating_add_signed(by).min(last));
+            self.settled = None;
             self.ui.timeline.scroll = 0;
-            self.ui.timeline.step = None;
             self.arranged = None;
         }
     }
@@ -305,15 +305,15 @@ impl App {
     }
 
     fn in_timeline(&mut self, action: Action) {
-        let Some(state) = &self.state else { return };
         let scene = self.scene();
+        let Some(state) = scene.race else { return };
         let window = views::window(&scene, state);
-        let longest = state.runs().iter().filter_map(|run| run.elapsed(scene.now)).max().unwrap_or_default();
+        let (longest, _) = views::all_of(&scene, state);
         let cells = u32::from(self.size.0.saturating_sub(16).max(1));
         let cursor = self.ui.timeline.cursor;
-        let step = views::step(&scene, state);
         let run = state.runs().get(self.ui.run_of(state).index());
         let half_of_run = run.and_then(|run| run.elapsed(scene.now)).unwrap_or(longest) / 2;
+        let pointed_at = cursor.or_else(|| scene.playhead_in(run?));
         let timeline = &mut self.ui.timeline;
         let moved = |window: Window| Window {
             from: window.from.min(longest.saturating_sub(window.long)),
@@ -327,7 +327,8 @@ impl App {
                     timeline.window = None;
                 } else {
                     let middle = window.from + window.long / 2;
-                    let around = cursor.filter(|c| *c >= window.from && *c < window.to()).unwrap_or(middle);
+                    let around =
+                        pointed_at.filter(|c| *c >= window.from && *c < window.to()).unwrap_or(middle);
                     let share = around.saturating_sub(window.from).as_secs_f64() / window.long.as_secs_f64();
                     let from = around.saturating_sub(long.mul_f64(share));
                     timeline.window = Some(moved(Window { from, long }));
@@ -342,14 +343,7 @@ impl App {
                 };
                 timeline.window = Some(moved(Window { from, ..window }));
             }
-            Action::EventBack | Action::EventOn => {
-                timeline.step = step.map(|(at, last)| match action {
-                    Action::EventBack => at.saturating_sub(1),
-                    _ => (at + 1).min(last),
-                });
-            }
             Action::CursorLeft | Action::CursorRight => {
-                timeline.step = None;
                 let at = cursor.unwrap_or(window.from + half_of_run.min(window.long / 2));
                 let by = window.long / cells;
                 let at = match action {
@@ -358,18 +352,18 @@ impl App {
                 };
                 timeline.cursor = Some(at.clamp(window.from, window.to().saturating_sub(by / 2)));
             }
-            Action::Follow => (timeline.window, timeline.scroll, timeline.step) = (None, 0, None),
-            Action::Close => (timeline.cursor, timeline.step) = (None, None),
+            Action::Follow => (timeline.window, timeline.scroll) = (None, 0),
+            Action::Close => timeline.cursor = None,
             Action::PageDown => timeline.scroll = (timeline.scroll + 5).min(1_000_000),
             Action::PageUp => timeline.scroll = timeline.scroll.saturating_sub(5),
-            Action::Home => timeline.scroll = 0,
-            Action::End => timeline.scroll = 1_000_000,
             _ => {}
         }
     }
 
     fn mouse(&mut self, mouse: &MouseEvent) {
-        let page = self.page();
+        let layout = self.layout();
+        let page = layout.page;
+        let on_transport = layout.transport.filter(|row| row.y == mouse.row);
         match mouse.kind {
             MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
                 let action = match (mouse.kind, self.ui.view) {
@@ -389,13 +383,21 @@ impl App {
                 }
                 self.dirty = true;
             }
+            MouseEventKind::Down(MouseButton::Left) | MouseEventKind::Drag(MouseButton::Left)
+                if on_transport.is_some() && self.ui.overlay == Overlay::None =>
+            {
+                let pointed = on_transport.and_then(|row| views::moment_at(&self.scene(), row, mouse.column));
+                if let Some(at) = pointed {
+                    self.point_at(at);
+                }
+            }
             MouseEventKind::Down(MouseButton::Left) => {
                 self.dirty = true;
                 if self.ui.overlay != Overlay::None {
                     self.ui.overlay = Overlay::None;
-                } else if mouse.row == 1 && page.y == 2 {
+                } else if layout.tabs.is_some_and(|tabs| tabs.y == mouse.row) {
                     self.click_tab(mouse.column);
-                } else if mouse.row >= page.y {
+                } else if page.contains((mouse.column, mouse.row).into()) {
                     self.click(page, mouse.column, usize::from(mouse.row - page.y));
                 }
             }
@@ -415,18 +417,18 @@ impl App {
     }
 
     fn click(&mut self, page: Rect, column: u16, row: usize) {
-        let Some(state) = &self.state else { return };
+        let scene = self.scene();
+        let Some(state) = scene.race else { return };
         match self.ui.view {
             View::Race | View::Results => {
                 if let Some(run) = row.checked_sub(1).filter(|&run| run < state.runs().len()) {
-                    self.ui.run = RunChoice::Fixed(run);
+                    (self.ui.run, self.settled) = (RunChoice::Fixed(run), None);
                 }
             }
             View::Timeline => {
-                let cursor = views::cursor_at(&self.scene(), state, page, column);
+                let cursor = views::cursor_at(&scene, state, page, column);
                 if cursor.is_some() {
                     self.ui.timeline.cursor = cursor;
-                    self.ui.timeline.step = None;
                 }
             }
             View::Tasks => {

@@ -1,20 +1,25 @@
 //! The dashboard's loop: takes in notices and input, and shows a frame when something changed.
 
 mod act;
+mod time;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::config::{Settings, Start};
-use crate::event::{At, Event, Fact};
-use crate::model::{Counter, RaceState, RunState, RunStatus};
+use crate::event::{Event, Fact};
+use crate::model::{Counter, RaceState, RunState};
 use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
+use crate::recording::{Speed, Tape};
 use crate::report::Summary;
 use crate::report::words::Glyphs;
 
 use crate::tui::pace::Pace;
+use crate::tui::playhead::{Motion, Playhead};
+use crate::tui::reel::Reel;
 use crate::tui::terminal::{Input, Options, Terminal};
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Overlay, RunChoice, Timeline, Ui, View};
@@ -36,6 +41,11 @@ enum Restart {
     Agreed,
 }
 
+/// What is to be known of the recording that is played.
+struct Replay {
+    banner: Option<String>,
+}
+
 pub(super) struct App {
     /// What the next race will be.
     next: Settings,
@@ -45,10 +55,20 @@ pub(super) struct App {
     theme: Theme,
     ui: Ui,
     race: Option<Race>,
+    /// The race with everything that was told of it, whichever moment is shown.
     state: Option<RaceState>,
-    summary: Option<Summary>,
+    reel: Reel,
+    playhead: Playhead,
+    /// When time was last seen to pass.
+    passed: Instant,
+    /// The race is one of a recording.
+    replay: Option<Replay>,
+    /// Figures that the reel has no more, after so many events.
+    figures: Option<(usize, Summary)>,
     /// The run that the last frame of a race under way was about.
     looked_at: Option<usize>,
+    /// The run that was chosen for whoever watches when the race was seen to be over.
+    settled: Option<usize>,
     preparing: Option<Preparing>,
     cancelling: bool,
     race_after: bool,
@@ -74,8 +94,13 @@ impl App {
             ui: Ui::default(),
             race: None,
             state: None,
-            summary: None,
+            reel: Reel::default(),
+            playhead: Playhead::live(),
+            passed: Instant::now(),
+            replay: None,
+            figures: None,
             looked_at: None,
+            settled: None,
             preparing: None,
             cancelling: false,
             race_after: false,
@@ -89,6 +114,26 @@ impl App {
         }
     }
 
+    /// A dashboard that plays a recording.
+    pub(super) fn replaying(
+        tape: Tape,
+        speed: Speed,
+        banner: Option<String>,
+        settings: Settings,
+        look: Look,
+    ) -> App {
+        let mut app = App::new(settings, look);
+        match Reel::of(tape) {
+            Some((reel, race)) => {
+                app.playhead = Playhead::replay(&reel, &race, speed);
+                (app.reel, app.state) = (reel, Some(race));
+            }
+            None => app.notice = banner.clone(),
+        }
+        app.replay = Some(Replay { banner });
+        app
+    }
+
     pub(super) fn run(mut self) -> Result<Left, DashboardError> {
         let mut terminal = Terminal::enter(Options { mouse: self.next.dashboard.mouse })?;
         let frame_time = self.next.dashboard.frames.interval();
@@ -96,15 +141,21 @@ impl App {
         self.size = terminal.size();
         // The first frame comes before anything else, so that the screen answers at once.
         self.show(&terminal);
-        if self.next.dashboard.start == Start::AtOnce {
+        if self.next.dashboard.start == Start::AtOnce && self.replay.is_none() {
             self.start()?;
         }
+        self.passed = Instant::now();
         let why = loop {
             let since = Instant::now();
             if self.dirty {
                 pace.drawing(|| self.show(&terminal));
             }
-            let wait = if self.is_busy() { pace.interval().saturating_sub(since.elapsed()) } else { IDLE };
+            let wait = match self.is_busy() {
+                true => pace.interval().saturating_sub(since.elapsed()),
+                // Nothing is measured while a recording plays.
+                false if self.is_playing() => frame_time.saturating_sub(since.elapsed()),
+                false => IDLE,
+            };
             let mut input = terminal.next(wait);
             let mut why = None;
             loop {
@@ -125,10 +176,11 @@ impl App {
                 break why;
             }
             // Keys may come faster than frames should; a race is drawn at its own pace.
-            if self.is_busy() {
+            if self.is_busy() || self.is_playing() {
                 std::thread::sleep(frame_time.saturating_sub(since.elapsed()));
             }
             self.hear()?;
+            self.pass();
         };
         self.leave_race();
         let reader = match terminal.leave() {
@@ -147,7 +199,7 @@ impl App {
                 race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
                 match notice {
-                    Notice::Events(events) => self.apply(&events),
+                    Notice::Events(events) => self.apply(events),
                     Notice::Over { .. } | Notice::Refused(_) => break,
                     Notice::Preparing(_) => {}
                 }
@@ -170,7 +222,8 @@ impl App {
         self.refused = None;
         self.preparing = None;
         self.state = None;
-        self.summary = None;
+        (self.reel, self.playhead) = (Reel::default(), Playhead::live());
+        (self.replay, self.figures, self.settled) = (None, None, None);
         self.ui.scroll = None;
         self.ui.run = RunChoice::Follow;
         self.ui.timeline = Timeline::default();
@@ -197,7 +250,7 @@ impl App {
         for notice in notices {
             match notice {
                 Notice::Preparing(step) => self.preparing = Some(step),
-                Notice::Events(events) => self.apply(&events),
+                Notice::Events(events) => self.apply(events),
                 Notice::Refused(error) => self.over(Some(error)),
                 Notice::Over { tidied } => self.over(tidied.err()),
             }
@@ -211,62 +264,44 @@ impl App {
     }
 
     fn over(&mut self, error: Option<RaceError>) {
-        self.stay_with_a_run();
         self.race = None;
+        self.settle();
         self.cancelling = false;
         self.refused = error
             .filter(|error| !matches!(error, RaceError::Cancelled))
             .map(|error| (error.to_string(), error));
-        self.summarise();
         self.arranged = None;
     }
 
-    /// When a race ends, somebody who reads a task's story or the table keeps the run that is looked at;
+    /// When a race is seen to end, somebody who reads a task's story or the table keeps the run that is looked at;
     /// otherwise the run that the verdict is about is shown.
     fn stay_with_a_run(&mut self) {
-        let Some(state) = self.state.as_ref().filter(|_| self.ui.run == RunChoice::Follow) else { return };
+        let Some(state) = self.state.as_ref() else { return };
         let reading = self.ui.overlay != Overlay::None || self.ui.view == View::Tasks;
         let runs = || state.runs().iter().enumerate();
         let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
         let loser = runs().filter(|(_, run)| lost(run) > 0).max_by_key(|(_, run)| lost(run));
         let fastest = runs().filter(|(_, run)| run.is_comparable()).min_by_key(|(_, run)| run.wall());
         let told = loser.or(fastest).map(|(place, _)| place);
-        self.ui.run = match told.filter(|_| !reading) {
-            Some(place) => RunChoice::Fixed(place),
-            None => RunChoice::Fixed(self.looked_at.unwrap_or_else(|| self.ui.run_of(state).index())),
+        let place = match told.filter(|_| !reading) {
+            Some(place) => place,
+            None => self.looked_at.unwrap_or_else(|| self.ui.run_of(state).index()),
         };
+        (self.ui.run, self.settled) = (RunChoice::Fixed(place), Some(place));
     }
 
-    fn apply(&mut self, events: &[Event]) {
-        let mut run_ended = false;
-        for event in events {
+    fn apply(&mut self, events: Arc<Vec<Event>>) {
+        // Where nothing records the race, the events are the dashboard's alone.
+        for event in Arc::unwrap_or_clone(events) {
             if let Fact::RaceStarted { plan } = &event.fact {
                 self.state = Some(RaceState::new(plan.clone()));
             }
-            run_ended |= matches!(
-                event.fact,
-                Fact::RunFinished { .. } | Fact::RunMeasured { .. } | Fact::RaceFinished
-            );
             if let Some(state) = &mut self.state {
-                state.apply(event);
+                state.apply(&event);
+                self.reel.push(event, state);
             }
         }
-        if run_ended {
-            self.summarise();
-        }
-    }
-
-    fn summarise(&mut self) {
-        let now = self.now();
-        let ended = |state: &&RaceState| {
-            state.runs().iter().any(|run| matches!(run.status(), RunStatus::Ended { .. }))
-        };
-        self.summary = self.state.as_ref().filter(ended).map(|state| Summary::of(state, now));
-    }
-
-    /// The moment that is shown: the last one up to which everything is known.
-    fn now(&self) -> At {
-        self.state.as_ref().map_or(At::ZERO, RaceState::last_moment)
+        self.playhead.keep_within(&self.reel);
     }
 
     fn next_differs(&self) -> bool {
@@ -281,35 +316,44 @@ impl App {
             (None, Some((message, _))) => Activity::Refused(message),
             (None, None) => Activity::Idle,
         };
+        let change = self.reel.last_figures(self.place());
+        let kept = |change| self.figures.as_ref().filter(|(at, _)| *at == change).map(|(_, figures)| figures);
         Scene {
-            race: self.state.as_ref(),
-            summary: self.summary.as_ref(),
+            race: self.picture(),
+            summary: change.and_then(|change| self.reel.figures(change).or_else(|| kept(change))),
             activity,
             now: self.now(),
             next: &self.next,
             next_differs: self.next_differs(),
             notice: self.notice.as_deref(),
+            playback: self.playback(),
             ui: &self.ui,
             theme: &self.theme,
         }
     }
 
     fn show(&mut self, terminal: &Terminal) {
-        self.arrange();
         let (columns, rows) = self.size;
         let area = Rect::new(0, 0, columns, rows);
         let mut frame = terminal.recycle().unwrap_or_else(|| Buffer::empty(area));
         frame.resize(area);
         frame.reset();
-        if let Some(state) = self.state.as_ref().filter(|state| !state.is_over()) {
-            self.looked_at = Some(self.ui.run_of(state).index());
-        }
-        views::draw(&mut frame, &self.scene());
-        if self.look.glyphs == Glyphs::Ascii {
-            ascii::make_ascii(&mut frame);
-        }
+        self.paint(&mut frame);
         terminal.show(frame);
         self.dirty = false;
+    }
+
+    /// Paints the picture of now.
+    fn paint(&mut self, frame: &mut Buffer) {
+        self.arrange();
+        self.refigure();
+        if let Some(picture) = self.picture().filter(|picture| !picture.is_over()) {
+            self.looked_at = Some(self.ui.run_of(picture).index());
+        }
+        views::draw(frame, &self.scene());
+        if self.look.glyphs == Glyphs::Ascii {
+            ascii::make_ascii(frame);
+        }
     }
 
     /// Sorts the table when it is on screen, and so seldom that it takes one part in twenty of the time.
@@ -318,24 +362,27 @@ impl App {
             return;
         }
         let now = self.now();
-        let Some(state) = &self.state else { return };
-        let due = self
-            .arranged
-            .is_none_or(|(when, took)| self.race.is_some() && when.elapsed() >= took * SORTING_SHARE);
-        if due {
+        let moves = self.race.is_some() || self.playhead.motion() == Motion::Playing;
+        let due = self.arranged.is_none_or(|(when, took)| moves && when.elapsed() >= took * SORTING_SHARE);
+        let picture = self.playhead.picture().map(|fold| &fold.state).or(self.state.as_ref());
+        if let Some(picture) = picture.filter(|_| due) {
             let begin = Instant::now();
-            let run = self.ui.run_of(state);
-            if let Some(run) = state.runs().get(run.index()) {
-                self.ui.table.arrange(state, run, now);
+            let run = self.ui.run_of(picture);
+            if let Some(run) = picture.runs().get(run.index()) {
+                self.ui.table.arrange(picture, run, now);
             }
             self.arranged = Some((Instant::now(), begin.elapsed()));
         }
     }
 
+    /// Where things stand on the screen.
+    fn layout(&self) -> views::Layout {
+        let (columns, rows) = self.size;
+        views::layout(Rect::new(0, 0, columns, rows), &self.scene())
+    }
+
     /// The part of the screen that the page has.
     fn page(&self) -> Rect {
-        let (columns, rows) = self.size;
-        let chrome = if rows >= 6 { 3 } else { u16::from(rows >= 4) };
-        Rect::new(0, if rows >= 6 { 2 } else { chrome }, columns, rows.saturating_sub(chrome))
+        self.layout().page
     }
 }

@@ -6,7 +6,6 @@ use crate::event::{Access, LaneId, WorkloadKind};
 use crate::model::{CounterAccess, RaceState, RunState, RunStatus};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
-use crate::tui::ui::Timeline;
 
 use super::Scene;
 
@@ -19,19 +18,16 @@ fn shown_run<'a>(scene: &Scene<'_>, race: &'a RaceState) -> Option<&'a RunState>
     run.filter(|_| race.plan().workload == WorkloadKind::Counter)
 }
 
-/// Which access is looked at: the one that was stepped to, the last before the cursor, the newest of a run that
-/// can be followed with the eye, or the first that lost an update.
-fn focus(timeline: &Timeline, run: &RunState) -> Option<usize> {
+/// Which access is looked at: the last before the cursor, the newest of a run that can be followed with the eye or
+/// in which the playhead stands, or the first that lost an update.
+fn focus(scene: &Scene<'_>, run: &RunState) -> Option<usize> {
     let accesses = run.accesses();
     let last = accesses.len().checked_sub(1)?;
-    if let Some(step) = timeline.step {
-        return Some(step.min(last));
-    }
-    if let (Some(cursor), Some(start)) = (timeline.cursor, run.started()) {
+    if let (Some(cursor), Some(start)) = (scene.ui.timeline.cursor, run.started()) {
         let until = start.plus(cursor);
         return Some(accesses.partition_point(|access| access.at <= until).saturating_sub(1));
     }
-    if is_followed(run) {
+    if is_followed(run) || scene.playhead_in(run).is_some() {
         return Some(last);
     }
     // The first that lost an update explains more where the other side of it was told as well.
@@ -47,10 +43,10 @@ fn is_followed(run: &RunState) -> bool {
         && run.counter().is_none_or(|counter| counter.expected <= stores as u64)
 }
 
-/// The access that is looked at, and the last there is; none where there is none to look at.
-pub fn step(scene: &Scene<'_>, race: &RaceState) -> Option<(usize, usize)> {
+/// The access that is looked at; none where nothing is counted.
+pub fn focused(scene: &Scene<'_>, race: &RaceState) -> Option<CounterAccess> {
     let run = shown_run(scene, race)?;
-    Some((focus(&scene.ui.timeline, run)?, run.accesses().len() - 1))
+    run.accesses().get(focus(scene, run)?).copied()
 }
 
 /// The rows that the panel takes of a page of which so many are spare: none where nothing is counted or the
@@ -77,19 +73,22 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
     let (label, accesses) = (&run.plan().label, run.accesses());
     let (head, body) = cut_top(area, 1);
     let words_room = area.width.saturating_sub(3);
-    let Some(at) = focus(&scene.ui.timeline, run) else {
+    let Some(at) = focus(scene, run) else {
         canvas.part(head).rule(area.y, &format!("the counter of {label}"), '─', theme.rule, theme.dim);
         canvas.text(area.x + 2, body.y, words_room, &without_accesses(run), theme.dim);
         return;
     };
     let title = match area.width {
         100.. => format!("{label}: R reads the counter, W writes it, ✗ over a value that it had not read"),
+        ..76 => format!("{label}: R reads, W writes"),
         _ => format!("{label}: R reads, W writes, ✗ over unread"),
     };
     canvas.part(head).rule(area.y, &title, '─', theme.rule, theme.dim);
-    let place =
-        format!(" {} of {} told, ← → ", words::count(at as u64 + 1), words::count(accesses.len() as u64));
-    canvas.text_right(area.right().saturating_sub(1), area.y, 28, &place, theme.dim);
+    // The picture may not have all of them.
+    let whole = scene.playback.and_then(|playback| shown_run(scene, playback.whole));
+    let told = whole.map_or(0, |whole| whole.accesses().len()).max(accesses.len());
+    let place = format!(" {} of {} told, keys , . ", words::count(at as u64 + 1), words::count(told as u64));
+    canvas.text_right(area.right().saturating_sub(1), area.y, 32, &place, theme.dim);
 
     let (lanes, words_row) = cut_bottom(body, 1);
     let cells = Rect { x: lanes.x + GUTTER, width: lanes.width.saturating_sub(GUTTER + 1), ..lanes };
@@ -107,7 +106,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
 
     // Whoever follows the newest still wants to know what was lost a moment ago.
     let told = match accesses[columns.first..=at].iter().rposition(CounterAccess::loses) {
-        Some(place) if is_followed(run) && scene.ui.timeline.step.is_none() => columns.first + place,
+        Some(place) if is_followed(run) && scene.playhead_in(run).is_none() => columns.first + place,
         _ => at,
     };
     let style = if accesses[told].loses() { theme.bad } else { theme.base };

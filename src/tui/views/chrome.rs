@@ -8,47 +8,56 @@ use crate::race::Preparing;
 use crate::report::words;
 use crate::scenario::Scenario;
 use crate::text;
-use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
+use crate::tui::canvas::Canvas;
 use crate::tui::keys::BINDINGS;
+use crate::tui::playhead::{Edge, Motion};
 use crate::tui::theme::level_glyph;
 use crate::tui::ui::{Overlay, Typing, View};
 use crate::tui::widgets::{Weight, bar};
 
-use super::{Activity, Scene, accesses};
+use super::{Activity, Layout, Scene, transport};
 
-/// Paints title, tabs and footer, and returns what is left for the page. A screen too low for all of them
-/// keeps the page.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) -> Rect {
-    let mut body = area;
-    if body.height >= 4 {
-        let (head, rest) = cut_top(body, 1);
-        title(canvas, head, scene);
-        body = rest;
+/// Paints title, tabs, banner, transport and footer.
+pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout, scene: &Scene<'_>) {
+    if let Some(row) = layout.title {
+        title(canvas, row, scene);
     }
-    if body.height >= 6 {
-        let (row, rest) = cut_top(body, 1);
+    if let Some(row) = layout.tabs {
         tabs(canvas, row, scene);
-        body = rest;
     }
-    if body.height >= 6 {
-        let (rest, row) = cut_bottom(body, 1);
+    if let (Some(row), Some(banner)) = (layout.banner, scene.playback.and_then(|playback| playback.banner)) {
+        let words = text::shown(banner);
+        let x = canvas.text(row.x + 1, row.y, row.width, "note: ", scene.theme.warn);
+        canvas.text(x, row.y, row.right().saturating_sub(x + 1), &words, scene.theme.warn);
+    }
+    if let (Some(row), Some(playback)) = (layout.transport, &scene.playback) {
+        transport::draw(canvas, row, scene, playback);
+    }
+    if let Some(row) = layout.footer {
         footer(canvas, row, scene);
-        body = rest;
     }
-    body
 }
 
 fn title(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
     let theme = scene.theme;
     let state = state_words(scene);
-    let state_width = u16::try_from(text::width(&state.0)).unwrap_or(0);
+    let mut state_width = u16::try_from(text::width(&state.0)).unwrap_or(0);
     let mut x = canvas.text(row.x, row.y, row.width, " threadrace", theme.name_of_program()) + 2;
     let (name, about) = match scene.race {
         Some(race) => (race.plan().scenario.as_str(), race.plan().about.as_str()),
         None => (scene.next.scenario.name.as_str(), scene.next.scenario.about.as_str()),
     };
-    let right = row.right().saturating_sub(1);
+    let mut right = row.right().saturating_sub(1);
+    if let Some(badge) = badge(scene) {
+        let width = u16::try_from(text::width(&badge)).unwrap_or(0);
+        // Whatever else there is no room for: nobody may take an old picture for the newest.
+        canvas.text_right(row.right(), row.y, width, &badge, theme.accent);
+        right = row.right().saturating_sub(width + 1);
+    }
     x = canvas.text(x, row.y, right.saturating_sub(x), name, theme.strong) + 2;
+    if right < x + state_width {
+        state_width = 0;
+    }
     if let Some(delays) = scene.race.and_then(|race| words::delays(race.plan().time_scale)) {
         let room = right.saturating_sub(state_width + 2).saturating_sub(x);
         if usize::from(room) >= text::width(&delays) {
@@ -59,9 +68,20 @@ fn title(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
     if room >= 12 {
         canvas.text(x, row.y, room, about, theme.dim);
     }
-    if right.saturating_sub(state_width) > x {
+    if right.saturating_sub(state_width) > x && state_width > 0 {
         canvas.text_right(right, row.y, state_width, &state.0, state.1);
     }
+}
+
+/// What kind of picture this is, where it is not the live race's.
+fn badge(scene: &Scene<'_>) -> Option<String> {
+    let past = scene.past().filter(|_| scene.race.is_some())?;
+    Some(match (past.edge, past.motion) {
+        (Edge::End, Motion::Frozen) => " replay, frozen ".to_owned(),
+        (Edge::End, _) => format!(" replay {} ", past.speed),
+        (Edge::Live, Motion::Playing) => format!(" not live {} ", past.speed),
+        (Edge::Live, _) => " frozen ".to_owned(),
+    })
 }
 
 /// The race's state in a few words, and how they look.
@@ -151,18 +171,15 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
             vec![("↑ ↓", "select"), ("Space", "on or off"), ("Enter", "race"), ("Esc", "close")]
         }
         (Overlay::None, view) => {
-            let unzoomed = scene.ui.timeline.window.is_none();
-            let steps = unzoomed && scene.race.is_some_and(|race| accesses::step(scene, race).is_some());
             let own: &[(&str, &str)] = match view {
+                _ if scene.past().is_some() => &past_hints(scene),
                 View::Race => &[("↑ ↓", "run")],
-                View::Timeline if steps => {
-                    &[("← →", "step"), ("+ -", "zoom"), ("h l", "cursor"), ("f", "all")]
-                }
-                View::Timeline => &[("+ -", "zoom"), ("← →", "pan"), ("h l", "cursor"), ("f", "all")],
+                View::Timeline => &[("+ -", "zoom"), ("H L", "pan"), ("h l", "cursor"), ("f", "all")],
                 View::Tasks => &[("n p", "run"), ("o", "sort"), ("/", "filter"), ("Enter", "story")],
                 View::Results => &[],
             };
-            let global = BINDINGS.iter().filter(|binding| !binding.hint.is_empty());
+            let said = |hint: &str| hint.is_empty() || (hint == "freeze" && scene.past().is_some());
+            let global = BINDINGS.iter().filter(|binding| !said(binding.hint));
             let global = global.map(|binding| (binding.keys.split(' ').next().unwrap_or(""), binding.hint));
             own.iter().copied().chain(global).collect()
         }
@@ -177,19 +194,36 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
     }
 }
 
+/// The keys that move the playhead.
+fn past_hints(scene: &Scene<'_>) -> [(&'static str, &'static str); 5] {
+    let (mut space, mut end) = ("go on", "live");
+    if let Some(past) = scene.past() {
+        if past.motion == Motion::Playing {
+            space = "freeze";
+        }
+        if past.edge == Edge::End || past.whole.is_over() {
+            end = "end";
+        }
+    }
+    [("Space", space), ("Left Right", "move"), (", .", "event by event"), ("< >", "speed"), ("End", end)]
+}
+
 /// All that a screen for a few characters can say: how far the race is, in words or as a level.
 pub(super) fn tiny(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) {
     let runs = scene.race.map_or(&[][..], RaceState::runs);
     let over: usize = runs.iter().map(|run| run.counts().over() as usize).sum();
     let tasks: usize = runs.iter().map(|run| run.tasks().len()).sum();
     let share = if tasks == 0 { 0.0 } else { over as f64 / tasks as f64 };
+    let frozen = scene.past().is_some_and(|past| past.motion == Motion::Frozen);
     if area.width < 4 {
         let level = if tasks == 0 { '·' } else { level_glyph(share.max(0.01)) };
         canvas.glyph(area.x, area.y, level, scene.theme.strong);
         return;
     }
     let words = format!("{over} of {tasks} tasks");
-    let words = if text::width(&words) <= usize::from(area.width) { words } else { words::percent(share) };
+    let mark = if frozen { "┃┃ " } else { "" };
+    let fits = text::width(mark) + text::width(&words) <= usize::from(area.width);
+    let words = format!("{mark}{}", if fits { words } else { words::percent(share) });
     canvas.text(area.x, area.y, area.width, &words, scene.theme.strong);
 }
 

@@ -143,7 +143,7 @@ fn help(scene: &Scene<'_>) -> Vec<Line> {
 fn scenarios(scene: &Scene<'_>, page: Rect) -> Vec<Vec<Line>> {
     let theme = scene.theme;
     let names = scene.next.scenarios.iter().map(|scenario| text::width(&scenario.name)).max().unwrap_or(0);
-    let columns = usize::from(page.width.saturating_sub(10)).saturating_sub(names).min(80);
+    let columns = usize::from(page.width.saturating_sub(10)).saturating_sub(names).min(100);
     let entry = |scenario: &crate::scenario::Scenario| {
         let about = text::wrap(&text::shown(&scenario.about), columns);
         let lines = about.iter().enumerate().map(|(index, line)| {

@@ -10,8 +10,8 @@ use crate::report::words::{self, Glyphs};
 use crate::stats;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
-use crate::tui::theme::{Mark, Theme};
-use crate::tui::widgets::{Axis, LaneRow, Weight, Window, axis, bar, density, unknown_bar};
+use crate::tui::theme::{Mark, PLAYHEAD, Theme};
+use crate::tui::widgets::{Axis, LaneRow, Weight, axis, bar, density, unknown_bar};
 
 use super::chrome::status_name;
 use super::counter::{counter_rows, counters};
@@ -270,7 +270,7 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let title = format!("{} {lanes_word}", words::count(run.lanes().len() as u64));
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
     legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, run, scene);
-    lanes(canvas, lanes_area, scene, run, theme.run(place_of(race, run)));
+    lanes(canvas, lanes_area, scene, race, run);
 }
 
 /// Names the phases that this run has been in, at the right end of a row.
@@ -426,8 +426,8 @@ fn task_row(
 }
 
 /// The lanes of one run, on an axis of their own.
-fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState, colour: Style) {
-    let theme = scene.theme;
+fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
+    let (theme, colour) = (scene.theme, scene.theme.run(place_of(race, run)));
     let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else {
         canvas.text(area.x + 1, area.y, area.width, "its turn has not come", theme.dim);
         return;
@@ -436,11 +436,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState,
     let digits = u16::try_from(count.to_string().len()).unwrap_or(6);
     let (rows, axis_row) = cut_bottom(area, 1);
     let gutter = digits + 2;
-    let window = if run.wall().is_some() {
-        Window::until(until.since(start))
-    } else {
-        Window::round(until.since(start))
-    };
+    let window = scene.window_of(race, scene.ui.run_of(race));
     let cells = Rect { x: rows.x + gutter, width: rows.width.saturating_sub(gutter + 1), ..rows };
     let time = Axis::new(window, cells);
     let all_fit = count <= usize::from(rows.height);
@@ -455,6 +451,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState,
         let painted = LaneRow { axis: &time, run, lane: state, start, until, theme };
         painted.paint(canvas, y..y + pitch.painted);
         painted.paint_tasks(canvas, y);
+        paint_playhead(canvas, &time, y..y + pitch.painted, scene, run);
         y += pitch.painted + pitch.gap;
     }
     if !all_fit && rows.height > 0 {
@@ -485,6 +482,22 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState,
             run.plan().workers.max(peak),
             colour,
         );
+    }
+}
+
+/// Paints the playhead over rows of lanes: right after the last cell in which something has happened, so that
+/// it hides none of it.
+pub(super) fn paint_playhead(
+    canvas: &mut Canvas<'_>,
+    time: &Axis,
+    rows: std::ops::Range<u16>,
+    scene: &Scene<'_>,
+    run: &RunState,
+) {
+    let Some(at) = scene.playhead_in(run).and_then(|moment| time.column(moment)) else { return };
+    let x = (at + 1).min(time.columns().end.saturating_sub(1));
+    for y in rows {
+        canvas.mark(x, y, PLAYHEAD, scene.theme.playhead);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::{RaceState, RunState, Span, TaskState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
 use crate::tui::ui::{Column, Direction, received, waited};
-use crate::tui::widgets::{Axis, Window};
+use crate::tui::widgets::Axis;
 
 use super::Scene;
 
@@ -148,7 +148,7 @@ fn draw_row(
     let Some(state) = run.tasks().get(task.index()) else { return };
     for &(column, x, width) in columns {
         if column == Column::Error && state.error_message().is_none() {
-            life(canvas, Rect { x, width, ..row }, scene, run, task);
+            life(canvas, Rect { x, width, ..row }, scene, (race, run), task);
             continue;
         }
         let (words, style) = cell(column, scene, (race, run), state, task);
@@ -162,12 +162,17 @@ fn draw_row(
 }
 
 /// A task's phases on the run's own axis, from when it was queued.
-fn life(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, run: &RunState, task: TaskId) {
+fn life(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    (race, run): (&RaceState, &RunState),
+    task: TaskId,
+) {
     let theme = scene.theme;
     let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else { return };
     let Some(state) = run.tasks().get(task.index()) else { return };
-    let window = if run.wall().is_some() { Window::until } else { Window::round };
-    let time = Axis::new(window(until.since(start)), area);
+    let time = Axis::new(scene.window_of(race, scene.ui.run_of(race)), area);
     let spans = run.spans_of(task, until);
     let (queued, taken) = (state.queued.unwrap_or(start), state.started.or(state.finished).unwrap_or(until));
     for x in time.columns() {

@@ -11,9 +11,9 @@ use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
-use super::Scene;
 use super::accesses;
-use super::race::{LEGEND_LANES, marks, phase_names};
+use super::race::{LEGEND_LANES, marks, paint_playhead, phase_names};
+use super::{Scene, all_of};
 
 /// The rows of one run: a head, lanes, the strip of concurrency.
 struct Block {
@@ -65,11 +65,9 @@ impl Gutter {
     }
 }
 
-/// The window that the timeline shows: the one that was chosen, or all of the longest run so far.
+/// The window that the timeline shows: the one that was chosen, or all of the longest run that is known.
 pub fn window(scene: &Scene<'_>, race: &RaceState) -> Window {
-    let longest = race.runs().iter().filter_map(|run| run.elapsed(scene.now)).max().unwrap_or_default();
-    let all = if race.is_over() { Window::until(longest) } else { Window::round(longest) };
-    scene.ui.timeline.window.unwrap_or(all)
+    scene.ui.timeline.window.unwrap_or_else(|| all_of(scene, race).1)
 }
 
 fn cells(race: &RaceState, area: Rect) -> Rect {
@@ -125,6 +123,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         let Some(run) = race.runs().get(block.run) else { continue };
         let head = y;
         y = draw_block(canvas, body, y, &time, scene, race, run, &block);
+        paint_playhead(canvas, &time, head + 1..y, scene, run);
         if let Some(x) = cursor_column {
             for y in head + 1..y {
                 canvas.mark(x, y, '│', theme.cursor);

@@ -1,0 +1,450 @@
+//! The interleaving log: what happened around the moment that is shown, in order, a line for each event. Each
+//! lane has a column and a colour of its own, so that one sees at a glance where workers take turns.
+
+use std::collections::HashMap;
+
+use ratatui::layout::Rect;
+
+use crate::event::{
+    Access, At, Event, Fact, LaneId, Outcome, Phase, RunEnd, RunId, TaskId, Worker, WorkloadKind,
+};
+use crate::model::{RaceState, RunState};
+use crate::recording::Told;
+use crate::report::words;
+use crate::text;
+use crate::tui::canvas::{Canvas, cut_left, cut_top};
+use crate::tui::reel::Places;
+
+use super::{Playback, Scene};
+
+/// Screens of so many columns have the log beside the page.
+const BESIDE: u16 = 110;
+
+/// The fewest rows of a page with the log below it, and of the log itself.
+const LEAST_ROWS: (u16, u16) = (8, 4);
+
+/// How many events are looked through for the phase that a task was in before.
+const LOOK_BACK: usize = 400;
+
+/// Shares a page between the view and the log: side by side where it is wide enough, else one above the other; a
+/// page too small for both keeps the view.
+pub(super) fn cut(body: Rect) -> (Rect, Option<Rect>) {
+    if body.width >= BESIDE {
+        let columns = (body.width * 2 / 5).clamp(50, 76);
+        let (page, log) = cut_left(body, body.width - columns);
+        return (page, Some(log));
+    }
+    let rows = (body.height * 2 / 5).max(LEAST_ROWS.1);
+    match body.height.checked_sub(rows) {
+        Some(page) if page >= LEAST_ROWS.0 => {
+            let (page, log) = cut_top(body, page);
+            (page, Some(log))
+        }
+        _ => (body, None),
+    }
+}
+
+/// Whether the log can open by itself without taking room that the view needs.
+pub fn has_room(body: Rect) -> bool {
+    body.width >= BESIDE || body.height >= 32
+}
+
+/// A line of the log.
+struct Entry {
+    /// When it happened, in nanoseconds from the run's start.
+    time: i64,
+    /// How much later than the event before it.
+    after: Option<i64>,
+    lane: Option<LaneId>,
+    task: Option<TaskId>,
+    what: String,
+    /// Whether it tells of something that should not be.
+    bad: bool,
+}
+
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    playback: &Playback<'_>,
+) {
+    let theme = scene.theme;
+    let id = scene.ui.run_of(race);
+    let Some(run) = playback.whole.runs().get(id.index()) else { return };
+    canvas.clear(area, theme.base);
+    let beside = area.width < canvas.area().width;
+    let area = if beside {
+        for y in area.top()..area.bottom() {
+            canvas.glyph(area.x, y, '│', theme.rule);
+        }
+        cut_left(area, 1).1
+    } else {
+        area
+    };
+    let (head, rows) = cut_top(area, 1);
+    let title = format!("{}: events in order, in ms", run.plan().label);
+    canvas.part(head).rule(head.y, &title, '─', theme.rule, theme.strong);
+    let places = playback.reel.telling(id);
+    let known = places.before(playback.place);
+    if places.is_empty() {
+        canvas.text(
+            rows.x + 2,
+            rows.y,
+            rows.width.saturating_sub(3),
+            "nothing has happened in this run",
+            theme.dim,
+        );
+        return;
+    }
+    let count = format!(" {} of {} ", words::count(known as u64), words::count(places.len() as u64));
+    if text::width(&title) + count.len() + 4 < usize::from(head.width) {
+        canvas.text_right(head.right().saturating_sub(1), head.y, 30, &count, theme.dim);
+    }
+    // What led to the moment matters more than what followed; without the one there is room for the other.
+    let room = usize::from(rows.height);
+    let above = (room * 3).div_ceil(5).max(room.saturating_sub(places.len() - known));
+    let first = known.saturating_sub(above);
+    let last = places.len().min(first + room);
+    let entries = entries(playback, id, run, places, first..last);
+    let columns = Columns::of(rows, run, &entries, playback);
+    for ((number, entry), y) in (first..last).zip(&entries).zip(rows.y..rows.bottom()) {
+        let when = match number + 1 {
+            next if next > known => When::Later,
+            next if next == known => When::Now,
+            _ => When::Before,
+        };
+        columns.paint(canvas, y, entry, when, scene, race);
+    }
+}
+
+/// Where an event stands to the moment that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    Now,
+    Later,
+}
+
+/// Where the parts of a line stand.
+struct Columns {
+    row: Rect,
+    time: u16,
+    after: u16,
+    /// Columns between two lanes' badges; none where all badges stand in one column.
+    stair: Option<u16>,
+    lanes: u16,
+    task: u16,
+    /// Whether a task is told by its name.
+    named: bool,
+    precision: Precision,
+}
+
+/// How exactly times are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Precision {
+    Microseconds,
+    /// Accesses to a counter follow each other within one microsecond.
+    Nanoseconds,
+}
+
+impl Columns {
+    fn of(row: Rect, run: &RunState, entries: &[Entry], playback: &Playback<'_>) -> Columns {
+        let widest = |words: &mut dyn Iterator<Item = String>| {
+            u16::try_from(words.map(|words| words.len()).max().unwrap_or(0)).unwrap_or(12)
+        };
+        let precision = match playback.whole.plan().workload {
+            WorkloadKind::Counter => Precision::Nanoseconds,
+            _ => Precision::Microseconds,
+        };
+        let time = widest(&mut entries.iter().map(|entry| millis(entry.time, precision)));
+        let after = widest(&mut entries.iter().map(|entry| later(entry.after, precision))).min(12);
+        let workers = u16::try_from(run.plan().workers).unwrap_or(u16::MAX);
+        let digits = u16::try_from(workers.to_string().len()).unwrap_or(6);
+        let free = row.width.saturating_sub(time + after + 4);
+        // A badge is as wide as a lane's number and a space on either side.
+        let badge = digits + 2;
+        let stair =
+            [badge, 2, 1].into_iter().find(|&step| (workers - 1).saturating_mul(step) + badge <= free / 4);
+        let stair = stair.filter(|_| workers <= 64);
+        let lanes = stair.map_or(badge, |step| (workers - 1) * step + badge);
+        let numbers = u16::try_from(playback.whole.plan().tasks.len().to_string().len()).unwrap_or(6);
+        let names = playback.whole.plan().tasks.iter().take(200).map(|task| text::width(&task.name));
+        let names = u16::try_from(names.max().unwrap_or(0)).unwrap_or(u16::MAX).min(18);
+        let named = free.saturating_sub(lanes + 1) >= names + 30;
+        Columns {
+            row,
+            time,
+            after,
+            stair,
+            lanes,
+            task: if named { names } else { numbers },
+            named,
+            precision,
+        }
+    }
+
+    fn paint(
+        &self,
+        canvas: &mut Canvas<'_>,
+        y: u16,
+        entry: &Entry,
+        when: When,
+        scene: &Scene<'_>,
+        race: &RaceState,
+    ) {
+        let theme = scene.theme;
+        let line = Rect { y, height: 1, ..self.row };
+        let is_later = when == When::Later;
+        let base = if is_later { theme.dim } else { theme.base };
+        let right = line.right().saturating_sub(1);
+        let mut x = line.x + 2 + self.time;
+        canvas.text_right(
+            x,
+            y,
+            self.time,
+            &millis(entry.time, self.precision),
+            if is_later { theme.dim } else { base },
+        );
+        x += 1 + self.after;
+        canvas.text_right(x, y, self.after, &later(entry.after, self.precision), theme.dim);
+        x += 1;
+        let badge = entry.lane.map(|lane| {
+            let at = x + self.stair.map_or(0, |step| u16::try_from(lane.0).unwrap_or(0).saturating_mul(step));
+            let style = if is_later { theme.lane(lane.index()) } else { theme.lane_badge(lane.index()) };
+            (at.min(right), format!(" {} ", lane.0 + 1), style)
+        });
+        x += self.lanes + 1;
+        if let Some(task) = entry.task {
+            let number = (task.0 + 1).to_string();
+            let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
+            let coloured = entry.lane.map_or(theme.dim, |lane| theme.lane(lane.index()));
+            let style = if is_later { theme.dim } else { coloured };
+            if self.named {
+                canvas.text(x, y, self.task.min(right.saturating_sub(x)), name, style);
+            } else {
+                canvas.text_right(x + self.task, y, self.task, &number, style);
+            }
+            x += self.task + 1;
+        }
+        let style = match entry.bad {
+            true if is_later => theme.dim,
+            true => theme.bad,
+            false => base,
+        };
+        let room = right.saturating_sub(x);
+        let what = text::shown(&entry.what);
+        // Where there is no room for where a task comes from, where it goes says more.
+        let short = what.find('→').filter(|_| text::width(&what) > usize::from(room));
+        canvas.text(x, y, room, short.map_or(&*what, |arrow| &what[arrow..]), style);
+        if when == When::Now {
+            canvas.style(line, theme.selected);
+            canvas.glyph(line.x, y, '▸', theme.strong.patch(theme.selected));
+        }
+        if let Some((x, number, style)) = badge {
+            canvas.text(x, y, right.saturating_sub(x), &number, style);
+        }
+    }
+}
+
+/// Nanoseconds as milliseconds, with what they are known to behind the point.
+fn millis(nanos: i64, precision: Precision) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let (whole, part) = (nanos.unsigned_abs() / 1_000_000, nanos.unsigned_abs() % 1_000_000);
+    match precision {
+        Precision::Microseconds => format!("{sign}{whole}.{:03}", part / 1_000),
+        Precision::Nanoseconds => format!("{sign}{whole}.{part:06}"),
+    }
+}
+
+/// How much later something is than what is above it.
+fn later(after: Option<i64>, precision: Precision) -> String {
+    let sign = |after| if after < 0 { "" } else { "+" };
+    after.map_or(String::new(), |after| format!("{}{}", sign(after), millis(after, precision)))
+}
+
+fn between(from: At, to: At) -> i64 {
+    let apart = |a: At, b: At| i64::try_from(a.0.saturating_sub(b.0)).unwrap_or(i64::MAX);
+    apart(to, from) - apart(from, to)
+}
+
+/// The lines of a range of a run's telling events.
+fn entries(
+    playback: &Playback<'_>,
+    id: RunId,
+    run: &RunState,
+    places: Places<'_>,
+    range: std::ops::Range<usize>,
+) -> Vec<Entry> {
+    let start = run.started().unwrap_or_default();
+    let event = |number: usize| places.get(number).and_then(|place| playback.reel.told(place));
+    let mut teller = Teller { run, id, phases: HashMap::new() };
+    for told in (range.start.saturating_sub(LOOK_BACK)..range.start).filter_map(event) {
+        teller.watch(&told.event);
+    }
+    let mut before = range.start.checked_sub(1).and_then(event).map(|told| told.event.at);
+    let entry = |told: &Told| {
+        let at = told.event.at;
+        let after = before.replace(at).map(|before| between(before, at));
+        let (what, bad) = teller.tell(&told.event);
+        teller.watch(&told.event);
+        let task = task_of(&told.event.fact);
+        let lane = match &told.event.fact {
+            Fact::TaskStarted { lane, .. } | Fact::LaneOpened { lane, .. } => Some(*lane),
+            // Nobody has taken it up; or what is taken has left the lane.
+            Fact::TaskQueued { .. } | Fact::ResultDelivered { .. } => None,
+            _ => task.and_then(|task| run.tasks().get(task.index())?.lane),
+        };
+        Entry { time: between(start, at), after, lane, task, what, bad }
+    };
+    range.filter_map(event).map(entry).collect()
+}
+
+fn task_of(fact: &Fact) -> Option<TaskId> {
+    match fact {
+        Fact::TaskQueued { task, .. }
+        | Fact::TaskStarted { task, .. }
+        | Fact::PhaseEntered { task, .. }
+        | Fact::AttemptStarted { task, .. }
+        | Fact::AttemptFailed { task, .. }
+        | Fact::ResponseArrived { task, .. }
+        | Fact::BodyArrived { task, .. }
+        | Fact::CounterAccessed { task, .. }
+        | Fact::ResultDelivered { task, .. }
+        | Fact::BytesArrived { task, .. }
+        | Fact::TaskFinished { task, .. } => Some(*task),
+        _ => None,
+    }
+}
+
+/// Puts events into words, knowing which phases their tasks are in.
+struct Teller<'a> {
+    run: &'a RunState,
+    id: RunId,
+    phases: HashMap<TaskId, Phase>,
+}
+
+impl Teller<'_> {
+    fn watch(&mut self, event: &Event) {
+        match &event.fact {
+            Fact::PhaseEntered { task, phase, .. } => drop(self.phases.insert(*task, *phase)),
+            Fact::TaskQueued { task, .. } | Fact::TaskStarted { task, .. } => {
+                self.phases.insert(*task, Phase::Queued);
+            }
+            _ => {}
+        }
+    }
+
+    /// An event in words, and whether it tells of something that should not be.
+    fn tell(&self, event: &Event) -> (String, bool) {
+        let good = |words: &str| (words.to_owned(), false);
+        match &event.fact {
+            Fact::RunStarted { .. } => (format!("{} starts", self.run.plan().label), false),
+            Fact::LaneOpened { lane, worker, .. } => {
+                let first = self.run.lanes().get(lane.index()).and_then(|lane| lane.opened());
+                let new = if first.is_some_and(|first| first < event.at) { "another " } else { "" };
+                (format!("{new}{}", worker_words(worker)), false)
+            }
+            Fact::TaskQueued { .. } => good("queued"),
+            Fact::TaskStarted { .. } => good("taken up"),
+            Fact::PhaseEntered { task, phase, .. } => match self.phases.get(task) {
+                Some(before) if *before != Phase::Queued => {
+                    (format!("{} → {}", before.name(), phase.name()), false)
+                }
+                _ => (format!("→ {}", phase.name()), false),
+            },
+            Fact::AttemptStarted { number, .. } => (format!("attempt {number}"), false),
+            Fact::AttemptFailed { error, .. } => (format!("will be retried: {}", error.message), true),
+            Fact::ResponseArrived { head, .. } => {
+                let length =
+                    head.length.map_or(String::new(), |length| format!(", {}", words::bytes(length)));
+                (format!("answer {}{length}", head.status), head.status >= 400)
+            }
+            Fact::BodyArrived { .. } => good("the answer’s text"),
+            Fact::CounterAccessed { access, .. } => access_words(*access),
+            Fact::ResultDelivered { .. } => good("taken by the main thread"),
+            Fact::TaskFinished { end, .. } => match &end.outcome {
+                Outcome::Done => match &end.result {
+                    Some(result) => (format!("done: {result}"), false),
+                    None => good("done"),
+                },
+                Outcome::Failed(error) => (format!("failed: {}", error.message), true),
+                Outcome::Cancelled => ("cancelled".to_owned(), true),
+                Outcome::Panicked { message } => (format!("panicked: {message}"), true),
+                Outcome::Abandoned => ("abandoned".to_owned(), true),
+            },
+            Fact::RunMeasured { usage, .. } => match usage.user_nanos.zip(usage.system_nanos) {
+                Some((user, system)) => {
+                    let time = std::time::Duration::from_nanos(user.saturating_add(system));
+                    (format!("used {} of cpu time", words::seconds(time)), false)
+                }
+                None => good("its use of the machine is known"),
+            },
+            Fact::RunFinished { end, .. } => match end {
+                RunEnd::Completed => (format!("{} is over", self.run.plan().label), false),
+                RunEnd::Cancelled => (format!("{} is cancelled", self.run.plan().label), true),
+                RunEnd::Failed { message } => (format!("stopped: {message}"), true),
+            },
+            // These have no line, or are not told of a run.
+            Fact::CounterRead { .. }
+            | Fact::BytesArrived { .. }
+            | Fact::RaceStarted { .. }
+            | Fact::Interrupted { .. }
+            | Fact::Collected
+            | Fact::RaceFinished => (format!("run {}", self.id.0 + 1), false),
+        }
+    }
+}
+
+fn worker_words(worker: &Worker) -> String {
+    match (worker, worker.thread_id()) {
+        (Worker::Process { pid, .. }, _) => format!("process {pid} is there"),
+        (Worker::AsyncSlot { .. }, _) => "slot is there".to_owned(),
+        (Worker::Thread { .. }, Some(thread)) => format!("thread {thread} is there"),
+        (Worker::Thread { .. }, None) => "thread is there".to_owned(),
+    }
+}
+
+/// A read or a write of the counter. What it had read is one less than what it writes; whatever stands there
+/// beyond that were other workers' additions.
+fn access_words(access: Access) -> (String, bool) {
+    match access {
+        Access::Load { value } => (format!("load {}", words::count(value)), false),
+        Access::Store { value, over } => {
+            let stored = format!("store {} over {}", words::count(value), words::count(over));
+            match over.saturating_add(1).checked_sub(value) {
+                Some(0) => (stored, false),
+                Some(lost) => (format!("{stored}: {} lost", words::count(lost)), true),
+                None => (format!("{stored}: others’ additions lost"), true),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accesses_say_what_is_lost() {
+        let store = |value, over| access_words(Access::Store { value, over });
+        assert_eq!(access_words(Access::Load { value: 41 }), ("load 41".to_owned(), false));
+        assert_eq!(store(42, 41), ("store 42 over 41".to_owned(), false));
+        assert_eq!(store(42, 42), ("store 42 over 42: 1 lost".to_owned(), true));
+        assert_eq!(store(1_042, 1_044), ("store 1,042 over 1,044: 3 lost".to_owned(), true));
+        assert_eq!(store(42, 7), ("store 42 over 7: others’ additions lost".to_owned(), true));
+    }
+
+    #[test]
+    fn times_are_milliseconds() {
+        use Precision::{Microseconds, Nanoseconds};
+        assert_eq!(millis(13_999, Microseconds), "0.013");
+        assert_eq!(millis(13_999, Nanoseconds), "0.013999");
+        assert_eq!(millis(15_390_123_456, Microseconds), "15390.123");
+        assert_eq!(millis(-2_000_500, Microseconds), "-2.000");
+        assert_eq!(later(Some(13_000), Microseconds), "+0.013");
+        assert_eq!(later(Some(-13_000), Microseconds), "-0.013");
+        assert_eq!(later(None, Microseconds), "");
+        assert_eq!([between(At(5), At(9)), between(At(9), At(5))], [4, -4]);
+    }
+}
