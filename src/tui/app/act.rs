@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::config::ThemeName;
 use crate::race::RaceError;
+use crate::report::Target;
 use crate::scenario::{MAX_WORKERS, Programs, Scenario};
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
@@ -95,6 +96,8 @@ impl App {
             }
             Action::MoreWorkers => self.workers(|workers| workers.saturating_add(1)),
             Action::FewerWorkers => self.workers(|workers| workers.saturating_sub(1)),
+            Action::Keep => self.keep(),
+            Action::Export => self.offer_exports(),
             Action::Theme => self.next_theme(),
             Action::Help => self.ui.overlay = Overlay::Help { scroll: 0 },
             Action::Close if !self.ui.table.filter.is_empty() => {
@@ -170,6 +173,11 @@ impl App {
                 Action::Close | Action::Help | Action::Enter => self.ui.overlay = Overlay::None,
                 _ => *scroll = step(*scroll, 10_000),
             },
+            Overlay::Export { at } => {
+                *at = step(*at, Target::ALL.len() - 1);
+                let at = *at;
+                self.in_exports(at, action);
+            }
             Overlay::Scenarios { at } => match action {
                 Action::Close | Action::Scenarios => self.ui.overlay = Overlay::None,
                 Action::Enter => {
