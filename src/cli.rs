@@ -14,7 +14,8 @@ use crate::claims::ClaimsFormat;
 use crate::config::{ConfigFlag, Flags, OriginFlags, time_scale_parser, variables_help};
 use crate::event::TimeScale;
 use crate::recording::Speed;
-use crate::report::Format;
+use crate::report::diff::DiffFormat;
+use crate::report::{Condition, Format};
 
 pub use export::{ExportArgs, ExportError, Place};
 
@@ -43,8 +44,14 @@ pub enum Command {
     Export(Box<ExportArgs>),
     /// Make a recording of a Chrome trace (VizTracer, Perfetto, browsers), to replay it
     Import(ImportArgs),
+    /// Compare two races: what got faster, by how much, and whether that is real
+    Diff(DiffArgs),
     /// List the scenarios
     Scenarios(ConfigFlag),
+    /// Race one executor with more and more workers: what do they buy?
+    #[command(mut_arg("workers", |arg| arg.value_name("LIST").help(SWEEP_WORKERS).long_help(SWEEP_WORKERS)))]
+    #[command(mut_arg("executors", |arg| arg.value_name("NAME").help(SWEEP_EXECUTOR).long_help(SWEEP_EXECUTOR)))]
+    Sweep(Box<RaceArgs>),
     /// Check the published claims about speed on this machine
     Claims(Box<ClaimsArgs>),
     /// Print the settings in force and where each came from
@@ -76,6 +83,15 @@ pub struct RaceArgs {
     /// Write the report to FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub report: Option<PathBuf>,
+    /// Exit with 1 if EXPR is true, such as pool.speedup<4; can be repeated
+    ///
+    /// EXPR is RUN.FIGURE, one of < <= > >= == !=, and a number: pool.speedup<4, async.wall>2.5, threads.failed>0,
+    /// pool.latency.p95>=0.5. A run has the name that reports give it, and a figure the name that it has in the JSON
+    /// report, without its unit. Times are in seconds, memory and bytes in bytes, speedup, efficiency and shares are
+    /// ratios: 0.9 is 90 %. A figure that could not be measured fails as well. Where the race repeats, the median
+    /// of the rounds counts.
+    #[arg(long, value_name = "EXPR", help_heading = "Report")]
+    pub fail_if: Vec<Condition>,
     /// Record the race in FILE while it runs, to replay and export it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub record: Option<PathBuf>,
@@ -115,6 +131,34 @@ pub struct ImportArgs {
     pub output: Option<PathBuf>,
 }
 
+/// Which races to compare, and how.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct DiffArgs {
+    /// Recording or JSON report of the race to compare with
+    #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
+    pub a: PathBuf,
+    /// Recording or JSON report of the other race
+    #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
+    pub b: PathBuf,
+    /// Print the comparison instead of opening the page
+    #[arg(long)]
+    pub plain: bool,
+    /// Print it in this format; a table where there is no terminal
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<DiffFormat>,
+    /// The config file.
+    #[command(flatten)]
+    pub config: ConfigFlag,
+}
+
+impl RaceArgs {
+    /// The same arguments for a sweep, whose workers are several.
+    pub fn sweeping(mut self) -> RaceArgs {
+        self.flags.sweep = Some(self.flags.workers.take().unwrap_or_default());
+        self
+    }
+}
+
 /// Which claims to check, and how.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct ClaimsArgs {
@@ -139,15 +183,20 @@ pub struct ClaimsArgs {
 
 const ABOUT: &str = "Race the same tasks sequentially, in threads, in a pool, async and in processes, and watch every worker live";
 
+const SWEEP_WORKERS: &str = "Numbers of workers, with ranges: 1,2,4..8; 1..32 has all up to 8, then 12, 16, 24 and 32 [default: 1..32]";
+
+const SWEEP_EXECUTOR: &str =
+    "The one executor that is swept: pool, async, processes, gil or a program's name [default: pool]";
+
 const CLOSING: &str = "\
 Examples:
   threadrace                               race 20 pictures, all four executors
-  threadrace -e sequential,pool:2,pool:10  see what more workers bring
+  threadrace sweep images-link             see what up to 32 workers buy
   threadrace --urls list.txt -o downloads  race downloads of your own
 
 Exit codes:
   0      all tasks are done
-  1      a task failed or was cancelled
+  1      a task failed or was cancelled, or a --fail-if is true
   2      the usage, the config or the input is wrong
   3      the output folder or the disk refused
   4      threadrace itself failed
@@ -236,7 +285,8 @@ mod tests {
         assert_eq!(flags.scenario.as_deref(), Some("csv-5"));
         let executors = flags.executors.map(|list| list.choices().iter().map(ToString::to_string).collect());
         assert_eq!(executors, Some(vec!["pool:3".to_owned(), "async".to_owned()]));
-        assert_eq!((flags.workers, flags.tasks, flags.async_threads), (Some(7), Some(9), Some(2)));
+        assert_eq!(flags.workers.and_then(|counts| counts.single()), Some(7));
+        assert_eq!((flags.tasks, flags.async_threads), (Some(9), Some(2)));
         assert_eq!((flags.together, flags.seed, flags.no_autostart), (true, Some(4), true));
         assert_eq!((flags.timeout, flags.retries), (Some(Duration::from_millis(1500)), Some(0)));
         assert_eq!((flags.output, flags.max_bytes), (Some("out".into()), Some(10)));
@@ -262,7 +312,16 @@ mod tests {
         let Some(Command::Config(race)) = parse("config csv-5 -w 3 --plain")?.command else {
             panic!("not the config");
         };
-        assert_eq!(race.flags.workers, Some(3));
+        assert_eq!(race.flags.workers.and_then(|counts| counts.single()), Some(3));
+        let Some(Command::Sweep(race)) = parse("sweep csv-5 --workers 1,2..4 -e async --plain")?.command
+        else {
+            panic!("not the sweep");
+        };
+        let flags = race.sweeping().flags;
+        assert_eq!((flags.workers, flags.sweep.map(|it| it.to_string())), (None, Some("1,2,3,4".to_owned())));
+        let Some(Command::Sweep(race)) = parse("sweep")?.command else { panic!("not the sweep") };
+        let counts = race.sweeping().flags.sweep.map(|it| it.to_string());
+        assert_eq!(counts.as_deref(), Some("1,2,3,4,5,6,7,8,12,16,24,32"));
         assert!(
             matches!(parse("scenarios --config x")?.command, Some(Command::Scenarios(flag)) if flag.path.is_some())
         );
@@ -279,6 +338,8 @@ mod tests {
         for (line, allowed) in [
             ("-w 0", "must be a whole number, 1 to 10000"),
             ("-w -3", "must be a whole number, 1 to 10000"),
+            ("sweep -w 8..1", "8..1 ends before it begins"),
+            ("sweep -w 1,x", "'x' is no number of workers"),
             ("-n 1000000000000", "must be a whole number, 1 to 1000000"),
             ("--timeout nan", "must be seconds, 0.001 to 86400"),
             ("--timeout -1.5", "must be seconds, 0.001 to 86400"),
@@ -322,8 +383,16 @@ mod tests {
         let flags: BTreeSet<String> =
             arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
         let no_settings = [
-            "--url", "--urls", "--config", "--plain", "--format", "--report", "--repeat", "--record",
+            "--url",
+            "--urls",
+            "--config",
+            "--plain",
+            "--format",
+            "--report",
+            "--repeat",
+            "--record",
             "--speed",
+            "--fail-if",
         ];
         let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
         assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());

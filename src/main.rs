@@ -8,15 +8,18 @@ use clap::Parser;
 use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
-use threadrace::cli::{self, ClaimsArgs, Cli, Command, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs};
+use threadrace::cli::{
+    self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs,
+};
 use threadrace::config::{self, Effective, Flags, GlyphChoice, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
-use threadrace::race::RaceError;
+use threadrace::race::{self, RaceError};
 use threadrace::recording::{self, Recording, TraceError, TraceLimits, WriteError};
+use threadrace::report::diff::{self, Both, Diff};
 use threadrace::report::words::Glyphs;
-use threadrace::report::{self, Format, PlaceError, Standing};
+use threadrace::report::{self, Condition, Format, PlaceError, Standing};
 use threadrace::text::shown;
 use threadrace::tui::{self, DashboardError, ExportOptions, Left, Look, Reader, Source, Why, terminal};
 
@@ -117,10 +120,12 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Replay(args)) => replay(args),
         Some(Command::Export(args)) => export(*args),
         Some(Command::Import(args)) => import(args),
+        Some(Command::Diff(args)) => diff(args),
         Some(Command::Scenarios(config)) => {
             let effective = load(Flags { config, ..Flags::default() })?;
             print(|out| out.write_all(effective.scenario_listing().as_bytes()))
         }
+        Some(Command::Sweep(args)) => race(args.sweeping()),
         Some(Command::Claims(args)) => check_claims(*args),
         Some(Command::Config(args)) => {
             let effective = load(args.flags)?;
@@ -174,13 +179,16 @@ fn load(flags: Flags) -> Result<Effective, Failure> {
 
 fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = Settings { record: args.record, ..load(args.flags)?.settings };
+    let labels = race::labels(&settings.scenario);
+    let known = args.fail_if.iter().try_for_each(|condition| condition.check(&labels));
+    known.map_err(|error| Failure::new(Exit::Usage, error))?;
     let front = if args.plain || !has_screen() {
         in_lines(&settings)?
     } else {
         let look = Look::of(&settings, &variable);
         left(tui::run(settings, look), outcome)?
     };
-    finish(front, args.format, args.report.as_deref())
+    finish(front, args.format, args.report.as_deref(), &args.fail_if)
 }
 
 /// A variable of the environment.
@@ -194,7 +202,12 @@ fn has_screen() -> bool {
 }
 
 /// Writes the report of what a front has left.
-fn finish(front: Front, format: Format, report: Option<&Path>) -> Result<Exit, Failure> {
+fn finish(
+    front: Front,
+    format: Format,
+    report: Option<&Path>,
+    conditions: &[Condition],
+) -> Result<Exit, Failure> {
     // The file comes first: standard output may be full, closed or stalled.
     let saved = match (&front.race, report) {
         (Some(race), Some(path)) => save(path, format, race),
@@ -215,7 +228,7 @@ fn finish(front: Front, format: Format, report: Option<&Path>) -> Result<Exit, F
     match (asked_to_end(), front.error) {
         (Some(number), _) => Ok(Exit::Signal(number)),
         (None, Some(error)) => Err(error.into()),
-        (None, None) => Ok(front.exit),
+        (None, None) => Ok(held_against(conditions, front.race.as_ref(), front.exit)),
     }
 }
 
@@ -238,7 +251,7 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
         // What failed in a recorded race is no failure of showing it.
         left(tui::replay(recording.tape, args.speed, banner, settings, look), |_| Exit::AllDone)?
     };
-    finish(front, args.format, args.report.as_deref())
+    finish(front, args.format, args.report.as_deref(), &[])
 }
 
 fn read(path: &Path) -> Result<Recording, Failure> {
@@ -308,6 +321,54 @@ fn export(args: ExportArgs) -> Result<Exit, Failure> {
     // Nobody may be reading.
     let _ = writeln!(io::stderr(), "wrote {}", shown(&path.display().to_string()));
     Ok(Exit::AllDone)
+}
+
+fn diff(args: DiffArgs) -> Result<Exit, Failure> {
+    let DiffArgs { a, b, plain, format, config } = args;
+    let race = |path: &Path| {
+        let recording = recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))?;
+        for flaw in &recording.flaws {
+            // Nobody may be reading.
+            let _ = writeln!(io::stderr(), "threadrace: {}: {flaw}", shown(&path.to_string_lossy()));
+        }
+        Ok::<RaceState, Failure>(recording.race())
+    };
+    let (race_a, race_b) = (race(&a)?, race(&b)?);
+    let (name_a, name_b) = (a.to_string_lossy(), b.to_string_lossy());
+    let (races, names) = (Both { a: &race_a, b: &race_b }, Both { a: &*name_a, b: &*name_b });
+    if !plain && format.is_none() && has_screen() {
+        let look = Look::of(&load(Flags { config, ..Flags::default() })?.settings, &variable);
+        let shown = tui::show_diff(races, names, &look);
+        let (why, reader) = shown.map_err(|error| Failure::new(Exit::Internal, error))?;
+        match why {
+            Why::Signal(signal) => return Ok(Exit::Signal(signal.number())),
+            Why::Vanished => return Ok(Exit::Signal(terminal::Signal::Hangup.number())),
+            Why::Quit if reader == Reader::Gone => return Ok(Exit::AllDone),
+            Why::Quit => {}
+        }
+    }
+    let compared = Diff::of(&race_a, &race_b);
+    print(|out| diff::write(format.unwrap_or_default(), &compared, races, names, out))
+}
+
+/// What the shell is told of a race that must not meet the conditions; says on standard error which it does.
+fn held_against(conditions: &[Condition], race: Option<&RaceState>, exit: Exit) -> Exit {
+    if matches!(exit, Exit::Signal(_)) {
+        return exit;
+    }
+    let failures = conditions.iter().filter_map(|condition| match race {
+        Some(race) => condition.failure(race),
+        None => Some(format!("{condition} could not be measured: there was no race")),
+    });
+    let mut held = exit;
+    for failure in failures {
+        // Nobody may be reading standard error, and the exit code says the same.
+        let _ = writeln!(io::stderr(), "threadrace: {failure}");
+        if exit == Exit::AllDone {
+            held = Exit::NotAllDone;
+        }
+    }
+    held
 }
 
 /// What a front leaves behind.

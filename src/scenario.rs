@@ -1,5 +1,7 @@
 //! A scenario: a named workload with its sizes, its executors and its origin.
 
+mod sweep;
+
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
@@ -18,6 +20,8 @@ use crate::workload::compute::Computation;
 use crate::workload::counter::CounterWork;
 use crate::workload::crud::RowWork;
 use crate::workload::files::FileWork;
+
+pub use sweep::{CountsError, SweepError, WorkerCounts};
 
 /// An executor of a scenario, with its own number of workers when it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::keys::{self, Key};
 use super::rules::{HostNames, Refusal};
 use super::{GlyphChoice, ThemeName};
 use crate::event::TimeScale;
-use crate::scenario::ExecutorList;
+use crate::scenario::{CountsError, ExecutorList, WorkerCounts};
 
 /// The settings that flags can give; what is not given is left to the layers below.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
@@ -25,9 +25,9 @@ pub struct Flags {
     #[arg(short, long, value_name = "LIST", help_heading = "Race", value_parser = keys::EXECUTORS.parser())]
     pub executors: Option<ExecutorList>,
     /// Threads in the pool, tasks in flight in async, processes
-    #[arg(short, long, value_name = "N", help_heading = "Race", value_parser = keys::WORKERS.parser())]
+    #[arg(short, long, value_name = "N", help_heading = "Race", value_parser = worker_counts)]
     #[arg(allow_negative_numbers = true)]
-    pub workers: Option<usize>,
+    pub workers: Option<WorkerCounts>,
     /// Number of tasks; with URLs, the first N of them
     #[arg(short = 'n', long, value_name = "N", help_heading = "Race", value_parser = keys::TASKS.parser())]
     #[arg(allow_negative_numbers = true)]
@@ -88,6 +88,9 @@ pub struct Flags {
     #[command(flatten)]
     pub config: ConfigFlag,
 
+    /// With how many workers the race is swept; none where it is no sweep.
+    #[arg(skip)]
+    pub sweep: Option<WorkerCounts>,
     /// Where an origin that runs alone listens.
     #[arg(skip)]
     pub bind: Option<SocketAddr>,
@@ -140,6 +143,15 @@ impl From<OriginFlags> for Flags {
 impl From<ConfigFlag> for Flags {
     fn from(config: ConfigFlag) -> Flags {
         Flags { config, ..Flags::default() }
+    }
+}
+
+/// One number of workers, by the rule of its setting, or several.
+fn worker_counts(text: &str) -> Result<WorkerCounts, String> {
+    match keys::WORKERS.parser()(text) {
+        Err(refusal) if !text.contains(['.', ',']) => Err(refusal),
+        Ok(one) => Ok(WorkerCounts::one(one)),
+        Err(_) => text.parse().map_err(|error: CountsError| error.to_string()),
     }
 }
 

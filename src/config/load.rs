@@ -192,7 +192,12 @@ impl Layers<'_> {
             scenarios.push(one);
             whose.push(owner);
         }
-        let scenario = scenario.ok_or_else(|| self.no_scenario(&selected))?;
+        let mut scenario = scenario.ok_or_else(|| self.no_scenario(&selected))?;
+        let mut order = order;
+        if let Some(counts) = &flags.sweep {
+            scenario = self.swept(&scenario, counts, flags)?;
+            order = Order::OneByOne;
+        }
         let settings = Settings {
             scenario,
             scenarios,

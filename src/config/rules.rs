@@ -491,14 +491,16 @@ impl Rule<String> for Line {
 pub(crate) struct ScenarioName;
 
 /// Names that no scenario may have: on the command line they mean something else.
-pub(crate) const RESERVED: [&str; 12] = [
+pub(crate) const RESERVED: [&str; 14] = [
     "origin",
     "replay",
     "export",
     "import",
+    "diff",
     "scenarios",
     "claims",
     "config",
+    "sweep",
     "completions",
     "man",
     "help",

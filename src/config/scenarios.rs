@@ -15,7 +15,7 @@ use super::settings::{ComputationName, ContentName, LatencyName};
 use super::urls::UrlList;
 use crate::event::{ExecutorKind, WorkloadKind};
 use crate::origin::{Content, Latency, Shape};
-use crate::scenario::{ExecutorError, ExecutorList, Scenario, Source, Work};
+use crate::scenario::{ExecutorChoice, ExecutorError, ExecutorList, Scenario, Source, Work, WorkerCounts};
 use crate::text::shown;
 use crate::workload::api::Calls;
 use crate::workload::compute::Computation;
@@ -223,7 +223,7 @@ impl Layers<'_> {
             sizes = Sizes {
                 tasks: self.above(sizes.tasks, &keys::TASKS, flags.tasks)?,
                 executors: self.above(sizes.executors, &keys::EXECUTORS, flags.executors.clone())?,
-                workers: self.above(sizes.workers, &keys::WORKERS, flags.workers)?,
+                workers: self.above(sizes.workers, &keys::WORKERS, one_count(flags)?)?,
                 async_threads: self.above(sizes.async_threads, &keys::ASYNC_THREADS, flags.async_threads)?,
                 main_work: sizes.main_work,
                 pace: self.above(sizes.pace, &keys::PACE, flags.pace)?,
@@ -304,6 +304,26 @@ impl Layers<'_> {
         built_in.iter().map(|name| (*name, changed(name))).chain(owned).collect()
     }
 
+    /// The scenario as a sweep with so many workers: by the executor that was named, and otherwise by the pool.
+    pub(super) fn swept(
+        &self,
+        scenario: &Scenario,
+        counts: &WorkerCounts,
+        flags: &Flags,
+    ) -> Result<Scenario, ConfigError> {
+        if flags.together {
+            let message =
+                "--together: the runs of a sweep follow each other, or they would measure each other";
+            return Err(ConfigError::Flag { message: message.to_owned() });
+        }
+        let choice = match &flags.executors {
+            Some(named) => Scenario::sweep_choice(named.choices()),
+            None => Ok(ExecutorChoice::plain(ExecutorKind::Pool)),
+        };
+        let swept = choice.and_then(|choice| scenario.swept(&choice, counts, &self.programs));
+        swept.map_err(|error| ConfigError::Flag { message: shown(&error.to_string()).into_owned() })
+    }
+
     pub(super) fn no_scenario(&self, selected: &Found<String>) -> ConfigError {
         let name = selected.value.as_str();
         let commands = || RESERVED.into_iter().filter(|name| *name != URLS_SCENARIO);
@@ -319,6 +339,13 @@ impl Layers<'_> {
             format!("there is no scenario '{}'{hint}; `threadrace scenarios` lists them", shown(name));
         self.blame(selected, &keys::SCENARIO, "", &message)
     }
+}
+
+/// The one number of workers that a race is given.
+fn one_count(flags: &Flags) -> Result<Option<usize>, ConfigError> {
+    let Some(counts) = &flags.workers else { return Ok(None) };
+    let message = "--workers: a race takes one number of workers; `threadrace sweep` races with several";
+    counts.single().map(Some).ok_or_else(|| ConfigError::Flag { message: message.to_owned() })
 }
 
 impl Sizes {

@@ -17,7 +17,7 @@ pub struct Settings {
     /// The scenario to race, with what flags and variables say about it.
     pub scenario: Scenario,
     /// All scenarios: those of the built-in file, then the user's own. The selected one among them is
-    /// equal to `scenario`; where URLs are raced, they are the first.
+    /// equal to `scenario`, unless that is swept; where URLs are raced, they are the first.
     pub scenarios: Vec<Scenario>,
     /// The folder for finished files; a relative path starts at the current folder.
     pub output: PathBuf,

@@ -13,7 +13,7 @@ use super::keys::{self, NAMES, Section};
 use super::*;
 use crate::event::{ExecutorKind, Order, TimeScale};
 use crate::origin::{Content, Latency};
-use crate::scenario::{ExecutorList, Source, Work};
+use crate::scenario::{ExecutorList, Source, Work, WorkerCounts};
 
 type Fallible = Result<(), Box<dyn std::error::Error>>;
 
@@ -179,7 +179,7 @@ fn everything() -> Result<(Desk, Flags), Box<dyn std::error::Error>> {
         theme: Some(ThemeName::Monochrome),
         glyphs: Some(GlyphChoice::Ascii),
         tasks: Some(33),
-        workers: Some(33),
+        workers: Some(WorkerCounts::one(33)),
         executors: executors("pool:33"),
         async_threads: Some(33),
         time_scale: Some(TimeScale(33_000_000)),
@@ -295,7 +295,8 @@ fn the_scenario_is_chosen_like_any_setting() -> Fallible {
 
 #[test]
 fn sizes_from_above_touch_the_selected_scenario_alone() -> Fallible {
-    let flags = Flags { workers: Some(99), executors: executors("async,pool:7"), ..none() };
+    let flags =
+        Flags { workers: Some(WorkerCounts::one(99)), executors: executors("async,pool:7"), ..none() };
     let settings = Desk::with("")?.set("THREADRACE_TASKS", "7").load(flags)?.settings;
     assert_eq!((settings.scenario.workers, settings.scenario.tasks), (99, 7));
     assert_eq!(settings.scenarios[0], settings.scenario);
@@ -440,7 +441,8 @@ fn wrong_variables_and_flags_are_told_by_name() -> Fallible {
     assert!(desk.told(flags).contains("'origin' (the command comes before all flags: threadrace origin);"));
     let flags = Flags { executors: executors("pool,pool:5"), ..none() };
     assert_eq!(desk.told(flags), "--executors: pool with 5 workers is there twice: name each run once");
-    let flags = Flags { executors: executors("async,threads,async"), workers: Some(3), ..none() };
+    let flags =
+        Flags { executors: executors("async,threads,async"), workers: Some(WorkerCounts::one(3)), ..none() };
     assert_eq!(desk.told(flags), "--workers: async with 3 workers is there twice: name each run once");
     let desk = Desk::with("[scenarios.images-20]\nexecutors = ['pool', 'pool:6']")?;
     assert_eq!(desk.told(none()), "");
@@ -515,7 +517,7 @@ fn urls_make_a_scenario() -> Fallible {
 
     let flags = Flags {
         tasks: Some(1),
-        workers: Some(2),
+        workers: Some(WorkerCounts::one(2)),
         executors: executors("async"),
         ..urls(&["http://a", "http://b"])
     };
@@ -556,7 +558,7 @@ fn lists_of_urls_come_from_files_and_standard_input() -> Fallible {
 #[test]
 fn the_listing_says_what_holds_and_where_it_came_from() -> Fallible {
     let desk = Desk::with("[download]\nretries = 7\n")?.set("THREADRACE_SEED", "9");
-    let flags = Flags { workers: Some(12), scenario: Some("csv-5".to_owned()), ..none() };
+    let flags = Flags { workers: Some(WorkerCounts::one(12)), scenario: Some("csv-5".to_owned()), ..none() };
     insta::assert_snapshot!(desk.load(flags)?.listing());
     Ok(())
 }

@@ -44,7 +44,7 @@ impl Mix {
 
     /// Nanoseconds in all phases together: the time that is not idle.
     pub fn busy(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().fold(0, |sum, nanos| sum.saturating_add(*nanos))
     }
 
     /// The phase with the most time; none when there is no time at all. Of equals, the first.
@@ -61,12 +61,13 @@ impl Mix {
     /// Adds another mix to this one.
     pub fn add(&mut self, other: &Mix) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
-            *mine += theirs;
+            *mine = mine.saturating_add(theirs);
         }
     }
 
     fn grow(&mut self, phase: Phase, from: At, to: At) {
-        self.0[phase.index()] += to.0.saturating_sub(from.0);
+        let nanos = &mut self.0[phase.index()];
+        *nanos = nanos.saturating_add(to.0.saturating_sub(from.0));
     }
 }
 

@@ -406,6 +406,11 @@ impl RunState {
         }
     }
 
+    /// How many tasks were done by that moment. Costs a search, however many there are.
+    pub fn done_by(&self, at: At) -> usize {
+        self.finishes.partition_point(|done| *done <= at)
+    }
+
     /// The spans of one task, in order; the one that goes on ends `now`.
     pub fn spans_of(&self, task: TaskId, now: At) -> Vec<Span> {
         let found = self.tasks.get(task.index()).and_then(|state| Some((state.lane?, state.started?)));

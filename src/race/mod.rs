@@ -29,6 +29,7 @@ use crate::probe::{Family, Probe};
 use crate::recording::{self, Recorder, WriteError};
 use crate::workload::{OutputError, TlsError};
 
+pub use prepare::labels;
 pub use work::{Libraries, origin_alone};
 
 /// What a race tells whoever watches it.

@@ -166,6 +166,11 @@ pub(super) fn get_ready(jobs: &[Job], cancel: &CancellationToken) -> Result<(), 
     })
 }
 
+/// The labels of a scenario's runs, in their order.
+pub fn labels(scenario: &Scenario) -> Vec<String> {
+    run_plans(scenario, scenario.workers).into_iter().map(|run| run.label).collect()
+}
+
 /// The runs of a scenario. A label is the executor's name, and carries the workers and the variant where
 /// the same executor runs more than once.
 fn run_plans(scenario: &Scenario, tasks: usize) -> Vec<RunPlan> {

@@ -12,6 +12,7 @@ use crate::event::{At, Event, Fact, RacePlan, Worker};
 use crate::model::{RaceState, SharedPlan};
 use crate::text::{bytes, shown};
 
+use super::report_in::{ReportError, from_report, is_report};
 use super::tape::{Player, Tape};
 use super::write::{FORMAT, Header, VERSION};
 
@@ -106,6 +107,9 @@ pub enum ReadError {
         /// The program's; foreign text.
         program: String,
     },
+    /// It is a report, and none that could stand in for a recording.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// It has a header, and no race that could be shown.
     #[error("this recording holds no race: {0}")]
     NoRace(String),
@@ -133,14 +137,18 @@ impl Recording {
     }
 }
 
-/// Reads the recording in a file.
+/// Reads the recording in a file, or the report in JSON that stands in for one.
 ///
 /// # Errors
 /// When it can't be read, is no recording or one of a newer version, or holds no race.
 pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
     let failed = |error| ReadError::File { path: path.to_owned(), error };
     let file = File::open(path).map_err(failed)?;
-    match read(&mut BufReader::with_capacity(256 * 1024, file)) {
+    let mut input = BufReader::with_capacity(256 * 1024, file);
+    if is_report(input.fill_buf().map_err(failed)?) {
+        return Ok(from_report(input)?);
+    }
+    match read(&mut input) {
         Err(ReadError::Broken(error)) => Err(failed(error)),
         read => read,
     }

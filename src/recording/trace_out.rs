@@ -136,7 +136,8 @@ struct TraceEvent<'a, A> {
     scope: Option<&'static str>,
     #[serde(rename = "cname", skip_serializing_if = "Option::is_none")]
     colour: Option<&'static str>,
-    args: A,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<A>,
 }
 
 /// The arguments of a task's slice.
@@ -233,7 +234,7 @@ impl<W: Write> Trace<'_, W> {
             tid,
             scope: None,
             colour: None,
-            args,
+            args: Some(args),
         })
     }
 
@@ -242,7 +243,7 @@ impl<W: Write> Trace<'_, W> {
         track: Track,
         (cat, name, colour): (&'static str, &str, Option<&'static str>),
         (from, to): (At, At),
-        args: A,
+        args: Option<A>,
     ) -> io::Result<()> {
         let Track { pid, tid } = track;
         let (ts, dur) = (Some(micros(from.0)), Some(micros(to.0.saturating_sub(from.0))));
@@ -268,16 +269,16 @@ impl<W: Write> Trace<'_, W> {
             tid,
             scope: Some("t"),
             colour: None,
-            args,
+            args: Some(args),
         })
     }
 
-    /// A counter that starts at zero and takes these steps; told once for each moment. Perfetto calls it by its name
-    /// and its unit.
+    /// A counter that starts at zero and takes these steps; told once for each moment. Perfetto calls it by its
+    /// name and its series, `chrome://tracing` by its name.
     fn counter(
         &mut self,
         Track { pid, tid }: Track,
-        (name, unit): (&str, &'static str),
+        (name, series): (&str, &'static str),
         start: At,
         mut steps: Vec<(At, i128)>,
     ) -> io::Result<()> {
@@ -286,7 +287,7 @@ impl<W: Write> Trace<'_, W> {
         let mut level: i128 = 0;
         for now in steps.chunk_by(|a, b| a.0 == b.0) {
             level += now.iter().map(|(_, delta)| delta).sum::<i128>();
-            let args = BTreeMap::from([(unit, u64::try_from(level).unwrap_or(0))]);
+            let args = BTreeMap::from([(series, u64::try_from(level).unwrap_or(0))]);
             self.tell(&TraceEvent {
                 name,
                 cat: None,
@@ -297,7 +298,7 @@ impl<W: Write> Trace<'_, W> {
                 tid,
                 scope: None,
                 colour: None,
-                args,
+                args: Some(args),
             })?;
         }
         Ok(())
@@ -327,7 +328,7 @@ impl<W: Write> Trace<'_, W> {
         }
         let now = race.last_moment();
         let (Some(start), Some(end)) = (run.started(), run.until(now)) else { return Ok(()) };
-        self.slice(main, ("run", &name, None), (start, end), run_args(run))?;
+        self.slice(main, ("run", &name, None), (start, end), Some(run_args(run)))?;
         self.counters(main, run, start, end)?;
         for (at, task) in deliveries(run) {
             let title = format!("{} delivered", task_name(race.plan(), task));
@@ -384,10 +385,11 @@ impl<W: Write> Trace<'_, W> {
         };
         let taken_up = state.started.unwrap_or(part.from);
         let args = task_args(part.task, state, race.plan(), taken_up);
-        self.slice(track, ("task", &name, colour), (part.from, part.to), args)?;
+        self.slice(track, ("task", &name, colour), (part.from, part.to), Some(args))?;
         for span in &part.spans {
             let looks = ("phase", span.phase.name(), Some(colour_of(span.phase)));
-            self.slice(track, looks, (span.from, span.to), serde_json::json!({ "task": span.task }))?;
+            // Without arguments, for speedscope takes slices for the same only where theirs are.
+            self.slice(track, looks, (span.from, span.to), None::<()>)?;
         }
         if part.tells_failures {
             for (at, error) in state.story.iter().flat_map(|story| &story.failures) {
@@ -417,11 +419,11 @@ impl<W: Write> Trace<'_, W> {
                 in_flight.extend([(first, bytes), (task.finished.unwrap_or(end).max(first), -bytes)]);
             }
         }
-        self.counter(main, ("in progress", "tasks"), start, progress)?;
-        self.counter(main, ("done", "tasks"), start, done)?;
+        self.counter(main, ("tasks in progress", "now"), start, progress)?;
+        self.counter(main, ("tasks done", "so far"), start, done)?;
         if run.bytes() > 0 {
-            self.counter(main, ("arrived, counted as tasks end", "bytes"), start, arrived)?;
-            self.counter(main, ("on their way, whole bodies", "bytes"), start, in_flight)?;
+            self.counter(main, ("bytes arrived", "as tasks end"), start, arrived)?;
+            self.counter(main, ("bytes of bodies", "on their way"), start, in_flight)?;
         }
         Ok(())
     }

@@ -8,12 +8,16 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Worker};
+use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Variant, Worker, WorkloadKind};
 use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
 use crate::stats::Latencies;
+use crate::stats::scaling::{Interval, Knee};
 
+use super::critical::{CriticalPath, Segment, Step};
 use super::rows::{self, Kind};
+use super::scaling::Scaling;
 use super::summary::{Comparable, RunSummary, Summary};
+use super::utilisation::Utilisation;
 
 #[derive(Serialize)]
 struct Report<'a, R> {
@@ -21,13 +25,91 @@ struct Report<'a, R> {
     version: u32,
     scenario: Scenario<'a>,
     machine: &'a Machine,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<SweepRow>,
     runs: R,
+}
+
+/// What more workers bought.
+#[derive(Serialize)]
+struct SweepRow {
+    executor: ExecutorKind,
+    points: Vec<PointRow>,
+    bound: Option<f64>,
+    amdahl: Option<AmdahlRow>,
+    usl: Option<UslRow>,
+    knee: Option<u32>,
+    sentence: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PointRow {
+    workers: u32,
+    wall_seconds: f64,
+    speedup: f64,
+    efficiency: Option<f64>,
+    karp_flatt: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct AmdahlRow {
+    serial: f64,
+    interval: Option<[f64; 2]>,
+    residual: f64,
+}
+
+#[derive(Serialize)]
+struct UslRow {
+    contention: f64,
+    contention_interval: Option<[f64; 2]>,
+    coherency: f64,
+    coherency_interval: Option<[f64; 2]>,
+    peak_workers: Option<f64>,
+    residual: f64,
+}
+
+impl SweepRow {
+    fn of(scaling: &Scaling) -> SweepRow {
+        let ends = |interval: Interval| [interval.low, interval.high];
+        let points = scaling.measured.iter().map(|of| PointRow {
+            workers: of.workers,
+            wall_seconds: exact(of.wall),
+            speedup: of.speedup.median,
+            efficiency: of.efficiency,
+            karp_flatt: of.karp_flatt,
+        });
+        SweepRow {
+            executor: scaling.executor.clone(),
+            points: points.collect(),
+            bound: scaling.bound,
+            amdahl: scaling.amdahl.map(|fit| AmdahlRow {
+                serial: fit.serial,
+                interval: fit.interval.map(ends),
+                residual: fit.residual,
+            }),
+            usl: scaling.usl.map(|fit| UslRow {
+                contention: fit.contention,
+                contention_interval: fit.contention_interval.map(ends),
+                coherency: fit.coherency,
+                coherency_interval: fit.coherency_interval.map(ends),
+                peak_workers: fit.peak(),
+                residual: fit.residual,
+            }),
+            knee: match scaling.knee {
+                Some(Knee::At { workers, .. }) => Some(workers),
+                _ => None,
+            },
+            sentence: scaling.sentence(),
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct Scenario<'a> {
     name: &'a str,
     about: &'a str,
+    workload: WorkloadKind,
+    noun: &'a str,
     tasks: usize,
     seed: u64,
     source: &'a str,
@@ -36,14 +118,17 @@ struct Scenario<'a> {
 }
 
 #[derive(Serialize)]
-struct Run<'a, T, L> {
+struct Run<'a, P, T, L> {
     label: &'a str,
     executor: ExecutorKind,
     workers: u32,
+    variant: Option<&'static str>,
     status: &'static str,
     message: Option<&'a str>,
     comparable: bool,
+    started: Option<f64>,
     wall_seconds: Option<f64>,
+    interrupted_seconds: f64,
     speedup: Option<f64>,
     improvement: Option<f64>,
     efficiency: Option<f64>,
@@ -62,6 +147,8 @@ struct Run<'a, T, L> {
     abandoned: u32,
     retries: u32,
     latency_seconds: LatencySeconds,
+    utilisation: Option<Utilisation>,
+    critical_path: Option<P>,
     tasks: T,
     lanes: L,
 }
@@ -86,6 +173,16 @@ struct LatencySeconds {
     p95: Option<f64>,
     p99: Option<f64>,
     max: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct SegmentRow {
+    step: &'static str,
+    task: Option<u32>,
+    lane: Option<u32>,
+    from: f64,
+    to: f64,
+    share: f64,
 }
 
 #[derive(Serialize)]
@@ -119,6 +216,7 @@ struct LaneRow<'a, S> {
     worker: Option<&'a str>,
     pid: Option<u32>,
     thread_id: Option<u64>,
+    utilisation: Option<Utilisation>,
     spans: S,
 }
 
@@ -155,6 +253,8 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         scenario: Scenario {
             name: &plan.scenario,
             about: &plan.about,
+            workload: plan.workload,
+            noun: &plan.noun,
             tasks: plan.tasks.len(),
             seed: plan.seed,
             source: &plan.source,
@@ -162,6 +262,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
             order: plan.order,
         },
         machine: &plan.machine,
+        sweep: summary.scaling.as_ref().map(SweepRow::of),
         runs: List(runs),
     };
     report.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Visible))?;
@@ -183,10 +284,13 @@ fn run_row<'a>(
         label: &figures.label,
         executor: figures.executor.clone(),
         workers: figures.workers,
+        variant: figures.variant.map(Variant::name),
         status: figures.status_name(),
         message,
         comparable: figures.comparable == Comparable::Yes,
+        started: run.started().map(At::seconds),
         wall_seconds: figures.wall.map(exact),
+        interrupted_seconds: exact(run.interrupted()),
         speedup: figures.speedup,
         improvement: figures.improvement,
         efficiency: figures.efficiency,
@@ -205,8 +309,13 @@ fn run_row<'a>(
         abandoned: figures.counts.abandoned,
         retries: figures.counts.retries,
         latency_seconds: latency_seconds(figures.latency),
+        utilisation: told(figures.utilisation()),
+        critical_path: figures
+            .critical
+            .as_ref()
+            .map(|path| List(move || path.segments().iter().map(move |segment| segment_row(path, segment)))),
         tasks: List(move || run.tasks().iter().enumerate().map(move |(i, task)| task_row(race, id, i, task))),
-        lanes: List(move || run.lanes().iter().enumerate().map(move |(i, lane)| lane_row(i, lane, now))),
+        lanes: List(move || run.lanes().iter().enumerate().map(move |(i, lane)| lane_row(run, i, lane, now))),
     }
 }
 
@@ -220,6 +329,20 @@ fn latency_seconds(latency: Option<Latencies>) -> LatencySeconds {
         p99: seconds(|l| l.p99),
         max: seconds(|l| l.max),
     }
+}
+
+/// None when there is no time to share.
+fn told(used: Utilisation) -> Option<Utilisation> {
+    (!used.is_empty()).then_some(used)
+}
+
+fn segment_row(path: &CriticalPath, segment: &Segment) -> SegmentRow {
+    let (task, lane) = match segment.step {
+        Step::Task { lane, task } => (Some(task.0), Some(lane.0)),
+        _ => (None, None),
+    };
+    let (from, to) = (segment.from.seconds(), segment.to.seconds());
+    SegmentRow { step: segment.step.key(), task, lane, from, to, share: path.share(segment) }
 }
 
 fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState) -> Task<'a> {
@@ -244,7 +367,7 @@ fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState)
     }
 }
 
-fn lane_row(id: usize, lane: &Lane, now: At) -> impl Serialize + '_ {
+fn lane_row<'a>(run: &RunState, id: usize, lane: &'a Lane, now: At) -> impl Serialize + use<'a> {
     let worker = lane.worker().map(|worker| match worker {
         Worker::Thread { name, .. } | Worker::Process { name, .. } => name.as_str(),
         Worker::AsyncSlot { .. } => "slot",
@@ -264,6 +387,7 @@ fn lane_row(id: usize, lane: &Lane, now: At) -> impl Serialize + '_ {
         worker,
         pid: lane.worker().and_then(Worker::pid),
         thread_id: lane.worker().and_then(Worker::thread_id),
+        utilisation: told(Utilisation::of_lane(run, lane, now)),
         spans: List(spans),
     }
 }
@@ -275,7 +399,7 @@ fn exact(time: Duration) -> f64 {
 
 /// Compact JSON in which no character can turn a line around or drive a terminal: serde escapes what JSON
 /// asks for, this the rest.
-struct Visible;
+pub(super) struct Visible;
 
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {

@@ -7,9 +7,13 @@ use crate::model::RaceState;
 use crate::text::shown;
 
 use super::rows::{setting_line, tasks_line};
+use super::scaling::SCALING_DEFINITIONS;
 use super::summary::{DEFINITIONS, SHARED, Summary};
-use super::table::{COUNTER, Column, or_dash};
+use super::table::{COUNTER, Column, or_dash, uses};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
+
+/// A critical path is told in so many characters.
+const PATH: usize = 160;
 
 const COLUMNS: &[Column] = &[
     ("workers", |run| count(u64::from(run.workers))),
@@ -43,14 +47,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     }
 
     let counted = summary.runs.iter().any(|run| run.counter.is_some());
-    let columns = [COLUMNS, if counted { COUNTER } else { &[] }].concat();
-    let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
-    writeln!(out, "| run | {} |", headers.join(" | "))?;
-    writeln!(out, "| --- |{}", " ---: |".repeat(columns.len()))?;
-    for run in &summary.runs {
-        let cells: Vec<String> = columns.iter().map(|(_, say)| escaped(&say(run))).collect();
-        writeln!(out, "| {} | {} |", escaped(&run.label), cells.join(" | "))?;
-    }
+    table(&summary, &[COLUMNS, if counted { COUNTER } else { &[] }].concat(), out)?;
     writeln!(out, "\n{}\n", escaped(&summary.verdict()))?;
     let mut hindered = false;
     for run in &summary.runs {
@@ -63,15 +60,53 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     if hindered {
         writeln!(out)?;
     }
+    if !summary.uses().is_empty() {
+        writeln!(out, "## How the workers' time was used\n")?;
+        table(&summary, &uses(&summary), out)?;
+        writeln!(out)?;
+    }
+    if let Some(scaling) = &summary.scaling {
+        writeln!(out, "## What more workers bought\n")?;
+        writeln!(out, "| workers | wall | speedup | efficiency | bound | Amdahl | USL | Karp-Flatt |")?;
+        writeln!(out, "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        for row in scaling.rows() {
+            writeln!(out, "| {} |", row.join(" | "))?;
+        }
+        writeln!(out)?;
+        for line in scaling.lines() {
+            writeln!(out, "- {}", escaped(&line))?;
+        }
+        writeln!(out)?;
+    }
+    if summary.runs.iter().any(|run| run.critical.is_some()) {
+        writeln!(out, "## The critical path: the tasks that set the wall time\n")?;
+        for run in &summary.runs {
+            let Some(path) = &run.critical else { continue };
+            writeln!(out, "- {}: {}", escaped(&run.label), escaped(&path.words(&plan.tasks, PATH)))?;
+        }
+        writeln!(out)?;
+    }
     writeln!(out, "## What the figures mean\n")?;
-    for (term, definition) in DEFINITIONS {
+    let of_sweep = summary.scaling.as_ref().map_or(&[][..], |_| SCALING_DEFINITIONS);
+    for (term, definition) in of_sweep.iter().chain(DEFINITIONS) {
         writeln!(out, "- **{term}**: {definition}")?;
     }
     Ok(())
 }
 
+fn table(summary: &Summary, columns: &[Column], out: &mut dyn Write) -> io::Result<()> {
+    let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
+    writeln!(out, "| run | {} |", headers.join(" | "))?;
+    writeln!(out, "| --- |{}", " ---: |".repeat(columns.len()))?;
+    for run in &summary.runs {
+        let cells: Vec<String> = columns.iter().map(|(_, say)| escaped(&say(run))).collect();
+        writeln!(out, "| {} | {} |", escaped(&run.label), cells.join(" | "))?;
+    }
+    Ok(())
+}
+
 /// Foreign text as Markdown that shows it as it is: nothing in it is markup, and it stays on one line.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 8);
     for c in shown(text).chars() {
         match c {

@@ -5,19 +5,24 @@
 //! no two of them can disagree. Names, addresses and messages are foreign text: they are made safe for
 //! each format before they are written.
 
+mod conditions;
 mod counter;
+mod critical;
 mod csv;
+pub mod diff;
 mod json;
 mod markdown;
 mod markup;
 mod page;
 mod place;
 mod rows;
+pub mod scaling;
 mod spans;
 mod summary;
 mod table;
 mod target;
 mod timeline;
+mod utilisation;
 mod verdict;
 pub mod words;
 
@@ -25,12 +30,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use conditions::{Condition, ConditionError, Judgement};
+pub use critical::{CriticalPath, Segment, Step};
 pub use page::{Chart, Page, html};
 pub use place::{PlaceError, Standing, place, place_anew};
+pub use scaling::{Ground, Scaling, scaling_svg};
 pub use spans::csv_spans;
 pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
 pub use target::{NoSize, ScreenSize, Target, ViewName};
 pub use timeline::{Ghost, Theme, TimelineOptions, timeline_svg};
+pub use utilisation::{Use, Utilisation};
 pub use verdict::VERDICT_CHARS;
 
 use crate::event::At;

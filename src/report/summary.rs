@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::critical::CriticalPath;
+use super::scaling::Scaling;
+use super::utilisation::{Use, Utilisation};
 use super::words::seconds;
 use crate::event::{At, ExecutorKind, Order, RunEnd, Usage, Variant, WorkloadKind};
 use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
@@ -33,6 +36,16 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "memory",
         "the most that this whole program, origin and dashboard too, and its children had in use at once",
+    ),
+    (
+        "waiting … idle",
+        "shares of all workers' time from the run's start to its end; together they are 100 %",
+    ),
+    ("waiting", "connecting, and waiting for the server's first byte; with files and rows, reading them"),
+    ("idle", "a worker had no task"),
+    (
+        "critical path",
+        "the tasks and waits that set the wall time, back from its end: each let the next begin as it ended",
     ),
     (
         "a dash",
@@ -224,6 +237,8 @@ pub struct RunSummary {
     pub phases: Mix,
     /// Time in which lanes had no task, over all lanes, from the run's start to its end (or to now).
     pub idle: Duration,
+    /// What set its wall time; none until it is over.
+    pub critical: Option<CriticalPath>,
     /// Whether its wall time can be compared.
     pub comparable: Comparable,
 }
@@ -280,6 +295,7 @@ impl RunSummary {
             counts: run.counts(),
             phases,
             idle: Duration::from_nanos(share.saturating_sub(phases.busy())),
+            critical: CriticalPath::of(run),
             comparable,
         }
     }
@@ -295,11 +311,14 @@ impl RunSummary {
         }
     }
 
+    /// How its lanes' time was used.
+    pub fn utilisation(&self) -> Utilisation {
+        Utilisation::of(&self.phases, self.idle)
+    }
+
     /// The share of its lanes' time in which they had no task, 0 to 1; zero when there is no time.
     pub fn idle_share(&self) -> f64 {
-        let idle = self.idle.as_nanos() as f64;
-        let all = idle + self.phases.busy() as f64;
-        if all > 0.0 { idle / all } else { 0.0 }
+        self.utilisation().share(Use::Idle)
     }
 }
 
@@ -314,21 +333,35 @@ pub struct Summary {
     pub tasks: usize,
     /// Whether the runs followed each other.
     pub order: Order,
+    /// How many processors the program may use.
+    pub cpus: u32,
     /// The runs in id order.
     pub runs: Vec<RunSummary>,
+    /// What more workers bought, where the race is a sweep.
+    pub scaling: Option<Scaling>,
 }
 
 impl Summary {
     /// The race's figures as of `now`. One pass over the tasks and one sort for each run.
     pub fn of(race: &RaceState, now: At) -> Summary {
         let baseline = race.baseline().filter(|run| run.is_comparable()).and_then(RunState::wall);
+        let runs: Vec<RunSummary> =
+            race.runs().iter().map(|run| RunSummary::of(run, baseline, now)).collect();
         Summary {
+            scaling: Scaling::of(race, &runs, now),
             workload: race.plan().workload,
             noun: race.plan().noun.clone(),
             tasks: race.plan().tasks.len(),
             order: race.plan().order,
-            runs: race.runs().iter().map(|run| RunSummary::of(run, baseline, now)).collect(),
+            cpus: race.plan().machine.cpus,
+            runs,
         }
+    }
+
+    /// What the workers' time went by with in any of the runs, in the order in which it is listed.
+    pub fn uses(&self) -> Vec<Use> {
+        let used = |of: &Use| self.runs.iter().any(|run| run.utilisation().nanos(*of) > 0);
+        Use::ALL.into_iter().filter(used).collect()
     }
 
     /// The run that the others are measured against: the first sequential one.

@@ -7,7 +7,9 @@ use crate::model::RaceState;
 use crate::text::{fit, shown, width, wrap};
 
 use super::rows::{failures, setting_line, tasks_line};
+use super::scaling::Scaling;
 use super::summary::{RunSummary, SHARED, Summary};
+use super::utilisation::Use;
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 /// No line is wider than this many columns.
@@ -59,6 +61,23 @@ pub(super) const COUNTER: &[Column] = &[
     ("lost", |run| or_dash(run.counter.map(|counter| count(counter.lost())))),
 ];
 
+/// How the workers' time was used: a column for each use.
+pub(super) const USES: [Column; Use::ALL.len()] = [
+    ("waiting", |run| run.utilisation().percent(Use::Waiting)),
+    ("receiving", |run| run.utilisation().percent(Use::Receiving)),
+    ("writing", |run| run.utilisation().percent(Use::Writing)),
+    ("computing", |run| run.utilisation().percent(Use::Computing)),
+    ("locked", |run| run.utilisation().percent(Use::Locked)),
+    ("sleeping", |run| run.utilisation().percent(Use::Sleeping)),
+    ("backing off", |run| run.utilisation().percent(Use::BackingOff)),
+    ("idle", |run| run.utilisation().percent(Use::Idle)),
+];
+
+/// The columns of the uses that a race has.
+pub(super) fn uses(summary: &Summary) -> Vec<Column> {
+    summary.uses().into_iter().map(|of| USES[of as usize]).collect()
+}
+
 pub(super) fn or_dash(words: Option<String>) -> String {
     words.unwrap_or_else(|| "-".to_owned())
 }
@@ -79,6 +98,14 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     if summary.runs.iter().any(|run| run.counter.is_some()) {
         block(&summary, "counter", COUNTER, out)?;
     }
+    let uses = uses(&summary);
+    if !uses.is_empty() {
+        block(&summary, "workers' time", &uses, out)?;
+    }
+    if let Some(scaling) = &summary.scaling {
+        sweep(scaling, out)?;
+    }
+    critical_paths(race, &summary, out)?;
     writeln!(out)?;
     for run in &summary.runs {
         if let Some(reason) = run.comparable.reason() {
@@ -113,6 +140,36 @@ fn block(summary: &Summary, first: &str, columns: &[Column], out: &mut dyn Write
         line(label, &mut row.iter().map(String::as_str))?;
     }
     Ok(())
+}
+
+/// A line for each run that is over, with what set its wall time.
+fn critical_paths(race: &RaceState, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    let labels = summary.runs.iter().map(|run| width(&run.label)).max().unwrap_or(0).min(20);
+    let mut head = "\ncritical path: the tasks that set the wall time\n";
+    for run in &summary.runs {
+        let Some(path) = &run.critical else { continue };
+        let label = fit(&run.label, labels);
+        let gap = " ".repeat(labels - width(&label) + 2);
+        let words = path.words(&race.plan().tasks, WIDTH - labels - 2);
+        writeln!(out, "{head}{label}{gap}{words}")?;
+        head = "";
+    }
+    Ok(())
+}
+
+/// What more workers bought: a row for each number of them, and the laws fitted to those.
+fn sweep(scaling: &Scaling, out: &mut dyn Write) -> io::Result<()> {
+    let heads = ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
+    const WIDTHS: [usize; 8] = [7, 11, 10, 12, 10, 10, 10, 10];
+    writeln!(out)?;
+    for row in [heads.map(str::to_owned)].into_iter().chain(scaling.rows()) {
+        let cells = row.iter().zip(WIDTHS);
+        let line: String =
+            cells.map(|(cell, wide)| " ".repeat(wide.saturating_sub(width(cell))) + cell).collect();
+        writeln!(out, "{}", fit(&line, WIDTH))?;
+    }
+    writeln!(out)?;
+    scaling.lines().iter().try_for_each(|line| paragraph(line, out))
 }
 
 fn failed(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {

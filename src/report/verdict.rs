@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use crate::event::{ExecutorKind, Order, Phase, WorkloadKind};
 use crate::model::RunStatus;
+use crate::stats::Spread;
 use crate::text::fit;
 
 use super::counter;
+use super::critical::CriticalPath;
+use super::scaling::Scaling;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
-use super::words::{count, listed, percent, ratio, seconds};
+use super::utilisation::Use;
+use super::words::{self, count, listed, percent, ratio, seconds};
 
 /// The longest verdict, in characters.
 pub const VERDICT_CHARS: usize = 200;
@@ -41,6 +45,9 @@ impl Summary {
         if let Some(lost) = counter::verdict(self) {
             return within(lost);
         }
+        if let Some(sentence) = self.scaling.as_ref().and_then(Scaling::sentence) {
+            return joined(sentence, [self.hindrance()]);
+        }
         let Some(fastest) = self.fastest() else { return self.nothing_to_compare() };
         let baseline = match self.baseline() {
             Some(baseline) => baseline,
@@ -72,7 +79,7 @@ impl Summary {
             let verb = if speedup < SLOWER { "slower" } else { "no faster" };
             let were = was(best);
             let first = format!("{subject}{which} {were} {verb} than one worker: {became}.");
-            return joined(first, [hindrance, limit(baseline, best, self.workload)]);
+            return joined(first, [hindrance, limit(baseline, best, self)]);
         }
         let work = match self.tasks {
             1 => "the same task".to_owned(),
@@ -82,8 +89,8 @@ impl Summary {
         let long = format!("{subject} did {work} {times} times as fast as one worker: {became}.");
         let short = format!("{subject} {} {times} times as fast as one worker: {became}.", was(best));
         let why = match best.efficiency {
-            Some(efficiency) if efficiency < LIMITED => limit(baseline, best, self.workload),
-            _ => overlap(best, self.workload),
+            Some(efficiency) if efficiency < LIMITED => limit(baseline, best, self),
+            _ => overlap(best, self),
         };
         let equals = self.equals(baseline, best, speedup);
         if !equals.is_empty() {
@@ -213,24 +220,30 @@ fn was(run: &RunSummary) -> &'static str {
 }
 
 /// What the workers' time mostly went by with, where that overlapped.
-fn overlap(run: &RunSummary, workload: WorkloadKind) -> String {
-    let all = run.phases.busy() as f64 + run.idle.as_nanos() as f64;
-    let share = |phases: &[Phase]| {
-        let nanos: u64 = phases.iter().map(|&phase| run.phases.of(phase)).sum();
-        if all > 0.0 { nanos as f64 / all } else { 0.0 }
+fn overlap(run: &RunSummary, summary: &Summary) -> String {
+    let used = run.utilisation();
+    let waits = match summary.workload {
+        WorkloadKind::Files | WorkloadKind::Crud => ", and that overlapped",
+        _ => ": I/O-bound, waits overlap",
     };
-    let waits = format!("{}, and waits overlap", waited(workload));
-    let waits: [(&[Phase], &str); 5] = [
-        (&[Phase::Connecting, Phase::Waiting], waits.as_str()),
-        (&[Phase::Connecting, Phase::Waiting, Phase::Receiving], "waited and received, and both overlap"),
-        (&[Phase::Sleeping, Phase::BackingOff], "slept, and sleep overlaps"),
-        (&[Phase::Computing], "computed, on more than one processor"),
-        (&[Phase::Locked], "waited for a lock"),
+    let processors = match run.processors {
+        Some(busy) => format!(": CPU-bound, {busy:.1} of {} processors busy", summary.cpus),
+        None => ": CPU-bound, on more than one processor".to_owned(),
+    };
+    let uses: [(&[Use], &str, &str); 5] = [
+        (&[Use::Waiting], waited(summary.workload), waits),
+        (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, both overlap"),
+        (&[Use::Sleeping, Use::BackingOff], "slept", ", and sleep overlaps"),
+        (&[Use::Computing], "computed", &processors),
+        (&[Use::Locked], "waited for a lock", ", which lets one on at a time"),
     ];
-    match waits.into_iter().find(|(phases, _)| share(phases) >= 0.5) {
-        Some((_, how)) => format!("Workers mostly {how}."),
-        None => String::new(),
+    for (uses, how, so) in uses {
+        let share = uses.iter().map(|&of| used.share(of)).sum();
+        if share >= 0.5 {
+            return format!("Workers {how} {} of the time{so}.", percent(share));
+        }
     }
+    String::new()
 }
 
 /// What workers of a workload do in [`Phase::Waiting`].
@@ -244,7 +257,7 @@ fn waited(workload: WorkloadKind) -> &'static str {
 
 /// What kept a run from its ideal. With `p` workers over the wall time `T`, busy for `B` in all, and one
 /// worker busy for `B₁`: efficiency ≈ `(1 − idle share) · B₁ / B`. The smaller of the two factors is the cause.
-fn limit(baseline: &RunSummary, run: &RunSummary, workload: WorkloadKind) -> String {
+fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
     let (alone, busy) = (baseline.phases.busy() as f64, run.phases.busy() as f64);
     if alone <= 0.0 || busy <= 0.0 || run.workers < 2 {
         return String::new();
@@ -259,19 +272,25 @@ fn limit(baseline: &RunSummary, run: &RunSummary, workload: WorkloadKind) -> Str
         return String::new();
     }
     if used <= alone / busy {
-        return format!("The workers had no task for {} of the time.", percent(run.idle_share()));
+        let longest = run.critical.as_ref().and_then(CriticalPath::longest_task);
+        let why = match longest {
+            _ if run.workers as usize > summary.tasks => ": there are more workers than tasks".to_owned(),
+            Some(share) if share >= 0.5 => format!(": one task alone took {} of it", percent(share)),
+            _ => String::new(),
+        };
+        return format!("The workers had no task for {} of the time{why}.", percent(run.idle_share()));
     }
     let growth = |phase: Phase| run.phases.of(phase).saturating_sub(baseline.phases.of(phase));
     let Some(phase) = Phase::ALL.into_iter().max_by_key(|&phase| growth(phase)) else { return String::new() };
     let (doing, cause) = match phase {
         Phase::Queued | Phase::Connecting => ("connecting", "the server, the link or the processors"),
-        Phase::Waiting => match workload {
+        Phase::Waiting => match summary.workload {
             WorkloadKind::Files => ("reading and comparing", "the disk or the processors"),
             WorkloadKind::Crud => ("reading rows", "the database or the processors"),
             _ => ("waiting for the server", "the server, the link or the processors"),
         },
         Phase::Receiving => ("receiving", "the link or the processors"),
-        Phase::Writing if workload == WorkloadKind::Crud => ("writing rows", "the database"),
+        Phase::Writing if summary.workload == WorkloadKind::Crud => ("writing rows", "the database"),
         Phase::Writing => ("writing", "the disk"),
         Phase::Computing => ("computing", "the processors"),
         Phase::Locked => ("waiting for locks", "the lock"),
@@ -282,7 +301,33 @@ fn limit(baseline: &RunSummary, run: &RunSummary, workload: WorkloadKind) -> Str
         0 => format!("{} more", seconds(Duration::from_nanos(growth(phase)))),
         before => format!("{} times as long", ratio(run.phases.of(phase) as f64 / before as f64)),
     };
-    format!("The tasks spent {more} {doing}: {cause}, not the workers, probably set the limit.")
+    let known = match phase {
+        Phase::Computing => run
+            .processors
+            .map(|busy| format!("CPU-bound, with {busy:.1} of {} processors busy", summary.cpus)),
+        Phase::Receiving => {
+            full_link(summary).map(|full| format!("the link is full, at {} for every run", words::rate(full)))
+        }
+        _ => None,
+    };
+    let so = known.unwrap_or_else(|| format!("{cause}, not the workers, probably set the limit"));
+    format!("The tasks spent {more} {doing}: {so}.")
+}
+
+/// The throughput that all runs of several workers have in common, though they mostly received; none where it is not
+/// the same for two of them at least, or the processors may be what is full.
+fn full_link(summary: &Summary) -> Option<f64> {
+    let several = summary.runs.iter().filter(|run| run.workers > 1 && run.comparable == Comparable::Yes);
+    let mut rates = Vec::new();
+    for run in several {
+        let spare = run.processors.is_some_and(|busy| busy < TELLING * f64::from(summary.cpus));
+        if !spare || run.utilisation().share(Use::Receiving) < 0.5 {
+            return None;
+        }
+        rates.push(run.bytes_per_second?);
+    }
+    let spread = Spread::of(&rates).filter(|_| rates.len() > 1)?;
+    (spread.most - spread.least <= TIE * 2.0 * spread.most).then_some(spread.median)
 }
 
 /// The first sentence, and as many of the others after it as there is room for.
@@ -355,6 +400,7 @@ mod tests {
             counts: Counts { done: 20, ..Counts::default() },
             phases,
             idle: (wall * workers).saturating_sub(Duration::from_nanos(phases.busy())),
+            critical: None,
             comparable: Comparable::Yes,
         }
     }
@@ -390,7 +436,9 @@ mod tests {
             noun: "downloads".to_owned(),
             tasks: 20,
             order,
+            cpus: 2,
             runs,
+            scaling: None,
         }
         .verdict();
         assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
@@ -407,7 +455,7 @@ mod tests {
         assert_eq!(
             verdict(vec![sequential(), pool]),
             "The pool of 5 did the same 20 downloads 4.86 times as fast as one worker: 10.02 s became 2.06 s. \
-             Workers mostly waited for the server, and waits overlap."
+             Workers waited for the server 96 % of the time: I/O-bound, waits overlap."
         );
     }
 
@@ -418,7 +466,7 @@ mod tests {
         assert_eq!(
             text,
             "20 threads did the same 20 downloads 16.70 times as fast as one worker: 10.02 s became 600 ms. \
-             The pool of 5: 4.86 times. Workers mostly waited for the server, and waits overlap."
+             The pool of 5: 4.86 times. Workers waited for the server 82 % of the time: I/O-bound, waits overlap."
         );
     }
 
@@ -434,7 +482,7 @@ mod tests {
         assert_eq!(
             verdict(runs),
             "Threads, pool and async tied: the same 20 downloads 4.91 times as fast as one worker, 10.02 s \
-             became 2.04 s. Workers mostly waited for the server, and waits overlap."
+             became 2.04 s. Workers waited for the server 97 % of the time: I/O-bound, waits overlap."
         );
     }
 
@@ -445,6 +493,53 @@ mod tests {
             verdict(vec![sequential(), pool]),
             "The pool of 5 was 1.67 times as fast as one worker: 10.02 s became 6.00 s. The tasks spent 5.75 \
              times as long receiving: the link or the processors, not the workers, probably set the limit."
+        );
+    }
+
+    #[test]
+    fn a_link_that_gives_all_runs_the_same_is_full() {
+        let receiving = |millis, workers| {
+            let mut run = run(ExecutorKind::Pool, workers, millis, &[(Phase::Receiving, 5 * millis)]);
+            (run.bytes_per_second, run.processors) = (Some(2.5e6), Some(0.2));
+            run
+        };
+        let text = verdict(vec![sequential(), receiving(6_000, 5), receiving(6_100, 5)]);
+        assert!(
+            text.ends_with("7.50 times as long receiving: the link is full, at 2.5 MB/s for every run."),
+            "{text}"
+        );
+        let mut busy = receiving(7_000, 5);
+        busy.processors = Some(1.9);
+        let text = verdict(vec![sequential(), receiving(6_000, 5), busy]);
+        assert!(text.contains("the link or the processors"), "{text}");
+    }
+
+    #[test]
+    fn workers_without_tasks_are_the_limit() {
+        let few = run(ExecutorKind::Pool, 30, 1_000, &[(Phase::Waiting, 10_000)]);
+        let text = verdict(vec![sequential(), few]);
+        assert!(text.ends_with("no task for 67 % of the time: there are more workers than tasks."), "{text}");
+        let uneven = pool(5_000, &[(Phase::Waiting, 10_000)]);
+        let text = verdict(vec![sequential(), uneven]);
+        assert!(text.ends_with("The workers had no task for 60 % of the time."), "{text}");
+    }
+
+    #[test]
+    fn computing_is_told_with_the_processors_that_it_keeps_busy() {
+        let computing = |millis, busy| {
+            let mut run = run(ExecutorKind::Pool, 2, millis, &[(Phase::Computing, 2 * millis)]);
+            run.processors = busy;
+            run
+        };
+        let text = verdict(vec![sequential(), computing(5_100, Some(1.96))]);
+        assert!(
+            text.ends_with("Workers computed 100 % of the time: CPU-bound, 2.0 of 2 processors busy."),
+            "{text}"
+        );
+        let text = verdict(vec![sequential(), computing(9_900, Some(1.0))]);
+        assert!(
+            text.ends_with("19.80 s more computing: CPU-bound, with 1.0 of 2 processors busy."),
+            "{text}"
         );
     }
 
@@ -536,7 +631,9 @@ mod tests {
             noun: "n".repeat(500),
             tasks: 20,
             order: Order::OneByOne,
+            cpus: 2,
             runs,
+            scaling: None,
         };
         let text = summary.verdict();
         assert!(text.chars().count() <= VERDICT_CHARS && !text.contains(['\u{1b}', '\u{202e}']), "{text}");

@@ -1,7 +1,15 @@
-//! Pure arithmetic on durations: speedup, improvement, efficiency, mean and percentiles.
+//! Pure arithmetic on durations: speedup, improvement, efficiency, mean, percentiles, and what repeated
+//! measurements tell.
 //!
 //! A figure that is not defined (nothing was measured, or it would divide by zero) is `None`: no figure
 //! here is ever a nan or an infinity.
+
+pub mod compare;
+pub mod outliers;
+pub mod scaling;
+
+pub use compare::{Difference, Estimate, Interval, LEAST, median_of, ratio_of};
+pub use outliers::{Cause, Outlier, Sample, outliers};
 
 use std::time::Duration;
 

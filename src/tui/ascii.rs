@@ -45,6 +45,15 @@ pub fn ascii(c: char) -> char {
         '◆' => '*',
         '◇' => '!',
         '●' => 'o',
+        '○' => 'O',
+        'σ' => 's',
+        'κ' => 'k',
+        // The upper two of a cell's rows of dots, the lower two, or both.
+        '\u{2800}'..='\u{28ff}' => match u32::from(c) {
+            bits if bits & 0xe4 == 0 => '\'',
+            bits if bits & 0x1b == 0 => '.',
+            _ => ':',
+        },
         '✓' => 'y',
         '✗' => 'X',
         '’' => '\'',

@@ -55,6 +55,21 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// Paints the rows of another buffer, from row `first` on, into a rectangle. What is there and isn't in the
+    /// other buffer stays.
+    pub fn copy(&mut self, area: Rect, from: &Buffer, first: u16) {
+        let area = area.intersection(self.area);
+        for (y, row) in
+            (area.top()..area.bottom()).zip(from.area.top().saturating_add(first)..from.area.bottom())
+        {
+            for (x, column) in (area.left()..area.right()).zip(from.area.left()..from.area.right()) {
+                if let (Some(to), Some(cell)) = (self.buffer.cell_mut((x, y)), from.cell((column, row))) {
+                    *to = cell.clone();
+                }
+            }
+        }
+    }
+
     /// Empties a rectangle.
     pub fn clear(&mut self, area: Rect, style: Style) {
         let area = area.intersection(self.area);
@@ -63,6 +78,18 @@ impl<'a> Canvas<'a> {
                 if let Some(cell) = self.buffer.cell_mut((x, y)) {
                     cell.reset();
                     cell.set_style(style);
+                }
+            }
+        }
+    }
+
+    /// Copies rows of another buffer, from its row `first` on, into a rectangle.
+    pub fn paste(&mut self, from: &Buffer, first: u16, area: Rect) {
+        let visible = area.intersection(self.area);
+        for (y, row) in (visible.top()..visible.bottom()).zip(first + (visible.top() - area.top())..) {
+            for (x, column) in (visible.left()..visible.right()).zip(visible.left() - area.left()..) {
+                if let (Some(cell), Some(other)) = (self.buffer.cell_mut((x, y)), from.cell((column, row))) {
+                    cell.clone_from(other);
                 }
             }
         }

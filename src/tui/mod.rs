@@ -4,6 +4,7 @@ mod app;
 mod ascii;
 mod canvas;
 mod cast;
+mod compare;
 mod encode;
 mod export;
 mod house;
@@ -36,14 +37,18 @@ use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
 pub use cast::{CastOptions, cast};
+pub use compare::show_diff;
 pub use export::{ExportOptions, Source, export};
 pub use picture::picture;
 pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
 pub use reel::{Fold, Reel};
 pub use still::Looks;
 pub use theme::{Depth, Theme};
-pub use ui::{Column, Direction, LogPanel, Overlay, RunChoice, Table, Timeline, Typing, Ui, View};
-pub use views::{Activity, Playback, Scene, draw};
+pub use ui::{
+    Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RunChoice, Table, Timeline, Typing,
+    Ui, View,
+};
+pub use views::{Activity, DiffScene, Playback, Scene, draw, draw_diff};
 pub use widgets::Window;
 
 pub use ascii::make_ascii;

@@ -62,6 +62,11 @@ pub const LOST: char = '◇';
 
 /// The playhead in a timeline.
 pub const PLAYHEAD: char = '┃';
+/// The sequential run as a ghost, on a row of its own.
+pub const GHOST: char = '╌';
+
+/// Where tasks of the ghost were done.
+pub const GHOST_TICK: char = '┊';
 
 /// What is marked on a lane besides the phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -294,6 +299,16 @@ impl Theme {
         }
     }
 
+    /// The theme that comes after this one.
+    pub fn next(&self) -> ThemeName {
+        match self.name {
+            ThemeName::Dark => ThemeName::Light,
+            ThemeName::Light => ThemeName::HighContrast,
+            ThemeName::HighContrast => ThemeName::Monochrome,
+            ThemeName::Monochrome => ThemeName::Dark,
+        }
+    }
+
     fn coloured(name: ThemeName, palette: &Palette, depth: Depth) -> Theme {
         let to = |color| depth.nearest(color);
         let base = Style::new().fg(to(palette.text)).bg(to(palette.ground));
@@ -401,6 +416,16 @@ impl Theme {
                 bold.fg(self.warn.fg.unwrap_or(Color::Yellow)).bg(self.ground)
             }
         }
+    }
+
+    /// The line of the ghost: paler than anything that a worker does.
+    pub fn ghost(&self) -> Style {
+        self.rule
+    }
+
+    /// The ghost's ticks.
+    pub fn ghost_tick(&self) -> Style {
+        self.dim
     }
 
     /// The text on a lane, such as a task's number.
@@ -589,7 +614,9 @@ mod tests {
         let theme = Theme::new(ThemeName::Monochrome, Depth::True);
         let phases = Phase::ALL.map(|phase| theme.phase_glyph(phase));
         let turns = [0.2, 0.8].map(turns_glyph);
-        let drawn: Vec<char> = phases.into_iter().chain(Mark::ALL.map(Mark::glyph)).chain(turns).collect();
+        let ghost = [GHOST, GHOST_TICK];
+        let marks = Mark::ALL.map(Mark::glyph);
+        let drawn: Vec<char> = phases.into_iter().chain(marks).chain(turns).chain(ghost).collect();
         for glyphs in [drawn.clone(), drawn.into_iter().map(crate::tui::ascii::ascii).collect()] {
             assert_eq!(glyphs.iter().collect::<HashSet<_>>().len(), glyphs.len(), "{glyphs:?}");
             assert!(!glyphs.contains(&'?') && !glyphs.contains(&'✗') && !glyphs.contains(&'X'));

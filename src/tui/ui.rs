@@ -273,6 +273,37 @@ pub enum LogPanel {
     Hidden,
 }
 
+/// Whether the sequential run is shown as a ghost below the lanes of the others.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Ghost {
+    /// It is.
+    #[default]
+    Shown,
+    /// It isn't.
+    Hidden,
+}
+
+/// What is seen below the runs on the page of a comparison.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum DiffPanel {
+    /// The pair that is looked at.
+    #[default]
+    Pair,
+    /// What the words mean.
+    Words,
+}
+
+/// What the keyboard has set on the page of a comparison.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct DiffSight {
+    /// Which pair is looked at.
+    pub at: usize,
+    /// Lines scrolled below the runs.
+    pub scroll: usize,
+    /// What is seen there.
+    pub panel: DiffPanel,
+}
+
 /// Everything that the keyboard and the mouse have set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ui {
@@ -288,6 +319,8 @@ pub struct Ui {
     pub timeline: Timeline,
     /// The interleaving log.
     pub log: LogPanel,
+    /// The ghost in the timeline.
+    pub ghost: Ghost,
     /// The tasks' table.
     pub table: Table,
     /// Lines scrolled in the results.
@@ -303,6 +336,7 @@ impl Default for Ui {
             scroll: None,
             timeline: Timeline::default(),
             log: LogPanel::default(),
+            ghost: Ghost::default(),
             table: Table::default(),
             results_scroll: 0,
         }

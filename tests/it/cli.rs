@@ -197,6 +197,52 @@ fn outcomes(run: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn a_sweep_tells_what_more_workers_bought() -> Fallible {
+    let place = Place::new()?;
+    let output = place.run(&[
+        "sweep",
+        "small",
+        "--workers",
+        "1,2,4..6",
+        "--plain",
+        "--format",
+        "json",
+        "--report",
+        "r.txt",
+    ])?;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    let labels: Vec<&str> =
+        report["runs"].as_array().into_iter().flatten().filter_map(|run| run["label"].as_str()).collect();
+    assert_eq!(labels, ["sequential", "pool-1", "pool-2", "pool-4", "pool-5", "pool-6"]);
+    let sweep = &report["sweep"];
+    assert_eq!((&sweep["executor"], sweep["points"].as_array().map(Vec::len)), (&"pool".into(), Some(5)));
+    assert!(sweep["usl"]["contention"].is_number() && sweep["amdahl"]["serial"].is_number(), "{sweep}");
+    assert!(sweep["sentence"].is_string(), "{sweep}");
+    let table = fs::read_to_string(place.path("r.txt"))?;
+    assert!(table.contains("Karp-Flatt") && table.lines().all(|line| line.chars().count() <= 80), "{table}");
+
+    let told = |arguments: &[&str]| -> io::Result<(Option<i32>, String)> {
+        let output = place.run(arguments)?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    for (arguments, reason) in [
+        (&["sweep", "small", "-e", "threads"][..], "threads takes no number of workers"),
+        (&["sweep", "small", "-e", "pool,async"], "one executor"),
+        (&["sweep", "small", "-e", "pool:3"], "--workers"),
+        (&["sweep", "small", "-w", "1,2"], "3 numbers of workers at least"),
+        (&["sweep", "small", "--together"], "--together"),
+        (&["small", "-w", "1..8"], "threadrace sweep"),
+        (&["sweep", "smal"], "small"),
+    ] {
+        let (code, words) = told(arguments)?;
+        assert_eq!((code, words.contains(reason)), (Some(2), true), "{arguments:?}: {words}");
+    }
+    Ok(())
+}
+
+#[test]
 fn twenty_pictures_are_raced_and_reported_as_json() -> Fallible {
     let place = Place::new()?;
     let output = place.run(&["--format", "json", "--report", "report.csv"])?;
@@ -244,6 +290,37 @@ fn tasks_that_fail_make_exit_code_1_and_a_report() -> Fallible {
 }
 
 #[test]
+fn a_condition_that_is_true_makes_exit_code_1_and_tells_the_value() -> Fallible {
+    let place = Place::new()?;
+    let pool =
+        ["small", "-e", "sequential,pool", "--fail-if", "pool.wall<=0", "--fail-if", "pool.failed > 0"];
+    let output = place.run(&pool)?;
+    assert_code(&output, 0);
+    let output = place
+        .run(&[&pool[..], &["--fail-if", "pool.wall>0", "--fail-if", "sequential.speedup==1"]].concat())?;
+    assert_code(&output, 1);
+    let told = err(&output);
+    assert!(told.contains("threadrace: pool.wall>0 is true: measured 0."), "{told}");
+    assert!(told.contains("threadrace: sequential.speedup==1 is true: measured 1\n"), "{told}");
+    assert!(!told.contains("pool.failed"), "{told}");
+    assert!(out(&output).contains("speedup"), "the report is there all the same");
+    let output = place.run(&["small", "--fail-if", "pool.luck<1"])?;
+    assert_code(&output, 2);
+    assert!(err(&output).contains("there is no figure 'luck'; there are: wall, speedup"), "{}", err(&output));
+    let output = place.run(&["small", "-e", "pool", "--fail-if", "pool.speedup<1"])?;
+    assert_code(&output, 1);
+    assert!(
+        err(&output).contains("pool.speedup<1 could not be measured: there is nothing to compare"),
+        "{}",
+        err(&output)
+    );
+    let output = place.run(&["wrong", "--fail-if", "pool.speedup<1"])?;
+    assert_code(&output, 1);
+    assert!(err(&output).contains("tasks failed"), "{}", err(&output));
+    Ok(())
+}
+
+#[test]
 fn a_wrong_usage_is_exit_code_2() -> Fallible {
     let place = Place::new()?;
     let empty = place.path("empty.txt");
@@ -260,6 +337,8 @@ fn a_wrong_usage_is_exit_code_2() -> Fallible {
         (&["--config", "missing.toml"], "missing.toml"),
         (&["small", "--url", "http://127.0.0.1/"], "--url"),
         (&["-e", "pool:0"], "pool:0"),
+        (&["small", "--fail-if", "pool.speedup=4\u{1b}[2J"], "one of < <= > >= == !="),
+        (&["small", "--fail-if", "gil.speedup<4"], "this race has no run 'gil'; it has: "),
         (&["origin", "--bind", "nowhere"], "nowhere"),
         (&["--theme", "a\u{1b}[31mb\u{202e}\u{7}"], "--theme"),
         (&["-e", "pool", "--fro\u{1b}]0;b\u{7}"], "--fro"),

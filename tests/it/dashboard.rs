@@ -284,3 +284,24 @@ fn a_dumb_terminal_gets_lines() {
     assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
     assert!(!pty.has_written("\x1b["), "no escape sequence goes to a terminal that knows none");
 }
+
+#[test]
+fn a_race_is_compared_with_the_one_before() {
+    let folder = folder();
+    let mut pty = Pty::spawn(program(folder.path(), &[]), (110, 40));
+    pty.wait_for_text("race over");
+    pty.send("d");
+    pty.wait_for_text("no race came before this one");
+    pty.send("wr");
+    pty.wait_for_text("of 5× ideal");
+    pty.send("d");
+    pty.wait_for_text("one run of each can't tell luck from truth");
+    pty.wait_for_text("pool had 4 workers in A and 5 in B");
+    pty.send("?");
+    pty.wait_for_text("what the words mean");
+    pty.send("\u{1b}");
+    pty.wait_for_text("race over");
+    pty.send("q");
+    assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+    pty.assert_restored();
+}

@@ -12,7 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("clock", &["event"]),
     ("model", &["event"]),
-    ("stats", &["event"]),
+    ("stats", &["event", "chance"]),
     ("workload", &["event", "clock", "chance", "text"]),
     ("origin", &["event", "clock", "chance", "text"]),
     ("probe", &["event", "clock", "text"]),

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use threadrace::event::{At, Event, ExecutorKind, Fact, Order, RunId, TaskId};
 use threadrace::model::RaceState;
-use threadrace::report::{Comparable, Format, SHARED, Summary, save, so_far, write};
+use threadrace::report::{Comparable, Format, SHARED, Segment, Step, Summary, save, so_far, write};
 
 use crate::simulate::{Fate, Race, folded};
 
@@ -140,6 +140,28 @@ fn a_run_with_failures_claims_no_speedup_and_says_why() -> Tested {
     let summary = Summary::of(&broken, END);
     assert!(summary.runs.iter().all(|run| run.speedup.is_none()));
     assert!(summary.verdict().contains("no threads left"), "{}", summary.verdict());
+    Ok(())
+}
+
+#[test]
+fn the_critical_path_of_one_worker_is_all_tasks_and_of_many_the_longest() -> Tested {
+    let state = four(1).state();
+    let summary = Summary::of(&state, END);
+    let tasks = |run: usize| -> Result<Vec<TaskId>, &str> {
+        let path = summary.runs[run].critical.as_ref().ok_or("no path")?;
+        let task = |segment: &Segment| match segment.step {
+            Step::Task { task, .. } => Some(task),
+            _ => None,
+        };
+        Ok(path.segments().iter().filter_map(task).collect())
+    };
+    assert_eq!(tasks(0)?, (0..20).map(TaskId::of).collect::<Vec<_>>());
+    let last = state.runs()[1].tasks().iter().enumerate().max_by_key(|(_, task)| task.finished);
+    assert_eq!(Some(tasks(1)?), last.map(|(id, _)| vec![TaskId::of(id)]));
+    assert_eq!(tasks(2)?, tasks(3)?);
+    for run in &summary.runs {
+        assert!(run.critical.as_ref().is_some_and(|path| path.segments().len() <= 2 * 20 + 1));
+    }
     Ok(())
 }
 
@@ -345,6 +367,8 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         ("/runs/0/tasks/0/finished", json!(null)),
         ("/runs/0/lanes/0/spans/0/phase", json!("dreaming")),
         ("/runs/0/lanes/0/spans/0/from", json!(null)),
+        ("/runs/0/lanes/0/utilisation/idle", json!(1.5)),
+        ("/runs/0/critical_path/0/step", json!("luck")),
     ];
     for (place, value) in set {
         let mut report = report.clone();
@@ -357,6 +381,8 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         "/machine",
         "/runs/0",
         "/runs/0/latency_seconds",
+        "/runs/0/utilisation",
+        "/runs/0/critical_path/0",
         "/runs/0/tasks/0",
         "/runs/2/tasks/3/error",
         "/runs/0/lanes/0",
@@ -471,6 +497,28 @@ proptest! {
                 for pair in spans.windows(2) {
                     prop_assert!(number(&pair[0]["to"])? <= number(&pair[1]["from"])?);
                 }
+            }
+            for used in std::iter::once(run).chain(list(&run["lanes"])?).map(|it| &it["utilisation"]) {
+                if let Some(shares) = used.as_object() {
+                    let all = shares.values().map(number).sum::<Result<f64, _>>()?;
+                    prop_assert!((all - 1.0).abs() < 1e-9, "{:?}", shares);
+                }
+            }
+            prop_assert_eq!(run["critical_path"].is_null(), run["wall_seconds"].is_null());
+            if !run["critical_path"].is_null() {
+                let path = list(&run["critical_path"])?;
+                let mut long = 0.0;
+                for segment in path {
+                    long += number(&segment["to"])? - number(&segment["from"])?;
+                    if let Some(task) = segment["task"].as_u64() {
+                        let task = &tasks[task as usize];
+                        prop_assert_eq!(&task["lane"], &segment["lane"]);
+                        prop_assert!(number(&task["started"])? <= number(&segment["from"])?);
+                        prop_assert!(task["finished"].is_null() || number(&segment["to"])? <= number(&task["finished"])?);
+                    }
+                }
+                prop_assert!((long - number(&run["wall_seconds"])?).abs() < 1e-9);
+                prop_assert!(path.windows(2).all(|pair| pair[0]["to"] == pair[1]["from"]));
             }
             if !run["speedup"].is_null() {
                 let wall = number(&run["wall_seconds"])?;

@@ -194,6 +194,19 @@ fn failures_are_named() {
 }
 
 #[test]
+fn results_scroll_to_their_end_on_a_small_screen() {
+    let mut shot = Shot::of(race().state(), View::Results);
+    shot.ui.results_scroll = 16;
+    insta::assert_snapshot!("over_results_scrolled", shot.text(80, 24));
+    shot.ui.results_scroll = 10_000;
+    let end = shot.text(80, 24);
+    assert!(end.contains("  so far  ") && end.contains("─ ↑ "), "{end}");
+    for (columns, rows) in [(80, 4), (30, 9), (1, 1)] {
+        shot.text(columns, rows);
+    }
+}
+
+#[test]
 fn a_counter_race_shows_what_is_lost_and_how() {
     for view in [View::Race, View::Timeline, View::Results] {
         for (columns, rows) in [(80, 24), (120, 36), (200, 60)] {
@@ -216,6 +229,73 @@ fn a_counter_race_shows_what_is_lost_and_how() {
     shot.ui.timeline.cursor = None;
     shot.ui.run = RunChoice::Fixed(3);
     assert!(shot.text(80, 24).contains("no update was lost; --pace 0.3 shows each step"));
+}
+
+/// Pictures over one full link, swept over up to 20 workers.
+fn sweep() -> Race {
+    Race::new(7).tasks(120).full_link().sweep(&[1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20])
+}
+
+#[test]
+fn a_sweep_is_a_chart_with_what_follows_from_it() {
+    for (columns, rows) in SIZES {
+        let name = format!("sweep_results_{columns}x{rows}");
+        insta::assert_snapshot!(name, Shot::of(sweep().state(), View::Results).text(columns, rows));
+    }
+    let mut scrolled = Shot::of(sweep().state(), View::Results);
+    scrolled.ui.results_scroll = 1;
+    insta::assert_snapshot!("sweep_figures_80x24", scrolled.text(80, 24));
+    scrolled.ui.results_scroll = 1_000;
+    assert!(scrolled.text(80, 24).contains("a dash"), "the last of the definitions can be reached");
+}
+
+#[test]
+fn a_sweep_is_told_without_colours_and_in_ascii() {
+    let mut shot = Shot::of(sweep().state(), View::Results);
+    let coloured = shot.text(100, 30);
+    shot.theme = ThemeName::Monochrome;
+    let mut frame = shot.frame(100, 30);
+    assert_eq!(text(&frame), coloured);
+    make_ascii(&mut frame);
+    let ascii = text(&frame);
+    let page = ascii.lines().rev().skip(1).collect::<String>();
+    assert!(ascii.is_ascii() && !page.contains('?'), "{ascii}");
+    insta::assert_snapshot!("sweep_results_ascii", ascii);
+}
+
+#[test]
+fn the_points_of_a_sweep_come_one_by_one() {
+    let whole = sweep().state();
+    let started = |run: usize| whole.runs()[run].started().expect("it ran");
+    for (run, later, said) in [
+        (0, 900_000_000, "one after the other goes first: 1 of 120"),
+        (1, 100_000_000, "0 of 11 numbers of workers are measured"),
+        (4, 1_500_000_000, "3 of 11 numbers of workers are measured; the best so far: "),
+    ] {
+        let moment = At(started(run).0 + later);
+        let mut shot = Shot::of(sweep().state_at(moment), View::Results);
+        shot.now = moment;
+        let screen = shot.text(100, 30);
+        assert!(screen.contains(said), "{screen}");
+        assert_eq!(screen.contains('○'), run == 4, "the speedup so far is a point: {screen}");
+        insta::assert_snapshot!(format!("sweep_under_way_{run}"), screen);
+    }
+}
+
+#[test]
+fn many_runs_leave_room_for_the_selected_one() {
+    for (columns, rows) in SIZES {
+        let name = format!("sweep_race_{columns}x{rows}");
+        insta::assert_snapshot!(name, Shot::of(sweep().state(), View::Race).text(columns, rows));
+    }
+    for run in 0..12 {
+        let mut shot = Shot::of(sweep().state(), View::Race);
+        shot.ui.run = RunChoice::Fixed(run);
+        let screen = shot.text(80, 24);
+        let label = sweep().plan().runs[run].label.clone();
+        assert!(screen.contains(&format!("▸ {label}")), "{label}\n{screen}");
+        assert!(screen.contains(&format!("{label}: pictures")), "{label}\n{screen}");
+    }
 }
 
 #[test]
@@ -443,6 +523,7 @@ fn unknown_lengths_are_said_to_be_unknown() {
 fn every_size_draws_something() {
     let mut shots: Vec<Shot> = View::ALL.into_iter().map(|view| Shot::of(race().state(), view)).collect();
     shots.extend(View::ALL.map(|view| Shot::of(Race::new(7).counter().state(), view)));
+    shots.extend(View::ALL.map(|view| Shot::of(sweep().state(), view)));
     for shot in &mut shots {
         shot.ui.timeline.cursor = Some(std::time::Duration::from_millis(300));
         for columns in (1..40).chain([59, 60, 71, 72, 99, 100]) {

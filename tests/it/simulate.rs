@@ -101,6 +101,13 @@ impl Race {
         self
     }
 
+    /// One after the other, and then a pool with each of these numbers of workers.
+    pub fn sweep(self, workers: &[usize]) -> Race {
+        let pools = workers.iter().map(|&workers| (ExecutorKind::Pool, workers));
+        let runs: Vec<_> = [(ExecutorKind::Sequential, 1)].into_iter().chain(pools).collect();
+        self.runs(&runs)
+    }
+
     /// All runs start at once.
     pub fn together(mut self) -> Race {
         self.order = Order::Together;

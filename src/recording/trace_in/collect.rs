@@ -554,7 +554,7 @@ impl Collector {
             open.extend(thread.stack.begun.drain(..).rev().map(|begun| (id, begun)));
         }
         let mut operations: Vec<_> = self.operations.drain().collect();
-        operations.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        operations.sort_unstable_by_key(|(key, _)| *key);
         for ((thread, _), mut stack) in operations {
             open.extend(stack.begun.drain(..).rev().map(|begun| (thread, begun)));
         }

@@ -244,20 +244,21 @@ impl<R: BufRead> Import<R> {
         self.split.bump();
         loop {
             match self.split.next_mark()? {
-                Some(b']') => return Ok(self.split.bump()),
+                Some(b']') => break self.split.bump(),
                 Some(b',') => self.split.bump(),
-                None => return Ok(self.notes.cut = true),
+                None => break self.notes.cut = true,
                 Some(_) => {
                     let line = self.split.line();
                     let extent = self.split.value(&mut self.buffer, self.limits.event_bytes)?;
                     match extent {
                         Extent::Whole => self.event(line),
                         Extent::TooLarge => self.notes.too_large += 1,
-                        Extent::Cut => return Ok(self.notes.cut = true),
+                        Extent::Cut => break self.notes.cut = true,
                     }
                 }
             }
         }
+        Ok(())
     }
 
     fn event(&mut self, line: u64) {

@@ -82,6 +82,7 @@ enum Rank {
 struct TaskSoFar {
     from: At,
     to: At,
+    bytes: u64,
     end: Option<TaskEnd>,
 }
 
@@ -92,6 +93,8 @@ pub(super) struct OwnRace {
     most: usize,
     tasks: HashMap<(RunId, TaskId), TaskSoFar>,
     lanes: HashMap<(u64, u64), LaneId>,
+    /// Each thread's last task, with its end: the phases that follow in the file are inside of it.
+    under_way: HashMap<(u64, u64), (TaskId, At)>,
     last: At,
 }
 
@@ -107,6 +110,7 @@ impl OwnRace {
             most: limits.slices.saturating_mul(4),
             tasks: HashMap::new(),
             lanes: HashMap::new(),
+            under_way: HashMap::new(),
             last: At::ZERO,
         })
     }
@@ -141,11 +145,15 @@ impl OwnRace {
                     self.say(to, Rank::RunFinished, Fact::RunFinished { run, end });
                 }
             }
-            ("X", "task") => self.task(run, Some(lane?), (from, to), args)?,
+            ("X", "task") => {
+                self.under_way.insert((pid, tid), (args.task?, to));
+                self.task(run, Some(lane?), (from, to), args)?;
+            }
             ("i", "unstarted") => self.task(run, None, (from, to), args)?,
             ("X", "phase") => {
                 let phase = Phase::ALL.into_iter().find(|phase| phase.name() == name)?;
-                self.say(from, Rank::Entered, Fact::PhaseEntered { run, task: args.task?, phase });
+                let task = self.under_way.get(&(pid, tid)).filter(|(_, end)| to <= *end)?.0;
+                self.say(from, Rank::Entered, Fact::PhaseEntered { run, task, phase });
             }
             ("i", "delivery") => {
                 self.say(from, Rank::Delivered, Fact::ResultDelivered { run, task: args.task? });
@@ -186,7 +194,7 @@ impl OwnRace {
             before.to = before.to.max(to);
             return Some(());
         }
-        self.tasks.insert((run, task), TaskSoFar { from, to, end });
+        self.tasks.insert((run, task), TaskSoFar { from, to, bytes: args.bytes, end });
         if let Some(queued) = args.queued_us.and_then(moment) {
             let at = At(from.0.saturating_sub(queued.0));
             self.say(at, Rank::Queued, Fact::TaskQueued { run, task });
@@ -209,7 +217,10 @@ impl OwnRace {
             return Err(TraceError::NoSlices { notes: notes.words() });
         }
         let tasks: Vec<_> = self.tasks.drain().collect();
-        for ((run, task), TaskSoFar { from, to, end }) in tasks {
+        for ((run, task), TaskSoFar { from, to, bytes, end }) in tasks {
+            if end.is_none() && bytes > 0 {
+                self.say(to, Rank::Happened, Fact::BytesArrived { run, task, bytes });
+            }
             if let Some(end) = end {
                 let rank = if from == to { Rank::FinishedAtOnce } else { Rank::Finished };
                 self.say(to, rank, Fact::TaskFinished { run, task, end: Box::new(end) });

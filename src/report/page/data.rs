@@ -19,10 +19,10 @@ use crate::report::timeline::{
 use super::gantt::{GAP, STRIP, has_strip};
 
 /// About as many spans are told one by one over all runs.
-const SPANS: usize = 24_000;
+const SPANS: usize = 16_000;
 
 /// About as many columns of shares are told over all rows, and the most of one row.
-const COLUMNS: usize = 24_000;
+const COLUMNS: usize = 16_000;
 const FINEST: usize = 600;
 
 /// Columns in which tasks in progress are counted.
@@ -30,7 +30,7 @@ const STEPS: usize = 1_000;
 
 /// As many tasks have a name, and over all runs as many have details.
 const NAMES: usize = 2_000;
-const DETAILS: usize = 6_000;
+const DETAILS: usize = 4_000;
 
 #[derive(Serialize)]
 struct Data<'a> {

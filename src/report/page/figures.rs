@@ -211,7 +211,8 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
             r#"<tbody><tr class="group"><th scope="rowgroup" colspan="{}">{title}"#,
             summary.runs.len() + 1
         )?;
-        if let Some((_, definition)) = definition(&title.to_lowercase()) {
+        let itself = columns.iter().any(|(figure, _)| figure.eq_ignore_ascii_case(title));
+        if let Some((_, definition)) = definition(&title.to_lowercase()).filter(|_| !itself) {
             write!(out, "<small>{}</small>", Text(definition))?;
         }
         write!(out, "</th></tr>")?;

@@ -18,8 +18,8 @@ const SINGLE: usize = 64;
 const GROUPS: usize = 32;
 
 /// About as many spans are drawn one by one in all rows together, and as many columns of shares.
-const SPANS: usize = 24_000;
-const COLUMNS: usize = 24_000;
+const SPANS: usize = 16_000;
+const COLUMNS: usize = 16_000;
 
 /// The lanes of a race's runs, each from its own start.
 pub(in crate::report) struct Timeline<'a> {
@@ -198,18 +198,13 @@ impl<'a> Timeline<'a> {
     /// What a reader must know to read the rows, where not every span is drawn by itself; in sentences.
     pub(in crate::report) fn caveats(&self) -> Vec<String> {
         let mut said = Vec::new();
-        let rows = || self.blocks.iter().flat_map(|block| &block.rows);
-        let columns = rows().filter_map(|row| match &row.drawn {
-            Drawn::Shares { of, .. } => Some(*of),
-            Drawn::Spans(_) => None,
-        });
-        if let Some(of) = columns.min() {
-            let time =
-                crate::report::words::seconds(self.long / u32::try_from(of).unwrap_or(u32::MAX).max(1));
-            said.push(format!(
-                "Rows with more spans than can be drawn one by one are cut into columns of {time}; in each, a \
-                 phase is as high as its share of the lane’s time, and what is left empty was idle."
-            ));
+        let mut rows = self.blocks.iter().flat_map(|block| &block.rows);
+        if rows.any(|row| matches!(row.drawn, Drawn::Shares { .. })) {
+            said.push(
+                "Rows with more spans than can be drawn one by one are cut into columns of equal time; in each, \
+                 a phase is as high as its share of the lane’s time, and what is left empty was idle."
+                    .to_owned(),
+            );
         }
         if self.lanes_a_row() > 1 {
             let most = SINGLE;

@@ -36,6 +36,9 @@ pub(super) fn title_words(timeline: &Timeline<'_>, block: &Block<'_>) -> Vec<Str
     if let Some(speedup) = figures.speedup.filter(|_| compared) {
         said.push(times(speedup, Glyphs::Unicode));
     }
+    if let Some(reason) = figures.comparable.reason().filter(|_| figures.wall.is_some()) {
+        said.push(reason.to_string());
+    }
     let workers = match figures.workers {
         1 => "1 worker".to_owned(),
         workers => format!("{} workers", count(u64::from(workers))),
@@ -43,9 +46,6 @@ pub(super) fn title_words(timeline: &Timeline<'_>, block: &Block<'_>) -> Vec<Str
     said.push(workers);
     if let Some(efficiency) = figures.efficiency.filter(|_| compared) {
         said.push(format!("{} efficient", percent(efficiency)));
-    }
-    if let Some(reason) = figures.comparable.reason().filter(|_| figures.wall.is_some()) {
-        said.push(reason.to_string());
     }
     said
 }

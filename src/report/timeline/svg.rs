@@ -260,14 +260,21 @@ impl Picture<'_, '_> {
         let room = ((self.wide - 2.0 * PAD) / (12.0 * SANS)) as usize;
         let name = cut(&name(block), room / 3);
         self.text("n f-strong", (PAD + 12.0, baseline), &name)?;
-        // What does not fit is left out from the end, where it tells least.
-        let room = room.saturating_sub(width(&name) + 6);
-        let mut words = words;
-        while words.len() > 1 && width(&words.join(" · ")) > room {
-            words.pop();
+        let words = words.join(" · ");
+        // What has no room beside the name has a line of its own.
+        if width(&words) + width(&name) + 6 <= room {
+            self.text("f-text e", (right, baseline), &words)?;
+        } else {
+            self.y += 18.0;
+            write!(
+                self.out,
+                r#"<rect class="f-ground" x="{}" y="{}" width="{}" height="18"/>"#,
+                Px(left - 4.0),
+                Px(self.y + TITLE - 20.0),
+                Px(right - left + 8.0)
+            )?;
+            self.text("f-text", (PAD + 12.0, baseline + 18.0), &cut(&words, room.saturating_sub(3)))?;
         }
-        let words = cut(&words.join(" · "), room);
-        self.text("f-text e", (right, baseline), &words)?;
         self.y += TITLE;
         let (top, height) = (self.y, row_height(block));
         let step = height + GAP;
@@ -299,7 +306,7 @@ impl Picture<'_, '_> {
                 &if left > 120.0 {
                     format!("{} at once", count(most.into()))
                 } else {
-                    format!("≤{}", count(most.into()))
+                    format!("max {}", count(most.into()))
                 },
             )?;
             let fill = format!("f-r{}", run_colour(block.place));

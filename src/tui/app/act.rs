@@ -5,14 +5,17 @@ use std::time::Duration;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
-use crate::config::ThemeName;
+use crate::event::{ExecutorKind, Order};
 use crate::race::RaceError;
 use crate::report::Target;
-use crate::scenario::{MAX_WORKERS, Programs, Scenario};
+use crate::report::diff::Both;
+use crate::report::scaling::Sweep;
+use crate::scenario::{ExecutorChoice, MAX_WORKERS, Programs, Scenario, WorkerCounts};
+use crate::tui::compare::Comparing;
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Column, Direction, Overlay, RunChoice, Typing, View};
+use crate::tui::ui::{Column, Direction, Ghost, Overlay, RunChoice, Typing, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
@@ -65,12 +68,17 @@ impl App {
         }
         let Some(action) = action(key) else { return Ok(None) };
         self.notice = None;
-        if action != Action::Race {
+        let asked = matches!(
+            (self.restart, action),
+            (Restart::Agreed, Action::Race) | (Restart::ToSweep, Action::Sweep)
+        );
+        if !asked {
             self.restart = Restart::Asks;
         }
         match action {
             Action::Quit => return Ok(Some(Why::Quit)),
             Action::Interrupt => return Ok(Some(Why::Signal(Signal::Interrupt))),
+            _ if self.comparing.is_some() => self.in_comparison(action),
             _ if self.ui.overlay != Overlay::None => self.in_overlay(action)?,
             Action::View(view) => self.ui.view = View::ALL[view.min(View::ALL.len() - 1)],
             Action::NextView => self.ui.view = self.ui.view.after(1),
@@ -83,6 +91,14 @@ impl App {
             Action::Race => {
                 self.restart = Restart::Asks;
                 self.start()?;
+            }
+            Action::Sweep if self.race.is_some() && self.restart == Restart::Asks => {
+                self.restart = Restart::ToSweep;
+                self.notice = Some("S again cancels this race and starts a sweep".to_owned());
+            }
+            Action::Sweep => {
+                self.restart = Restart::Asks;
+                self.sweep()?;
             }
             Action::Cancel => self.cancel(),
             Action::Executors => {
@@ -100,6 +116,8 @@ impl App {
             Action::Export => self.offer_exports(),
             Action::Theme => self.next_theme(),
             Action::Help => self.ui.overlay = Overlay::Help { scroll: 0 },
+            Action::Ghost => self.toggle_ghost(),
+            Action::Diff => self.compare(),
             Action::Close if !self.ui.table.filter.is_empty() => {
                 self.ui.table.filter.clear();
                 self.arranged = None;
@@ -108,6 +126,35 @@ impl App {
             other => self.in_view(other),
         }
         Ok(None)
+    }
+
+    /// Sweeps the scenario: the executor of the run that was chosen, where it can be swept, or the pool.
+    fn sweep(&mut self) -> Result<(), RaceError> {
+        if self.next.order == Order::Together {
+            self.notice = Some("a sweep’s runs follow each other: leave --together out".to_owned());
+            return Ok(());
+        }
+        let chosen = match (&self.state, self.ui.run) {
+            (Some(state), RunChoice::Fixed(run)) => state.runs().get(run).map(|run| ExecutorChoice {
+                variant: run.plan().variant,
+                ..ExecutorChoice::plain(run.plan().executor.clone())
+            }),
+            _ => None,
+        };
+        let swept = |choice: &ExecutorChoice| {
+            self.next.scenario.swept(choice, &WorkerCounts::default(), &self.next.programs)
+        };
+        let pool = ExecutorChoice::plain(ExecutorKind::Pool);
+        match chosen.and_then(|choice| swept(&choice).ok()).map_or_else(|| swept(&pool), Ok) {
+            Ok(scenario) => {
+                self.next.scenario = scenario;
+                self.ui.view = View::Results;
+                self.ui.results_scroll = 0;
+                self.start()?;
+            }
+            Err(error) => self.notice = Some(error.to_string()),
+        }
+        Ok(())
     }
 
     fn type_filter(&mut self, key: &KeyEvent) -> bool {
@@ -149,11 +196,50 @@ impl App {
     }
 
     fn next_theme(&mut self) {
-        const THEMES: [ThemeName; 4] =
-            [ThemeName::Dark, ThemeName::Light, ThemeName::HighContrast, ThemeName::Monochrome];
-        let at = THEMES.iter().position(|&name| name == self.theme.name).unwrap_or(0);
-        self.theme = Theme::new(THEMES[(at + 1) % THEMES.len()], self.look.depth);
+        self.theme = Theme::new(self.theme.next(), self.look.depth);
         self.notice = Some(format!("theme: {}", self.theme.title()));
+    }
+
+    fn compare(&mut self) {
+        match (&self.before, &self.state) {
+            (Some(before), Some(race)) if race.is_over() => {
+                self.comparing = Some(Comparing::of(Both { a: before, b: race }));
+            }
+            (Some(_), _) => {
+                self.notice = Some("d compares this race with the one before when it is over".to_owned());
+            }
+            (None, _) if self.is_replay() => {
+                self.notice = Some("`threadrace diff A B` compares two recordings".to_owned());
+            }
+            (None, _) => {
+                self.notice = Some("no race came before this one: r races again, then d compares".to_owned());
+            }
+        }
+    }
+
+    fn in_comparison(&mut self, action: Action) {
+        match action {
+            Action::Close | Action::Diff | Action::Enter => self.comparing = None,
+            Action::Theme => self.next_theme(),
+            action => {
+                if let Some(page) = &mut self.comparing {
+                    page.act(action);
+                }
+            }
+        }
+    }
+
+    fn toggle_ghost(&mut self) {
+        self.ui.ghost = match self.ui.ghost {
+            Ghost::Shown => Ghost::Hidden,
+            Ghost::Hidden => Ghost::Shown,
+        };
+        if self.state.as_ref().is_some_and(|race| race.baseline().is_none()) {
+            self.notice = Some("no ghost: this race has no sequential run".to_owned());
+        } else if self.ui.view != View::Timeline {
+            let now = if self.ui.ghost == Ghost::Shown { "shows" } else { "hides" };
+            self.notice = Some(format!("the timeline {now} the sequential run as a ghost"));
+        }
     }
 
     fn in_overlay(&mut self, action: Action) -> Result<(), RaceError> {
@@ -369,6 +455,9 @@ impl App {
     }
 
     fn mouse(&mut self, mouse: &MouseEvent) {
+        if self.comparing.is_some() {
+            return;
+        }
         let layout = self.layout();
         let page = layout.page;
         let on_transport = layout.transport.filter(|row| row.y == mouse.row);
@@ -428,8 +517,14 @@ impl App {
         let scene = self.scene();
         let Some(state) = scene.race else { return };
         match self.ui.view {
-            View::Race | View::Results => {
-                if let Some(run) = row.checked_sub(1).filter(|&run| run < state.runs().len()) {
+            View::Race => {
+                if let Some(run) = views::run_at(&self.scene(), state, page.height, row) {
+                    (self.ui.run, self.settled) = (RunChoice::Fixed(run), None);
+                }
+            }
+            View::Results => {
+                let run = row.checked_sub(1).filter(|&run| run < state.runs().len());
+                if let Some(run) = run.filter(|_| Sweep::of(state.plan()).is_none()) {
                     (self.ui.run, self.settled) = (RunChoice::Fixed(run), None);
                 }
             }

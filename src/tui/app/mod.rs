@@ -16,8 +16,10 @@ use crate::model::{Counter, RaceState, RunState};
 use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
 use crate::recording::{Speed, Tape};
 use crate::report::Summary;
+use crate::report::diff::Both;
 use crate::report::words::Glyphs;
 
+use crate::tui::compare::Comparing;
 use crate::tui::pace::Pace;
 use crate::tui::playhead::{Motion, Playhead};
 use crate::tui::reel::Reel;
@@ -42,6 +44,8 @@ enum Restart {
     Asks,
     /// It has asked.
     Agreed,
+    /// `S` has asked, which starts another race, too.
+    ToSweep,
 }
 
 /// What is to be known of the recording that is played.
@@ -68,6 +72,10 @@ pub(super) struct App {
     replay: Option<Replay>,
     /// Figures that the reel has no more, after so many events.
     figures: Option<(usize, Summary)>,
+    /// The race that was over before the one on screen began.
+    before: Option<RaceState>,
+    /// The page that compares the two, while it is open.
+    comparing: Option<Comparing>,
     /// The run that the last frame of a race under way was about.
     looked_at: Option<usize>,
     /// The run that was chosen for whoever watches when the race was seen to be over.
@@ -90,12 +98,16 @@ pub(super) struct App {
 impl App {
     pub(super) fn new(settings: Settings, look: Look) -> App {
         let theme = Theme::new(look.theme, look.depth);
+        // A sweep that was asked for is watched where its points come.
+        let named = settings.scenarios.iter().find(|it| it.name == settings.scenario.name);
+        let as_named = named.is_some_and(|named| named.executors == settings.scenario.executors);
+        let view = if settings.scenario.is_sweep() && !as_named { View::Results } else { View::Race };
         App {
             next: settings,
             shown: None,
             theme,
             look,
-            ui: Ui::default(),
+            ui: Ui { view, ..Ui::default() },
             race: None,
             state: None,
             reel: Reel::default(),
@@ -103,6 +115,8 @@ impl App {
             passed: Instant::now(),
             replay: None,
             figures: None,
+            before: None,
+            comparing: None,
             looked_at: None,
             settled: None,
             preparing: None,
@@ -228,7 +242,10 @@ impl App {
         self.cancelling = false;
         self.refused = None;
         self.preparing = None;
-        self.state = None;
+        if let Some(over) = self.state.take().filter(RaceState::is_over) {
+            self.before = Some(over);
+        }
+        self.comparing = None;
         (self.reel, self.playhead) = (Reel::default(), Playhead::live());
         (self.replay, self.figures, self.settled) = (None, None, None);
         self.ui.scroll = None;
@@ -357,7 +374,13 @@ impl App {
         if let Some(picture) = self.picture().filter(|picture| !picture.is_over()) {
             self.looked_at = Some(self.ui.run_of(picture).index());
         }
-        views::draw(frame, &self.scene());
+        match (&self.comparing, &self.before, &self.state) {
+            (Some(page), Some(a), Some(b)) => {
+                let names = Both { a: "the race before", b: "this race" };
+                page.draw(frame, Both { a, b }, names, ("Esc", "close"), &self.theme);
+            }
+            _ => views::draw(frame, &self.scene()),
+        }
         if self.look.glyphs == Glyphs::Ascii {
             ascii::make_ascii(frame);
         }

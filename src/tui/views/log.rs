@@ -2,13 +2,12 @@
 //! lane has a column and a colour of its own, so that one sees at a glance where workers take turns.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::event::{
-    Access, At, Event, Fact, LaneId, Outcome, Phase, RunEnd, RunId, TaskId, Worker, WorkloadKind,
-};
-use crate::model::{RaceState, RunState};
+use crate::event::{Access, At, Event, Fact, LaneId, Outcome, Phase, RunEnd, TaskId, Worker, WorkloadKind};
+use crate::model::{RaceState, RunState, TaskState};
 use crate::recording::Told;
 use crate::report::words;
 use crate::text;
@@ -30,7 +29,7 @@ const LOOK_BACK: usize = 400;
 /// page too small for both keeps the view.
 pub(super) fn cut(body: Rect) -> (Rect, Option<Rect>) {
     if body.width >= BESIDE {
-        let columns = (body.width * 2 / 5).clamp(50, 76);
+        let columns = (body.width / 100 * 43 + body.width % 100 * 43 / 100).clamp(48, 76);
         let (page, log) = cut_left(body, body.width - columns);
         return (page, Some(log));
     }
@@ -57,9 +56,30 @@ struct Entry {
     after: Option<i64>,
     lane: Option<LaneId>,
     task: Option<TaskId>,
-    what: String,
+    what: Words,
+}
+
+/// An event in words.
+struct Words {
+    long: String,
+    /// In fewer words, where they say enough.
+    short: Option<String>,
     /// Whether it tells of something that should not be.
     bad: bool,
+}
+
+impl Words {
+    fn good(long: impl Into<String>) -> Words {
+        Words { long: long.into(), short: None, bad: false }
+    }
+
+    fn bad(long: impl Into<String>) -> Words {
+        Words { bad: true, ..Words::good(long) }
+    }
+
+    fn or(self, short: impl Into<String>) -> Words {
+        Words { short: Some(short.into()), ..self }
+    }
 }
 
 pub(super) fn draw(
@@ -106,7 +126,7 @@ pub(super) fn draw(
     let above = (room * 3).div_ceil(5).max(room.saturating_sub(places.len() - known));
     let first = known.saturating_sub(above);
     let last = places.len().min(first + room);
-    let entries = entries(playback, id, run, places, first..last);
+    let entries = entries(playback, run, places, first..last);
     let columns = Columns::of(rows, run, &entries, playback);
     for ((number, entry), y) in (first..last).zip(&entries).zip(rows.y..rows.bottom()) {
         let when = match number + 1 {
@@ -140,7 +160,7 @@ struct Columns {
     precision: Precision,
 }
 
-/// How exactly times are told.
+/// How exactly the time between two events is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Precision {
     Microseconds,
@@ -157,11 +177,15 @@ impl Columns {
             WorkloadKind::Counter => Precision::Nanoseconds,
             _ => Precision::Microseconds,
         };
-        let time = widest(&mut entries.iter().map(|entry| millis(entry.time, precision)));
+        let time = widest(&mut entries.iter().map(|entry| millis(entry.time, Precision::Microseconds)));
         let after = widest(&mut entries.iter().map(|entry| later(entry.after, precision))).min(12);
         let workers = u16::try_from(run.plan().workers).unwrap_or(u16::MAX);
         let digits = u16::try_from(workers.to_string().len()).unwrap_or(6);
         let free = row.width.saturating_sub(time + after + 4);
+        // Where every lane has one task, its number is the task's.
+        let is_alike =
+            |(place, task): (usize, &TaskState)| task.lane.is_none_or(|lane| lane.index() == place);
+        let one_each = run.tasks().len() <= 64 && run.tasks().iter().enumerate().all(is_alike);
         // A badge is as wide as a lane's number and a space on either side.
         let badge = digits + 2;
         let stair =
@@ -178,7 +202,11 @@ impl Columns {
             after,
             stair,
             lanes,
-            task: if named { names } else { numbers },
+            task: match named {
+                true => names,
+                false if one_each => 0,
+                false => numbers,
+            },
             named,
             precision,
         }
@@ -203,7 +231,7 @@ impl Columns {
             x,
             y,
             self.time,
-            &millis(entry.time, self.precision),
+            &millis(entry.time, Precision::Microseconds),
             if is_later { theme.dim } else { base },
         );
         x += 1 + self.after;
@@ -215,7 +243,7 @@ impl Columns {
             (at.min(right), format!(" {} ", lane.0 + 1), style)
         });
         x += self.lanes + 1;
-        if let Some(task) = entry.task {
+        if let Some(task) = entry.task.filter(|_| self.task > 0) {
             let number = (task.0 + 1).to_string();
             let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
             let coloured = entry.lane.map_or(theme.dim, |lane| theme.lane(lane.index()));
@@ -227,16 +255,15 @@ impl Columns {
             }
             x += self.task + 1;
         }
-        let style = match entry.bad {
+        let style = match entry.what.bad {
             true if is_later => theme.dim,
             true => theme.bad,
             false => base,
         };
         let room = right.saturating_sub(x);
-        let what = text::shown(&entry.what);
-        // Where there is no room for where a task comes from, where it goes says more.
-        let short = what.find('→').filter(|_| text::width(&what) > usize::from(room));
-        canvas.text(x, y, room, short.map_or(&*what, |arrow| &what[arrow..]), style);
+        let long = text::shown(&entry.what.long);
+        let short = entry.what.short.as_deref().filter(|_| text::width(&long) > usize::from(room));
+        canvas.text(x, y, room, short.unwrap_or(&long), style);
         if when == When::Now {
             canvas.style(line, theme.selected);
             canvas.glyph(line.x, y, '▸', theme.strong.patch(theme.selected));
@@ -259,8 +286,10 @@ fn millis(nanos: i64, precision: Precision) -> String {
 
 /// How much later something is than what is above it.
 fn later(after: Option<i64>, precision: Precision) -> String {
-    let sign = |after| if after < 0 { "" } else { "+" };
-    after.map_or(String::new(), |after| format!("{}{}", sign(after), millis(after, precision)))
+    let Some(after) = after else { return String::new() };
+    // Of a long time, the nanoseconds say nothing.
+    let precision = if after.abs() >= 10_000_000 { Precision::Microseconds } else { precision };
+    format!("{}{}", if after < 0 { "" } else { "+" }, millis(after, precision))
 }
 
 fn between(from: At, to: At) -> i64 {
@@ -271,14 +300,13 @@ fn between(from: At, to: At) -> i64 {
 /// The lines of a range of a run's telling events.
 fn entries(
     playback: &Playback<'_>,
-    id: RunId,
     run: &RunState,
     places: Places<'_>,
     range: std::ops::Range<usize>,
 ) -> Vec<Entry> {
     let start = run.started().unwrap_or_default();
     let event = |number: usize| places.get(number).and_then(|place| playback.reel.told(place));
-    let mut teller = Teller { run, id, phases: HashMap::new() };
+    let mut teller = Teller { run, phases: HashMap::new() };
     for told in (range.start.saturating_sub(LOOK_BACK)..range.start).filter_map(event) {
         teller.watch(&told.event);
     }
@@ -286,7 +314,7 @@ fn entries(
     let entry = |told: &Told| {
         let at = told.event.at;
         let after = before.replace(at).map(|before| between(before, at));
-        let (what, bad) = teller.tell(&told.event);
+        let what = teller.tell(&told.event);
         teller.watch(&told.event);
         let task = task_of(&told.event.fact);
         let lane = match &told.event.fact {
@@ -295,7 +323,7 @@ fn entries(
             Fact::TaskQueued { .. } | Fact::ResultDelivered { .. } => None,
             _ => task.and_then(|task| run.tasks().get(task.index())?.lane),
         };
-        Entry { time: between(start, at), after, lane, task, what, bad }
+        Entry { time: between(start, at), after, lane, task, what }
     };
     range.filter_map(event).map(entry).collect()
 }
@@ -320,7 +348,6 @@ fn task_of(fact: &Fact) -> Option<TaskId> {
 /// Puts events into words, knowing which phases their tasks are in.
 struct Teller<'a> {
     run: &'a RunState,
-    id: RunId,
     phases: HashMap<TaskId, Phase>,
 }
 
@@ -335,55 +362,60 @@ impl Teller<'_> {
         }
     }
 
-    /// An event in words, and whether it tells of something that should not be.
-    fn tell(&self, event: &Event) -> (String, bool) {
-        let good = |words: &str| (words.to_owned(), false);
+    fn tell(&self, event: &Event) -> Words {
         match &event.fact {
-            Fact::RunStarted { .. } => (format!("{} starts", self.run.plan().label), false),
+            Fact::RunStarted { .. } => Words::good("the run starts"),
             Fact::LaneOpened { lane, worker, .. } => {
                 let first = self.run.lanes().get(lane.index()).and_then(|lane| lane.opened());
-                let new = if first.is_some_and(|first| first < event.at) { "another " } else { "" };
-                (format!("{new}{}", worker_words(worker)), false)
-            }
-            Fact::TaskQueued { .. } => good("queued"),
-            Fact::TaskStarted { .. } => good("taken up"),
-            Fact::PhaseEntered { task, phase, .. } => match self.phases.get(task) {
-                Some(before) if *before != Phase::Queued => {
-                    (format!("{} → {}", before.name(), phase.name()), false)
+                let worker = worker_name(worker);
+                match first.is_some_and(|first| first < event.at) {
+                    true => Words::bad(format!("{worker} instead of the lost one")).or(worker),
+                    false => Words::good(format!("{worker} is there")).or(worker),
                 }
-                _ => (format!("→ {}", phase.name()), false),
-            },
-            Fact::AttemptStarted { number, .. } => (format!("attempt {number}"), false),
-            Fact::AttemptFailed { error, .. } => (format!("will be retried: {}", error.message), true),
-            Fact::ResponseArrived { head, .. } => {
-                let length =
-                    head.length.map_or(String::new(), |length| format!(", {}", words::bytes(length)));
-                (format!("answer {}{length}", head.status), head.status >= 400)
             }
-            Fact::BodyArrived { .. } => good("the answer’s text"),
+            Fact::TaskQueued { .. } => Words::good("queued"),
+            Fact::TaskStarted { .. } => Words::good("taken up"),
+            Fact::PhaseEntered { task, phase, .. } => {
+                let to = format!("→ {}", phase.name());
+                match self.phases.get(task) {
+                    Some(from) if *from != Phase::Queued => {
+                        Words::good(format!("{} {to}", from.name())).or(to)
+                    }
+                    _ => Words::good(to),
+                }
+            }
+            Fact::AttemptStarted { number, .. } => Words::good(format!("attempt {number}")),
+            Fact::AttemptFailed { error, .. } => Words::bad(format!("will be retried: {}", error.message)),
+            Fact::ResponseArrived { head, .. } => {
+                let length = head.length.map_or(String::new(), |long| format!(", {}", words::bytes(long)));
+                let short = format!("{}{length}", head.status);
+                let words = if head.status >= 400 { Words::bad } else { Words::good };
+                words(format!("answer {short}")).or(short)
+            }
+            Fact::BodyArrived { .. } => Words::good("the answer’s text"),
             Fact::CounterAccessed { access, .. } => access_words(*access),
-            Fact::ResultDelivered { .. } => good("taken by the main thread"),
+            Fact::ResultDelivered { .. } => Words::good("taken by the main thread").or("to the main thread"),
             Fact::TaskFinished { end, .. } => match &end.outcome {
                 Outcome::Done => match &end.result {
-                    Some(result) => (format!("done: {result}"), false),
-                    None => good("done"),
+                    Some(result) => Words::good(format!("done: {result}")),
+                    None => Words::good("done"),
                 },
-                Outcome::Failed(error) => (format!("failed: {}", error.message), true),
-                Outcome::Cancelled => ("cancelled".to_owned(), true),
-                Outcome::Panicked { message } => (format!("panicked: {message}"), true),
-                Outcome::Abandoned => ("abandoned".to_owned(), true),
+                Outcome::Failed(error) => Words::bad(format!("failed: {}", error.message)),
+                Outcome::Cancelled => Words::bad("cancelled"),
+                Outcome::Panicked { message } => Words::bad(format!("panicked: {message}")),
+                Outcome::Abandoned => Words::bad("abandoned"),
             },
             Fact::RunMeasured { usage, .. } => match usage.user_nanos.zip(usage.system_nanos) {
                 Some((user, system)) => {
-                    let time = std::time::Duration::from_nanos(user.saturating_add(system));
-                    (format!("used {} of cpu time", words::seconds(time)), false)
+                    let time = words::seconds(Duration::from_nanos(user.saturating_add(system)));
+                    Words::good(format!("used {time} of cpu time")).or(format!("{time} of cpu time"))
                 }
-                None => good("its use of the machine is known"),
+                None => Words::good("its use of the machine is known"),
             },
             Fact::RunFinished { end, .. } => match end {
-                RunEnd::Completed => (format!("{} is over", self.run.plan().label), false),
-                RunEnd::Cancelled => (format!("{} is cancelled", self.run.plan().label), true),
-                RunEnd::Failed { message } => (format!("stopped: {message}"), true),
+                RunEnd::Completed => Words::good("the run is over"),
+                RunEnd::Cancelled => Words::bad("the run is cancelled"),
+                RunEnd::Failed { message } => Words::bad(format!("stopped: {message}")),
             },
             // These have no line, or are not told of a run.
             Fact::CounterRead { .. }
@@ -391,31 +423,34 @@ impl Teller<'_> {
             | Fact::RaceStarted { .. }
             | Fact::Interrupted { .. }
             | Fact::Collected
-            | Fact::RaceFinished => (format!("run {}", self.id.0 + 1), false),
+            | Fact::RaceFinished => Words::good(""),
         }
     }
 }
 
-fn worker_words(worker: &Worker) -> String {
+fn worker_name(worker: &Worker) -> String {
     match (worker, worker.thread_id()) {
-        (Worker::Process { pid, .. }, _) => format!("process {pid} is there"),
-        (Worker::AsyncSlot { .. }, _) => "slot is there".to_owned(),
-        (Worker::Thread { .. }, Some(thread)) => format!("thread {thread} is there"),
-        (Worker::Thread { .. }, None) => "thread is there".to_owned(),
+        (Worker::Process { pid, .. }, _) => format!("process {pid}"),
+        (Worker::AsyncSlot { .. }, _) => "slot".to_owned(),
+        (Worker::Thread { .. }, Some(thread)) => format!("thread {thread}"),
+        (Worker::Thread { .. }, None) => "thread".to_owned(),
     }
 }
 
 /// A read or a write of the counter. What it had read is one less than what it writes; whatever stands there
 /// beyond that were other workers' additions.
-fn access_words(access: Access) -> (String, bool) {
+fn access_words(access: Access) -> Words {
     match access {
-        Access::Load { value } => (format!("load {}", words::count(value)), false),
+        Access::Load { value } => Words::good(format!("load {}", words::count(value))),
         Access::Store { value, over } => {
-            let stored = format!("store {} over {}", words::count(value), words::count(over));
+            let stored = format!("{} over {}", words::count(value), words::count(over));
             match over.saturating_add(1).checked_sub(value) {
-                Some(0) => (stored, false),
-                Some(lost) => (format!("{stored}: {} lost", words::count(lost)), true),
-                None => (format!("{stored}: others’ additions lost"), true),
+                Some(0) => Words::good(format!("store {stored}")).or(stored),
+                Some(lost) => {
+                    let stored = format!("{stored}: {} lost", words::count(lost));
+                    Words::bad(format!("store {stored}")).or(stored)
+                }
+                None => Words::bad(format!("store {stored}: others’ additions lost")).or(stored),
             }
         }
     }
@@ -427,8 +462,12 @@ mod tests {
 
     #[test]
     fn accesses_say_what_is_lost() {
-        let store = |value, over| access_words(Access::Store { value, over });
-        assert_eq!(access_words(Access::Load { value: 41 }), ("load 41".to_owned(), false));
+        let said = |access| {
+            let words = access_words(access);
+            (words.long, words.bad)
+        };
+        let store = |value, over| said(Access::Store { value, over });
+        assert_eq!(said(Access::Load { value: 41 }), ("load 41".to_owned(), false));
         assert_eq!(store(42, 41), ("store 42 over 41".to_owned(), false));
         assert_eq!(store(42, 42), ("store 42 over 42: 1 lost".to_owned(), true));
         assert_eq!(store(1_042, 1_044), ("store 1,042 over 1,044: 3 lost".to_owned(), true));

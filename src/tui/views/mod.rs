@@ -3,16 +3,20 @@
 mod accesses;
 mod chrome;
 mod counter;
+mod diff;
 mod gauges;
+mod ghost;
 mod json;
 mod log;
 mod overlays;
 mod race;
 mod results;
+mod scaling;
 mod story;
 mod tasks;
 mod timeline;
 mod transport;
+mod usage;
 
 use std::time::Duration;
 
@@ -36,7 +40,9 @@ use super::ui::{LogPanel, Ui, View};
 use super::widgets::Window;
 
 pub use accesses::focused;
+pub use diff::{DiffScene, draw_diff};
 pub use log::has_room;
+pub use race::run_at;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
 pub use transport::moment_at;
@@ -186,7 +192,7 @@ pub fn layout(area: Rect, scene: &Scene<'_>) -> Layout {
     };
     let footer = last_row(6, true);
     let is_past = scene.past().is_some() && scene.race.is_some();
-    let transport = last_row(3, is_past);
+    let transport = last_row(2, is_past);
     let shows_log = scene.ui.log == LogPanel::Shown && scene.race.is_some() && scene.playback.is_some();
     let (page, log) = if shows_log { log::cut(body) } else { (body, None) };
     Layout { page, body, title, tabs, banner, log, transport, footer }

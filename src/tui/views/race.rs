@@ -5,6 +5,7 @@ use ratatui::style::Style;
 
 use crate::event::{Collect, LaneId, Phase, TaskId, Variant, WorkloadKind};
 use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
+use crate::report::scaling::Sweep;
 use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
 use crate::stats;
@@ -19,8 +20,22 @@ use super::gauges::{gauge_rows, gauges};
 use super::{Scene, name_columns};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
-    let (table, mut rest) = cut_top(canvas.area(), u16::try_from(race.runs().len()).unwrap_or(u16::MAX) + 1);
+    let (table, mut rest) = cut_top(canvas.area(), shown_runs(scene, race, canvas.area().height).rows());
     runs(canvas, table, scene, race);
+    let many = race.runs().len() > MANY_RUNS && Sweep::of(race.plan()).is_some();
+    if let Some(summary) = scene.summary.filter(|_| many && race.is_over()) {
+        let verdict = text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
+        let rows = u16::try_from(verdict.len()).unwrap_or(2) + 1;
+        if rest.height >= rows + 4 {
+            let (middle, end) = cut_bottom(rest, rows);
+            let title = "speedup against workers: 4 shows the chart";
+            canvas.part(end).rule(end.y, title, '─', scene.theme.rule, scene.theme.dim);
+            for (line, y) in verdict.iter().zip(end.y + 1..end.bottom()) {
+                canvas.text(end.x + 2, y, end.width.saturating_sub(3), line, scene.theme.strong);
+            }
+            rest = middle;
+        }
+    }
     if counter_rows(race) > 0 && rest.height >= counter_rows(race) + 20 {
         rest = cut_top(rest, 1).1;
     }
@@ -31,8 +46,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         rest = below;
     }
     // A tall screen shows the gauges as soon as there is something to compare with.
-    let early = rest.height >= 40 && race.baseline().is_some_and(RunState::is_comparable);
-    if let Some(summary) = scene.summary.filter(|_| race.is_over() || early) {
+    let early = rest.height >= 40 && !many && race.baseline().is_some_and(RunState::is_comparable);
+    if let Some(summary) = scene.summary.filter(|_| race.is_over() && !many || early) {
         let verdict = match race.is_over() {
             true => text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4))),
             false => Vec::new(),
@@ -51,6 +66,42 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     if let Some(state) = race.runs().get(run.index()).filter(|_| rest.height >= 2) {
         selected(canvas, rest, scene, race, state);
     }
+}
+
+/// So many runs always have a row each.
+const MANY_RUNS: usize = 6;
+
+/// Which runs have a row, where there is no room for all.
+struct ShownRuns {
+    first: usize,
+    shown: usize,
+    left_out: usize,
+}
+
+impl ShownRuns {
+    /// The head, the runs, and what says that there are more.
+    fn rows(&self) -> u16 {
+        u16::try_from(1 + self.shown + usize::from(self.left_out > 0)).unwrap_or(u16::MAX)
+    }
+}
+
+/// The runs that have a row on a page so high: all of them where they leave half of it, and otherwise those
+/// around the selected one.
+fn shown_runs(scene: &Scene<'_>, race: &RaceState, height: u16) -> ShownRuns {
+    let runs = race.runs().len();
+    let most = usize::from(height / 2).saturating_sub(2).max(MANY_RUNS);
+    if runs <= most + 1 {
+        return ShownRuns { first: 0, shown: runs, left_out: 0 };
+    }
+    let selected = scene.ui.run_of(race).index();
+    let first = selected.saturating_sub(most / 2).min(runs - most);
+    ShownRuns { first, shown: most, left_out: runs - most }
+}
+
+/// The run whose row is so many rows below the top of a page so high.
+pub fn run_at(scene: &Scene<'_>, race: &RaceState, height: u16, row: usize) -> Option<usize> {
+    let shown = shown_runs(scene, race, height);
+    row.checked_sub(1).filter(|&row| row < shown.shown).map(|row| shown.first + row)
 }
 
 /// Where the columns of the runs' table stand: left edge and width, or the right edge of a number. The
@@ -130,9 +181,19 @@ fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState
     }
     canvas.text_right(columns.speedup, y, 7, "speedup", dim);
     let selected = scene.ui.run_of(race).index();
-    for (index, run) in race.runs().iter().enumerate() {
-        let row =
-            Rect { y: area.y + 1 + u16::try_from(index).unwrap_or(u16::MAX - area.y - 1), height: 1, ..area };
+    let shown = shown_runs(scene, race, canvas.area().height);
+    if shown.left_out > 0 {
+        let (above, below) = (shown.first, race.runs().len() - shown.first - shown.shown);
+        let words = match (above, below) {
+            (0, below) => format!("+{below} more runs below, ↑ ↓ select"),
+            (above, 0) => format!("+{above} more runs above, ↑ ↓ select"),
+            (above, below) => format!("+{above} runs above, +{below} below, ↑ ↓ select"),
+        };
+        canvas.text(columns.name.0, area.bottom().saturating_sub(1), area.width, &words, dim);
+    }
+    let rows = (area.y + 1..).take(shown.shown);
+    for ((index, run), y) in race.runs().iter().enumerate().skip(shown.first).zip(rows) {
+        let row = Rect { y, height: 1, ..area };
         if row.y >= area.bottom() {
             break;
         }

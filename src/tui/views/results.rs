@@ -1,11 +1,14 @@
-//! The page *Results*: the figures of every run, the gauges, and what each word means.
+//! The page *Results*: the figures of every run, the gauges, how the time was used, what set it, and what each
+//! word means.
 
 use std::time::Duration;
 
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::event::WorkloadKind;
 use crate::model::RaceState;
+use crate::report::scaling::Sweep;
 use crate::report::words::{self, Glyphs};
 use crate::report::{DEFINITIONS, RunSummary, Summary};
 use crate::stats::Latencies;
@@ -14,7 +17,7 @@ use crate::tui::canvas::{Canvas, cut_top};
 
 use super::counter::{counter_rows, counters};
 use super::gauges::gauges;
-use super::{Scene, name_columns};
+use super::{Scene, name_columns, scaling, usage};
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,66 +172,119 @@ enum Rows {
     Latency,
 }
 
+/// A part of the page.
+enum Part {
+    Runs(Vec<Figure>),
+    Latency(Vec<Figure>),
+    Counters,
+    Gauges(Vec<String>),
+    GoesOn,
+    Time,
+    Critical,
+    Words(Vec<(&'static str, String)>),
+}
+
+/// The page is as long as it has to be; the screen shows a part of it, and says how much more there is.
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let (theme, area) = (scene.theme, canvas.area());
+    if let Some(sweep) = Sweep::of(race.plan()) {
+        scaling::draw(canvas, scene, race, &sweep);
+        return;
+    }
     let Some(summary) = scene.summary else {
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
     };
-    let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
-    let of_tasks = Figure::of_tasks(summary);
-    let whole = [Figure::RUN.as_slice(), &of_tasks].concat();
-    let names = names(summary, area.width);
-    let columns = names + WORKERS + whole.iter().map(|figure| figure.head().1).sum::<u16>();
-    let (table, mut rest) = cut_top(area, rows);
-    if columns < area.width {
-        figures(canvas, table, scene, summary, Rows::Runs, &whole);
-    } else {
-        figures(
-            canvas,
-            table,
-            scene,
-            summary,
-            Rows::Runs,
-            &fitting(&Figure::RUN, area.width.saturating_sub(names + WORKERS)),
-        );
-        // What a counter race is about needs the rows more than its latencies.
-        if counter_rows(race) == 0 || rest.height >= 3 * rows + 3 {
-            let (table, below) = cut_top(rest, rows);
-            figures(
-                canvas,
-                table,
-                scene,
-                summary,
-                Rows::Latency,
-                &fitting(&of_tasks, area.width.saturating_sub(names)),
-            );
-            rest = below;
+    let parts = parts(race, summary, area.width);
+    let all: u16 = parts.iter().map(|(rows, _)| rows).fold(0, |all, rows| all.saturating_add(*rows));
+    let fits = all <= area.height;
+    let shown = if fits { area.height } else { area.height.saturating_sub(1) };
+    let first = u16::try_from(scene.ui.results_scroll).unwrap_or(u16::MAX).min(all.saturating_sub(shown));
+    let whole = Rect { x: 0, y: 0, width: area.width, height: all };
+    let mut empty = Cell::default();
+    empty.set_style(theme.base);
+    let mut buffer = Buffer::filled(whole, empty);
+    let mut page = Canvas::new(&mut buffer, whole);
+    let mut rest = whole;
+    for (rows, part) in parts {
+        let (place, below) = cut_top(rest, rows);
+        rest = below;
+        match part {
+            Part::Runs(of) => figures(&mut page, place, scene, summary, Rows::Runs, &of),
+            Part::Latency(of) => figures(&mut page, place, scene, summary, Rows::Latency, &of),
+            Part::Counters => counters(&mut page, place, scene, race),
+            Part::Gauges(verdict) => gauges(&mut page, place, scene, summary, &verdict),
+            Part::GoesOn => {
+                let words = "the race goes on; the gauges follow when it is over";
+                page.text(place.x + 2, place.y, place.width, words, theme.dim);
+            }
+            Part::Time => usage::time(&mut page, place, scene, summary),
+            Part::Critical => usage::critical(&mut page, place, scene, summary, race),
+            Part::Words(lines) => definitions(&mut page, place, scene, &lines),
         }
     }
-    let (block, below) = cut_top(rest, counter_rows(race));
-    counters(canvas, block, scene, race);
-    rest = below;
-    if rest.height > rows + 8 {
-        rest = cut_top(rest, 1).1;
+    canvas.copy(area, &buffer, first);
+    if !fits && area.height > 0 {
+        let below = all.saturating_sub(first + shown);
+        let words = match below {
+            0 => format!("↑ {first} lines"),
+            _ => format!("↓ {below} more lines"),
+        };
+        canvas.rule(area.bottom() - 1, &words, '─', theme.rule, theme.dim);
     }
-    if race.is_over() {
-        let verdict = text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
-        let (end, below) = cut_top(rest, rows + u16::try_from(verdict.len()).unwrap_or(2));
-        gauges(canvas, end, scene, summary, &verdict);
-        rest = below;
+}
+
+/// What the page has, each part with its rows.
+fn parts(race: &RaceState, summary: &Summary, columns: u16) -> Vec<(u16, Part)> {
+    let rows = |lines: usize| u16::try_from(lines).unwrap_or(u16::MAX);
+    let runs = rows(summary.runs.len());
+    let of_tasks = Figure::of_tasks(summary);
+    let whole = [Figure::RUN.as_slice(), &of_tasks].concat();
+    let names = names(summary, columns);
+    let needed = names + WORKERS + whole.iter().map(|figure| figure.head().1).sum::<u16>();
+    let mut parts = Vec::new();
+    let latency = if needed < columns {
+        parts.push((runs + 1, Part::Runs(whole)));
+        None
     } else {
-        let (row, below) = cut_top(rest, 2);
-        let words = "the race goes on; the gauges follow when it is over";
-        canvas.text(row.x + 2, row.y, row.width, words, theme.dim);
-        rest = below;
+        let of_run = fitting(&Figure::RUN, columns.saturating_sub(names + WORKERS));
+        parts.push((runs + 1, Part::Runs(of_run)));
+        Some((runs + 1, Part::Latency(fitting(&of_tasks, columns.saturating_sub(names)))))
+    };
+    // A counter race is about its counters more than about latencies.
+    let (latency, later) = if counter_rows(race) == 0 { (latency, None) } else { (None, latency) };
+    parts.extend(latency);
+    parts.push((counter_rows(race), Part::Counters));
+    if race.is_over() {
+        let verdict = text::wrap(&summary.verdict(), usize::from(columns.saturating_sub(4)));
+        parts.push((runs + 1 + rows(verdict.len()), Part::Gauges(verdict)));
+    } else {
+        parts.push((2, Part::GoesOn));
     }
-    if rest.height > 10 + rows {
-        rest = cut_top(rest, 1).1;
+    parts.extend(later);
+    parts.push((usage::time_rows(summary), Part::Time));
+    parts.push((usage::critical_rows(summary), Part::Critical));
+    let mut words = Vec::new();
+    for (term, definition) in DEFINITIONS {
+        let lines = text::wrap(definition, usize::from(columns.saturating_sub(22)));
+        words.extend(lines.into_iter().enumerate().map(|(i, line)| (if i == 0 { *term } else { "" }, line)));
     }
-    if rest.height >= 3 {
-        definitions(canvas, rest, scene);
-    }
+    parts.push((rows(words.len()) + 1, Part::Words(words)));
+    parts
+}
+
+/// Paints the figures of all runs in the upper part of an area; returns the row after the last.
+pub(super) fn tables(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) -> u16 {
+    let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
+    let of_tasks = Figure::of_tasks(summary);
+    let names = names(summary, area.width);
+    let (above, rest) = cut_top(area, rows);
+    let of_runs = fitting(&Figure::RUN, area.width.saturating_sub(names + WORKERS));
+    figures(canvas, above, scene, summary, Rows::Runs, &of_runs);
+    let (below, rest) = cut_top(rest, rows);
+    let of_tasks = fitting(&of_tasks, area.width.saturating_sub(names));
+    figures(canvas, below, scene, summary, Rows::Latency, &of_tasks);
+    rest.y
 }
 
 /// Columns for the names of a table's rows, where there is room for long ones.
@@ -295,24 +351,11 @@ fn figures(
     }
 }
 
-fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>) {
+fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, lines: &[(&str, String)]) {
     let theme = scene.theme;
     canvas.part(area).rule(area.y, "what the words mean", '─', theme.rule, theme.dim);
-    let columns = usize::from(area.width.saturating_sub(22));
-    let mut lines = Vec::new();
-    for (term, definition) in DEFINITIONS {
-        for (index, line) in text::wrap(definition, columns).into_iter().enumerate() {
-            lines.push((if index == 0 { *term } else { "" }, line));
-        }
-    }
-    let room = usize::from(area.height - 1);
-    let first = scene.ui.results_scroll.min(lines.len().saturating_sub(room));
-    for ((term, line), y) in lines.iter().skip(first).zip(area.y + 1..area.bottom()) {
+    for ((term, line), y) in lines.iter().zip(area.y + 1..area.bottom()) {
         canvas.text(area.x + 2, y, 17, term, theme.strong);
         canvas.text(area.x + 20, y, area.width.saturating_sub(21), line, theme.dim);
-    }
-    let below = lines.len().saturating_sub(first + room);
-    if below > 0 {
-        canvas.text_right(area.right() - 1, area.y, 30, &format!(" +{below} lines, ↓ "), theme.dim);
     }
 }

@@ -9,15 +9,18 @@ use crate::event::{At, LaneId, Phase, Worker, WorkloadKind};
 use crate::model::{Lane, Mix, RaceState, RunState, Stage};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
+use crate::tui::ui::Ghost as Choice;
 use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
 use super::accesses;
+use super::ghost::Ghost;
 use super::race::{LEGEND_LANES, marks, paint_playhead, phase_names};
 use super::{Scene, all_of};
 
-/// The rows of one run: a head, lanes, the strip of concurrency.
-struct Block {
+/// The rows of one run: a head, lanes, the strip of concurrency, the ghost of the sequential run.
+struct Block<'a> {
     strip: bool,
+    ghost: Option<Ghost<'a>>,
     run: usize,
     first_lane: usize,
     lanes: usize,
@@ -105,21 +108,24 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         }
         body = rest;
     }
-    if body.height >= 6 {
-        let (rest, row) = cut_bottom(body, 1);
+    let (rest, row) = cut_bottom(body, u16::from(body.height >= 6));
+    let blocks = blocks(scene, race, &time, rest.height);
+    if row.height > 0 {
         let legend = if row.width >= 100 {
             let after = canvas.text(row.x + 1, row.y, 40, "seconds from each run’s own start", theme.dim);
             cut_left(row, after - row.x + 2).1
         } else {
             row
         };
+        let ghost = blocks.iter().find_map(|block| block.ghost);
+        let legend = ghost.map_or(legend, |ghost| ghost.paint_legend(canvas, legend, theme));
         let mix = mix_of(race, scene.now);
         phase_names(canvas, legend, &mix, &marks(race.runs(), &mix), theme);
         body = rest;
     }
     let mut y = body.y;
     let cursor_column = scene.ui.timeline.cursor.and_then(|cursor| time.column(cursor));
-    for block in blocks(scene, race, body.height) {
+    for block in blocks {
         let Some(run) = race.runs().get(block.run) else { continue };
         let head = y;
         y = draw_block(canvas, body, y, &time, scene, race, run, &block);
@@ -143,6 +149,8 @@ fn with_accesses(area: Rect, scene: &Scene<'_>, race: &RaceState) -> (Rect, Rect
     match accesses::rows(scene, race, area, area.height.saturating_sub(lanes)) {
         0 => cut_bottom(area, 0),
         rows => {
+            let ghosts = race.runs().len().saturating_sub(1) * usize::from(scene.ui.ghost == Choice::Shown);
+            let lanes = lanes.saturating_add(u16::try_from(ghosts).unwrap_or(u16::MAX));
             let (body, below) = cut_top(area, lanes.min(area.height - rows));
             (body, cut_top(below, rows).0)
         }
@@ -157,15 +165,26 @@ fn mix_of(race: &RaceState, now: At) -> Mix {
     mix
 }
 
-/// Shares the rows out: every run has a head and a strip; lanes come first to the run that is looked at,
-/// and what is left is shared by the others.
-fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
+/// Shares the rows out: every run has a head, a strip and a ghost; lanes come first to the run that is looked
+/// at, and what is left is shared by the others.
+fn blocks<'a>(scene: &Scene<'_>, race: &'a RaceState, time: &Axis, rows: u16) -> Vec<Block<'a>> {
     let selected = scene.ui.run_of(race).index();
     let lanes: Vec<usize> = race.runs().iter().map(|run| run.lanes().len()).collect();
     // Where there is no room for both, the accesses to a counter take the place of the strips.
     let strips = usize::from(rows) >= whole(race) || race.plan().workload != WorkloadKind::Counter;
     let has_strip = |run: &RunState| strips && has_strip(run);
     let frame: usize = race.runs().iter().map(|run| 1 + usize::from(has_strip(run))).sum();
+    let mut ghosts: Vec<Option<Ghost<'a>>> =
+        race.runs().iter().map(|run| Ghost::below(scene, race, run, time)).collect();
+    let rows_of_ghosts = ghosts.iter().flatten().count();
+    // The ghost is there to be seen beside lanes: it has rows only where these leave lanes enough.
+    let enough: usize = lanes.iter().map(|&lanes| lanes.min(2)).sum();
+    let frame = if usize::from(rows) >= frame + rows_of_ghosts + enough {
+        frame + rows_of_ghosts
+    } else {
+        ghosts.fill(None);
+        frame
+    };
     let room = usize::from(rows).saturating_sub(frame);
     let mut given = vec![0_usize; lanes.len()];
     let mut left = room;
@@ -198,12 +217,13 @@ fn blocks(scene: &Scene<'_>, race: &RaceState, rows: u16) -> Vec<Block> {
         let hidden = lanes - given;
         let first_lane = if run == selected { scene.ui.timeline.scroll.min(hidden) } else { 0 };
         let strip = race.runs().get(run).is_some_and(has_strip);
-        Block { run, strip, first_lane, lanes: given, hidden }
+        let ghost = ghosts.get(run).copied().flatten();
+        Block { run, strip, ghost, first_lane, lanes: given, hidden }
     };
     lanes.into_iter().zip(given).enumerate().map(block).collect()
 }
 
-/// The rows of every run's block once all its workers are there.
+/// The rows of every run's block once all its workers are there, without the ghosts.
 fn whole(race: &RaceState) -> usize {
     race.runs().iter().map(|run| run.plan().workers as usize + 1 + usize::from(has_strip(run))).sum()
 }
@@ -225,7 +245,7 @@ fn draw_block(
     scene: &Scene<'_>,
     race: &RaceState,
     run: &RunState,
-    block: &Block,
+    block: &Block<'_>,
 ) -> u16 {
     let theme = scene.theme;
     let gutter = Gutter::of(race, body);
@@ -238,7 +258,8 @@ fn draw_block(
     let mark = if selected { "▸ " } else { "  " };
     let x = canvas.text(body.x, y, 2, mark, theme.strong);
     let x = canvas.text(x, y, 24, &run.plan().label, colour.add_modifier(ratatui::style::Modifier::BOLD));
-    canvas.text(x + 2, y, body.right().saturating_sub(x + 3), &head_words(scene, run, block), theme.dim);
+    let words = head_words(scene, run, block, body.width);
+    canvas.text(x + 2, y, body.right().saturating_sub(x + 3), &words, theme.dim);
     if selected {
         canvas.style(row, theme.selected);
     }
@@ -267,10 +288,17 @@ fn draw_block(
         density(canvas, time, strip, run.in_progress(), (start, until), most, colour);
         y += 1;
     }
+    if let Some(ghost) = block.ghost.filter(|_| y < body.bottom()) {
+        let columns = gutter.columns - 1;
+        let label = if gutter.workers == Workers::None { "seq" } else { ghost.label() };
+        canvas.text_right(body.x + columns, y, columns, label, theme.dim);
+        ghost.paint(canvas, time, y, theme);
+        y += 1;
+    }
     y
 }
 
-fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block) -> String {
+fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block<'_>, columns: u16) -> String {
     let workers = match run.plan().workers {
         1 => "1 worker".to_owned(),
         workers => format!("{} workers", words::count(u64::from(workers))),
@@ -279,11 +307,18 @@ fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block) -> String {
     let hidden = match block.hidden {
         0 => String::new(),
         hidden => {
-            let counted = if block.strip { " (the last row counts all)" } else { "" };
+            let counted = if block.strip && columns >= 100 { " (the blocks count all)" } else { "" };
             format!(", +{} lanes, PgDn{counted}", words::count(hidden as u64))
         }
     };
-    format!("{workers}, {elapsed}{hidden}")
+    let ghost = match (block.ghost, run.elapsed(scene.now)) {
+        (Some(ghost), Some(elapsed)) if ghost.reaches(elapsed) => {
+            let by = if run.wall().is_some() { "by then" } else { "by now" };
+            format!("; {} {by}", ghost.progress(elapsed))
+        }
+        _ => String::new(),
+    };
+    format!("{workers}, {elapsed}{hidden}{ghost}")
 }
 
 fn lane_name(
@@ -330,7 +365,10 @@ fn cursor_words(
     let theme = scene.theme;
     let run = scene.ui.run_of(race);
     let Some(state) = race.runs().get(run.index()).filter(|_| area.height > 1) else { return };
-    let title = format!("{} at {}", state.plan().label, words::seconds(cursor));
+    let ghost = Ghost::below(scene, race, state, time).filter(|ghost| ghost.reaches(cursor));
+    let ghost = ghost.map(|ghost| format!("; {} tasks done", ghost.progress(cursor)));
+    let (label, at) = (&state.plan().label, words::seconds(cursor));
+    let title = format!("{label} at {at}{}", ghost.unwrap_or_default());
     canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.strong);
     let (Some(start), Some(until)) = (state.started(), state.until(scene.now)) else {
         canvas.text(area.x + 2, area.y + 1, area.width, "its turn has not come", theme.dim);

@@ -4,8 +4,10 @@ mod axis;
 mod bar;
 mod gauge;
 mod lane;
+mod plot;
 
 pub use axis::{Axis, Window, axis};
 pub use bar::{Weight, bar, bar_with_loss, unknown_bar};
 pub use gauge::{Gauge, gauge};
 pub use lane::{LaneRow, density};
+pub use plot::{Dash, Plot, curve_sample};

@@ -1,0 +1,326 @@
+//! Two races side by side: what got faster, by how much, whether the difference is real, which tasks moved.
+//!
+//! # What can be told
+//!
+//! The runs of the two races are paired by their labels, and ratios are always A's time ÷ B's: above 1, B was the
+//! faster one.
+//!
+//! - **Wall time, of repeated runs**: the ratio of the two medians. Its interval at 95 % goes from the lower end
+//!   of A's by the upper end of B's to the upper end of A's by the lower end of B's, each being the interval of
+//!   that side's median ([`median_of`]). It is wide, for nothing that the two sides have in common cancels out:
+//!   they ran at other times, and whatever changed between them is taken for a difference.
+//! - **Wall time, of single runs**: their ratio, and nothing about luck.
+//! - **Tasks**: the same tasks, matched by name, are pairs; the median of their latencies' ratios has the
+//!   interval of [`median_of`], for single runs as well. It tells of these runs alone: the tasks of a run share
+//!   its machine and its network, so the next runs may differ by more.
+
+mod json;
+mod tasks;
+mod unlike;
+mod words;
+mod written;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use tasks::{Fate, Moved, Tasks};
+pub use unlike::Unlike;
+pub use words::{DEFINITIONS, change, span_of, tasks_words, times, wall_words};
+pub use written::{DiffFormat, moved_row, write};
+
+use crate::event::{ExecutorKind, Round, RunId};
+use crate::model::RaceState;
+use crate::stats::compare::{Estimate, Interval, median_of};
+use crate::stats::{self, Spread};
+
+use super::summary::{RunSummary, Summary};
+use super::words::{bytes, count, percent, ratio, seconds};
+use tasks::Matching;
+
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one that was named first.
+    A,
+    /// The one that was named second.
+    B,
+}
+
+/// Something of each of the two.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Both<T> {
+    /// A's.
+    pub a: T,
+    /// B's.
+    pub b: T,
+}
+
+impl<T> Both<T> {
+    /// What `make` makes of each.
+    pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Both<U> {
+        Both { a: make(self.a), b: make(self.b) }
+    }
+
+    /// References to the two.
+    pub fn as_ref(&self) -> Both<&T> {
+        Both { a: &self.a, b: &self.b }
+    }
+
+    /// That of one side.
+    pub fn of(&self, side: Side) -> &T {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+}
+
+impl<T> Both<Option<T>> {
+    /// The two, where both are there.
+    pub fn zip(self) -> Option<(T, T)> {
+        self.a.zip(self.b)
+    }
+}
+
+/// Two races, compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diff {
+    /// In what the two are not the same; what is compared may come from that.
+    pub unlike: Vec<Unlike>,
+    /// The runs that both have, in A's order.
+    pub pairs: Vec<Pair>,
+    /// The labels of the runs that only one has.
+    pub only: Both<Vec<String>>,
+}
+
+/// A run that both races have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// Its label.
+    pub label: String,
+    /// Who ran the tasks, in A.
+    pub executor: ExecutorKind,
+    /// The runs of each: one, or a round each.
+    pub runs: Both<Vec<RunId>>,
+    /// How many tasks it could have in progress at once.
+    pub workers: Both<u32>,
+    /// Its wall times.
+    pub wall: Wall,
+    /// Its other figures; where a side has several rounds, their medians.
+    pub figures: Vec<Figure>,
+    /// Its tasks.
+    pub tasks: Tasks,
+}
+
+/// The wall times of a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wall {
+    /// The median of the rounds that count and can be compared; none without any.
+    pub median: Both<Option<Duration>>,
+    /// How many rounds those are.
+    pub rounds: Both<usize>,
+    /// A's by B's; none where a side has no round that can be compared.
+    pub ratio: Option<Estimate>,
+    /// Why a side has none, in words.
+    pub hindered: Both<Option<String>>,
+}
+
+/// What a figure is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Times as much.
+    Times,
+    /// A share of one.
+    Share,
+    /// Something a second.
+    ASecond,
+    /// Bytes a second.
+    BytesASecond,
+    /// Bytes.
+    Bytes,
+    /// Things.
+    Count,
+    /// A number with decimals.
+    Number,
+}
+
+/// A figure of a pair.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figure {
+    /// Its name, which the definitions of every report explain.
+    pub name: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// Each side's; none where it is not known.
+    pub value: Both<Option<f64>>,
+}
+
+impl Figure {
+    /// One side's in words; a dash where it is not known.
+    pub fn words(&self, side: Side) -> String {
+        let Some(value) = *self.value.of(side) else { return "-".to_owned() };
+        let whole = value.round().max(0.0) as u64;
+        match self.unit {
+            Unit::Seconds => seconds(Duration::try_from_secs_f64(value).unwrap_or_default()),
+            Unit::Times => format!("{}×", ratio(value)),
+            Unit::Share => percent(value),
+            Unit::ASecond | Unit::Number => ratio(value),
+            Unit::BytesASecond => format!("{}/s", bytes(whole)),
+            Unit::Bytes => bytes(whole),
+            Unit::Count => count(whole),
+        }
+    }
+
+    /// How much more B's is than A's, as a share of A's; none where that is not defined.
+    pub fn change(&self) -> Option<f64> {
+        let (a, b) = self.value.zip()?;
+        (a > 0.0).then(|| b / a - 1.0)
+    }
+}
+
+/// What a run figures as, and how it is read from a summary.
+type Reading = (&'static str, Unit, fn(&RunSummary) -> Option<f64>);
+
+const FIGURES: [Reading; 11] = [
+    ("mean", Unit::Seconds, |run| Some(run.latency?.mean.as_secs_f64())),
+    ("p50", Unit::Seconds, |run| Some(run.latency?.p50.as_secs_f64())),
+    ("p95", Unit::Seconds, |run| Some(run.latency?.p95.as_secs_f64())),
+    ("max", Unit::Seconds, |run| Some(run.latency?.max.as_secs_f64())),
+    ("tasks/s", Unit::ASecond, |run| run.tasks_per_second),
+    ("throughput", Unit::BytesASecond, |run| run.bytes_per_second.filter(|_| run.bytes > 0)),
+    ("peak concurrency", Unit::Count, |run| Some(f64::from(run.peak_concurrency))),
+    ("cpu time", Unit::Seconds, |run| Some(run.cpu?.all().as_secs_f64())),
+    ("processors", Unit::Number, |run| run.processors),
+    ("memory", Unit::Bytes, |run| Some(run.peak_memory? as f64)),
+    ("not done", Unit::Count, |run| Some(f64::from(run.counts.not_done()))),
+];
+
+/// The runs of a race that count, by label.
+fn by_label(race: &RaceState) -> Vec<(String, Vec<RunId>)> {
+    let mut labels: Vec<(String, Vec<RunId>)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (id, run) in race.runs().iter().enumerate() {
+        if matches!(run.plan().round, Round::Warmup(_)) {
+            continue;
+        }
+        let place = *places.entry(&run.plan().label).or_insert_with(|| {
+            labels.push((run.plan().label.clone(), Vec::new()));
+            labels.len() - 1
+        });
+        labels[place].1.push(RunId::of(id));
+    }
+    labels
+}
+
+impl Diff {
+    /// Compares two races as far as they are known.
+    pub fn of(a: &RaceState, b: &RaceState) -> Diff {
+        let races = Both { a, b };
+        let summaries = races.map(|race| Summary::of(race, race.last_moment()));
+        let matching = Matching::of(races);
+        let (mut pairs, mut only) = (Vec::new(), Both::<Vec<String>>::default());
+        let mut of_b = by_label(b);
+        for (label, runs_a) in by_label(a) {
+            match of_b.iter().position(|(other, _)| *other == label) {
+                Some(place) => {
+                    let (_, runs_b) = of_b.remove(place);
+                    pairs.extend(pair(label, races, &summaries, &matching, Both { a: runs_a, b: runs_b }));
+                }
+                None => only.a.push(label),
+            }
+        }
+        only.b = of_b.into_iter().map(|(label, _)| label).collect();
+        let mut unlike = unlike::found(races, &matching);
+        unlike.extend(
+            pairs
+                .iter()
+                .filter(|pair| pair.workers.a != pair.workers.b)
+                .map(|pair| Unlike::Workers { label: pair.label.clone(), workers: pair.workers }),
+        );
+        Diff { unlike, pairs, only }
+    }
+}
+
+fn pair(
+    label: String,
+    races: Both<&RaceState>,
+    summaries: &Both<Summary>,
+    matching: &Matching,
+    runs: Both<Vec<RunId>>,
+) -> Option<Pair> {
+    let seed = races.a.plan().seed;
+    let figures_of = |summary: &'_ Summary, runs: &[RunId]| -> Vec<RunSummary> {
+        runs.iter().filter_map(|run| summary.runs.get(run.index())).cloned().collect()
+    };
+    let rows = Both { a: figures_of(&summaries.a, &runs.a), b: figures_of(&summaries.b, &runs.b) };
+    let first = rows.a.first().zip(rows.b.first())?;
+    let wall = Wall::of(&rows, seed);
+    let sequential = summaries.as_ref().map(|summary| {
+        let label = &summary.baseline()?.label;
+        let all = summary.runs.iter().filter(|run| run.label == *label && run.comparable.reason().is_none());
+        median(all.filter_map(|run| Some(run.wall?.as_secs_f64())))
+    });
+    Some(Pair {
+        executor: first.0.executor.clone(),
+        workers: Both { a: first.0.workers, b: first.1.workers },
+        figures: figures(&rows, &wall, sequential),
+        wall,
+        tasks: Tasks::of(races, matching, &runs, seed),
+        label,
+        runs,
+    })
+}
+
+impl Wall {
+    fn of(rows: &Both<Vec<RunSummary>>, seed: u64) -> Wall {
+        let walls = rows.as_ref().map(|rows| {
+            let comparable = rows.iter().filter(|run| run.comparable.reason().is_none());
+            comparable.filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
+        });
+        let median = walls.as_ref().map(|walls| median_of(walls, seed));
+        let hindered = rows.as_ref().map(|rows| {
+            let reasons = rows.iter().map(|run| run.comparable.reason().map(ToString::to_string));
+            reasons.collect::<Option<Vec<String>>>()?.into_iter().next()
+        });
+        let time = |estimate: Estimate| Duration::try_from_secs_f64(estimate.value).ok();
+        Wall {
+            median: median.map(|median| median.and_then(time)),
+            rounds: walls.as_ref().map(|walls| walls.len()),
+            ratio: median.zip().and_then(|(a, b)| quotient(a, b)),
+            hindered,
+        }
+    }
+}
+
+/// One median by another that has nothing in common with it; none where the other is zero.
+fn quotient(a: Estimate, b: Estimate) -> Option<Estimate> {
+    let interval = a.interval.zip(b.interval).filter(|(_, b)| b.low > 0.0);
+    let interval = interval.map(|(a, b)| Interval { low: a.low / b.high, high: a.high / b.low });
+    let samples = a.samples.min(b.samples);
+    (b.value > 0.0).then(|| Estimate { value: a.value / b.value, interval, samples })
+}
+
+/// The figures of a pair. Speedups are those of the medians, as the wall times are.
+fn figures(rows: &Both<Vec<RunSummary>>, wall: &Wall, sequential: Both<Option<f64>>) -> Vec<Figure> {
+    let speedup = |sequential: Option<f64>, wall: Option<Duration>| {
+        stats::speedup(Duration::try_from_secs_f64(sequential?).ok()?, wall?)
+    };
+    let speedups = Both { a: speedup(sequential.a, wall.median.a), b: speedup(sequential.b, wall.median.b) };
+    let efficiency =
+        |speedup: Option<f64>, rows: &[RunSummary]| stats::efficiency(speedup?, rows.first()?.workers);
+    let efficiencies = Both { a: efficiency(speedups.a, &rows.a), b: efficiency(speedups.b, &rows.b) };
+    let derived = [("speedup", Unit::Times, speedups), ("efficiency", Unit::Share, efficiencies)];
+    let derived = derived.map(|(name, unit, value)| Figure { name, unit, value });
+    let read = FIGURES.iter().map(|&(name, unit, read): &Reading| {
+        let value = rows.as_ref().map(|rows| median(rows.iter().filter_map(read)));
+        Figure { name, unit, value }
+    });
+    let known = |figure: &Figure| figure.value.a.is_some() || figure.value.b.is_some();
+    derived.into_iter().chain(read).filter(known).collect()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    Spread::of(&values.collect::<Vec<f64>>()).map(|spread| spread.median)
+}

@@ -1,0 +1,157 @@
+//! What a comparison says, in sentences that follow from its figures.
+
+use crate::report::words::{count, ratio, seconds};
+use crate::stats::compare::{Difference, Estimate, Interval, LEAST};
+
+use super::{Both, Pair, Tasks};
+
+/// What the words of a comparison mean, a line each.
+pub const DEFINITIONS: &[(&str, &str)] = &[
+    ("A, B", "the race that was named first, and the one that was named second"),
+    ("A ÷ B", "A's wall time ÷ B's: above 1, B was faster; with rounds, the medians of each side"),
+    ("95 %", "where that ratio lies in 95 of 100 cases; the two sides' own intervals, divided"),
+    ("no difference", "the interval includes 1, so that luck alone could have made what is seen"),
+    ("task by task", "the median of A's latency ÷ B's, over the same tasks, matched by name"),
+    (
+        "its 95 %",
+        "for these runs alone: tasks of a run share its machine, so the next run may differ by more",
+    ),
+    ("moved", "ordered by how much longer a task took in one race, times the log of how many times as long"),
+    ("change", "B's figure ÷ A's - 1"),
+];
+
+/// A ratio with its sign, and with as many decimals as it takes to tell it from 1: `1.93×`, `1.0021×`.
+pub fn times(of: f64) -> String {
+    match (of - 1.0).abs() {
+        0.0 => "1×".to_owned(),
+        ..0.0005 => format!("{of:.5}×"),
+        ..0.005 => format!("{of:.4}×"),
+        ..0.05 => format!("{of:.3}×"),
+        _ => format!("{}×", ratio(of)),
+    }
+}
+
+/// `1.80× to 2.05×`.
+pub fn span_of(interval: Interval) -> String {
+    format!("{} to {}", times(interval.low), times(interval.high))
+}
+
+/// `+12 %`, `-48 %`, and from tenfold on `12×`.
+pub fn change(share: f64) -> String {
+    match share {
+        share if share >= 9.0 => times(share + 1.0),
+        share if share.abs() < 0.005 => "0 %".to_owned(),
+        share => format!("{:+.0} %", share * 100.0),
+    }
+}
+
+fn inverse(interval: Interval) -> Interval {
+    Interval { low: 1.0 / interval.high, high: 1.0 / interval.low }
+}
+
+/// `10 rounds of each`, `10 and 12 rounds`.
+fn rounds(rounds: Both<usize>) -> String {
+    match rounds {
+        Both { a: 1, b: 1 } => "one run of each".to_owned(),
+        Both { a, b } if a == b => format!("{a} rounds of each"),
+        Both { a, b } => format!("{a} and {b} rounds"),
+    }
+}
+
+/// What can be said of a pair's wall times, in a sentence.
+pub fn wall_words(pair: &Pair) -> String {
+    let wall = &pair.wall;
+    let Some((estimate, (a, b))) = wall.ratio.zip(wall.median.zip()) else {
+        let why = |side: &str, reason: &Option<String>| Some(format!("{side}: {}", reason.as_ref()?));
+        let both = [why("A", &wall.hindered.a), why("B", &wall.hindered.b)];
+        let why: Vec<String> = both.into_iter().flatten().collect();
+        return format!("The wall times can't be compared. {}.", why.join("; "));
+    };
+    let of = rounds(wall.rounds);
+    let told = |interval: Interval| format!("95 %: {}; {of}", span_of(interval));
+    match (estimate.difference(), estimate.interval) {
+        (Difference::Faster, Some(interval)) => {
+            format!("B was faster: {} as fast as A ({}).", times(estimate.value), told(interval))
+        }
+        (Difference::Slower, Some(interval)) => {
+            let long = times(1.0 / estimate.value);
+            format!("B was slower: it took {long} as long as A ({}).", told(inverse(interval)))
+        }
+        (Difference::NotTold, Some(interval)) => {
+            let fast = times(estimate.value);
+            format!("No difference can be told: B was {fast} as fast as A ({}).", told(interval))
+        }
+        _ => {
+            let (a, b) = (seconds(a), seconds(b));
+            let luck = match wall.rounds {
+                Both { a: 1, b: 1 } => "one run of each can't tell luck from truth".to_owned(),
+                _ => format!("{of} can't tell luck from truth, {LEAST} of each are the least"),
+            };
+            format!("A took {a}, B {b}: {}; {luck}.", faster_or_slower(estimate))
+        }
+    }
+}
+
+/// `1.93× as fast`, `1.31× as long`.
+fn faster_or_slower(ratio: Estimate) -> String {
+    if ratio.value >= 1.0 {
+        format!("{} as fast", times(ratio.value))
+    } else {
+        format!("{} as long", times(1.0 / ratio.value))
+    }
+}
+
+/// What can be said of a pair's tasks, in a sentence.
+pub fn tasks_words(tasks: &Tasks) -> String {
+    let Some(estimate) = tasks.ratio else {
+        return "No task was done in both.".to_owned();
+    };
+    let number = |tasks: usize| count(tasks as u64);
+    let counts = match (tasks.faster, tasks.slower, tasks.matched) {
+        (faster, 0, matched) if faster == matched => {
+            format!("all {} tasks were faster in B", number(matched))
+        }
+        (0, slower, matched) if slower == matched => {
+            format!("all {} tasks were slower in B", number(matched))
+        }
+        (faster, slower, matched) => format!(
+            "{} of {} tasks were faster in B, {} slower",
+            number(faster),
+            number(matched),
+            number(slower)
+        ),
+    };
+    let middle = faster_or_slower(estimate);
+    match (estimate.difference(), estimate.interval) {
+        (Difference::Slower, Some(interval)) => {
+            let span = span_of(inverse(interval));
+            format!("Task by task, {counts}; in the median {middle} (95 %: {span}).")
+        }
+        (Difference::Faster, Some(interval)) => {
+            format!("Task by task, {counts}; in the median {middle} (95 %: {}).", span_of(interval))
+        }
+        (Difference::NotTold, Some(interval)) => format!(
+            "Task by task, no difference can be told: {counts}; in the median {} as fast (95 %: {}).",
+            times(estimate.value),
+            span_of(interval)
+        ),
+        _ => format!("Task by task, {counts}; too few to say more, {LEAST} are the least."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_have_signs_and_no_change_has_none() {
+        assert_eq!([0.12, -0.48, 0.0, -0.001, 11.0].map(change), ["+12 %", "-48 %", "0 %", "0 %", "12.00×"]);
+    }
+
+    #[test]
+    fn definitions_fit_a_line() {
+        for (term, definition) in DEFINITIONS {
+            assert!(definition.chars().count() <= 100, "{term}: {}", definition.chars().count());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The sequential run as a ghost below other runs' lanes: on the same axis, how long it took and when its tasks
+//! were done, so that one sees at each moment how far it had come.
+//!
+//! It has a row of its own, in no phase's glyphs, and so is never taken for what a worker of that run did.
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::event::{At, ExecutorKind};
+use crate::model::{RaceState, RunState};
+use crate::report::words::count;
+use crate::tui::canvas::Canvas;
+use crate::tui::theme::{GHOST, GHOST_TICK, Theme};
+use crate::tui::ui::Ghost as Choice;
+use crate::tui::widgets::Axis;
+
+use super::Scene;
+
+/// Columns between two ticks on average, at least.
+const COLUMNS_A_TICK: usize = 3;
+
+/// The sequential run, as it is laid under others.
+#[derive(Clone, Copy)]
+pub(super) struct Ghost<'a> {
+    run: &'a RunState,
+    start: At,
+    until: At,
+    /// Its tasks from one tick to the next: a power of ten.
+    tasks_a_tick: usize,
+}
+
+impl<'a> Ghost<'a> {
+    /// The ghost for the lanes of `run`: the sequential run of the same round, or else the first one; none where
+    /// it is not wanted, one of the two has not begun, or that run is sequential itself.
+    pub(super) fn below(
+        scene: &Scene<'_>,
+        race: &'a RaceState,
+        run: &RunState,
+        axis: &Axis,
+    ) -> Option<Ghost<'a>> {
+        let sequential = run.plan().executor == ExecutorKind::Sequential;
+        if scene.ui.ghost == Choice::Hidden || sequential || run.started().is_none() {
+            return None;
+        }
+        let sequential = race.runs().iter().find(|other| {
+            other.plan().executor == ExecutorKind::Sequential && other.plan().round == run.plan().round
+        });
+        let sequential = sequential.or_else(|| race.baseline())?;
+        let (start, until) = (sequential.started()?, sequential.until(scene.now)?);
+        let columns = |time: Duration| {
+            time.as_secs_f64() / axis.window().long.as_secs_f64() * axis.columns().len() as f64
+        };
+        let most = columns(until.since(start)) / COLUMNS_A_TICK as f64;
+        let mut tasks_a_tick = 1;
+        while sequential.tasks().len() as f64 / tasks_a_tick as f64 > most && tasks_a_tick < 1_000_000 {
+            tasks_a_tick *= 10;
+        }
+        Some(Ghost { run: sequential, start, until, tasks_a_tick })
+    }
+
+    /// Paints the ghost on one row: a thin line as long as it took, with a tick where its tasks were done.
+    pub(super) fn paint(&self, canvas: &mut Canvas<'_>, axis: &Axis, y: u16, theme: &Theme) {
+        let ticks = |at: At| self.run.done_by(at) / self.tasks_a_tick;
+        for x in axis.columns() {
+            let (from, to) = axis.cell(x, self.start);
+            if from >= self.until {
+                break;
+            }
+            match ticks(to.min(self.until)) > ticks(from) {
+                true => canvas.glyph(x, y, GHOST_TICK, theme.ghost_tick()),
+                false => canvas.glyph(x, y, GHOST, theme.ghost()),
+            }
+        }
+    }
+
+    /// The name of the run that it is the ghost of.
+    pub(super) fn label(&self) -> &str {
+        &self.run.plan().label
+    }
+
+    /// How far it had come so long after its start: `sequential had 4 of 20`.
+    pub(super) fn progress(&self, after: Duration) -> String {
+        let done = self.run.done_by(self.start.plus(after));
+        let (done, tasks) = (count(done as u64), count(self.run.tasks().len() as u64));
+        format!("{} had {done} of {tasks}", self.label())
+    }
+
+    /// Whether it is known how far it had come so long after its start.
+    pub(super) fn reaches(&self, after: Duration) -> bool {
+        self.run.wall().is_some() || self.start.plus(after) <= self.until
+    }
+
+    fn legend(&self) -> String {
+        match self.tasks_a_tick {
+            1 => format!("{GHOST}{GHOST_TICK}{GHOST} {}, {GHOST_TICK} a task done", self.label()),
+            tasks => {
+                let tasks = count(tasks as u64);
+                format!("{GHOST}{GHOST_TICK}{GHOST} {}, {GHOST_TICK} {tasks} tasks done", self.label())
+            }
+        }
+    }
+
+    /// Says what the ghost is at the right end of a row, and returns what is left of the row.
+    pub(super) fn paint_legend(&self, canvas: &mut Canvas<'_>, row: Rect, theme: &Theme) -> Rect {
+        let words = self.legend();
+        let columns = u16::try_from(crate::text::width(&words)).unwrap_or(u16::MAX);
+        if row.width < columns.saturating_add(30) {
+            return row;
+        }
+        let x = row.right().saturating_sub(columns + 1);
+        canvas.text(x, row.y, columns, &words, theme.dim);
+        for (x, glyph) in (x..).zip([GHOST, GHOST_TICK, GHOST]) {
+            let style = if glyph == GHOST { theme.ghost() } else { theme.ghost_tick() };
+            canvas.glyph(x, row.y, glyph, style);
+        }
+        Rect { width: row.width - columns - 3, ..row }
+    }
+}
