@@ -29,7 +29,7 @@ pub struct ExportArgs {
     /// Size of the screen in characters (for cast and screen) [default: 120x36]
     #[arg(long, value_name = "COLSxROWS")]
     pub size: Option<ScreenSize>,
-    /// Colours (for html, svg, cast and screen; html and svg know dark and light, and follow the reader without this)
+    /// Colours (for html, svg, scaling, screen and cast; the first three know dark and light, and follow the reader)
     #[arg(long, value_enum, value_name = "NAME")]
     pub theme: Option<ThemeName>,
     /// Characters to draw with (for cast and screen)
@@ -38,7 +38,7 @@ pub struct ExportArgs {
     /// How fast the race is played, 1/64 to 64 (for cast) [default: 1, or what plays it in two minutes]
     #[arg(long, value_name = "X")]
     pub speed: Option<Speed>,
-    /// Width in pixels, 360 to 8000 (for svg) [default: 1200]
+    /// Width in pixels, 360 to 8000 (for svg and scaling) [default: 1200]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(360..=8000))]
     pub width: Option<u32>,
     /// What is shown (for screen) [default: race]
@@ -70,6 +70,9 @@ pub enum Place {
     /// A file.
     File(PathBuf),
 }
+
+/// What has colours that can be chosen.
+const COLOURED: &[Target] = &[Target::Html, Target::Svg, Target::Scaling, Target::Screen, Target::Cast];
 
 /// Why an export can't be as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -103,8 +106,8 @@ impl ExportArgs {
         let to = self.to.or_else(by_name).ok_or(ExportError::NoTarget)?;
         let given = [
             ("--size", self.size.is_some(), &[Target::Cast, Target::Screen][..]),
-            ("--width", self.width.is_some(), &[Target::Svg]),
-            ("--theme", self.theme.is_some(), &[Target::Html, Target::Svg, Target::Cast, Target::Screen]),
+            ("--width", self.width.is_some(), &[Target::Svg, Target::Scaling]),
+            ("--theme", self.theme.is_some(), COLOURED),
             ("--glyphs", self.glyphs.is_some(), &[Target::Cast, Target::Screen]),
             ("--speed", self.speed.is_some(), &[Target::Cast]),
             ("--view", self.view.is_some(), &[Target::Screen]),

@@ -14,6 +14,8 @@ pub enum Target {
     Html,
     /// The lanes of all runs, as a picture.
     Svg,
+    /// What more workers brought, as a picture.
+    Scaling,
     /// One screen of the dashboard, as a picture.
     Screen,
     /// The dashboard playing the race, for asciinema.
@@ -41,9 +43,10 @@ struct Row {
 
 impl Target {
     /// Every target, in the order in which they are listed.
-    pub const ALL: [Target; 10] = [
+    pub const ALL: [Target; 11] = [
         Target::Html,
         Target::Svg,
+        Target::Scaling,
         Target::Screen,
         Target::Cast,
         Target::Trace,
@@ -58,6 +61,7 @@ impl Target {
         let (name, extension, about) = match self {
             Target::Html => ("html", "html", "one page with results and timeline, for any browser"),
             Target::Svg => ("svg", "svg", "the timeline of all runs, as an SVG picture"),
+            Target::Scaling => ("scaling", "scaling.svg", "a sweep’s speedups by workers, as an SVG picture"),
             Target::Screen => ("screen", "screen.svg", "one screen of the dashboard, as an SVG picture"),
             Target::Cast => ("cast", "cast", "the dashboard playing the race, for asciinema"),
             Target::Trace => {

@@ -9,7 +9,8 @@ use crate::model::RaceState;
 use crate::recording::{Player, Speed, Tape, write_trace};
 use crate::report::words::{Glyphs, seconds};
 use crate::report::{
-    self, Format, Ghost, Page, ScreenSize, Summary, Target, Theme, TimelineOptions, ViewName,
+    self, Chart, Format, Ghost, Ground, Page, ScreenSize, Summary, Target, Theme, TimelineOptions, ViewName,
+    scaling_svg,
 };
 
 use super::cast::{CastOptions, cast};
@@ -96,10 +97,10 @@ pub fn export(
         Some(ThemeName::Dark | ThemeName::HighContrast | ThemeName::Monochrome) => Theme::Dark,
     };
     let timeline = TimelineOptions { width: options.width, theme, ghost: Ghost::Shown };
-    let page = Page { theme, raced_with: source.raced_with, charts: &[] };
     match target {
-        Target::Html => report::html(race, &Summary::of(race, now), now, &page, out),
+        Target::Html => page(source, theme, out),
         Target::Svg => report::timeline_svg(race, &Summary::of(race, now), now, &timeline, out),
+        Target::Scaling => scaling(source, theme, options.width, out),
         Target::Screen => screen(source, looks, options, out),
         Target::Cast => cast(played(source)?, source.next, &CastOptions { looks, speed: options.speed }, out),
         Target::Trace => write_trace(race, out),
@@ -108,6 +109,36 @@ pub fn export(
         Target::Json => report::write(Format::Json, race, now, out),
         Target::Markdown => report::write(Format::Markdown, race, now, out),
         Target::Table => report::write(Format::Table, race, now, out),
+    }
+}
+
+fn page(source: &Source<'_>, theme: Theme, out: &mut dyn Write) -> io::Result<()> {
+    let now = source.race.last_moment();
+    let summary = Summary::of(source.race, now);
+    let sweep = summary.scaling.as_ref().map(|scaling| {
+        let about = scaling.sentence().unwrap_or_else(|| "what more workers brought".to_owned());
+        (about, scaling_svg(scaling, ground(theme), TimelineOptions::default().width))
+    });
+    let title = "speedup against workers";
+    let charts: Vec<Chart<'_>> = sweep.iter().map(|(about, svg)| Chart { title, about, svg }).collect();
+    let page = Page { theme, raced_with: source.raced_with, charts: &charts };
+    report::html(source.race, &summary, now, &page, out)
+}
+
+fn scaling(source: &Source<'_>, theme: Theme, width: u32, out: &mut dyn Write) -> io::Result<()> {
+    let summary = Summary::of(source.race, source.race.last_moment());
+    let none =
+        || io::Error::new(io::ErrorKind::InvalidInput, "this race is no sweep; `threadrace sweep` makes one");
+    let chart = scaling_svg(&summary.scaling.ok_or_else(none)?, ground(theme), width);
+    out.write_all(chart.as_bytes())?;
+    out.flush()
+}
+
+fn ground(theme: Theme) -> Ground {
+    match theme {
+        Theme::Auto => Ground::Auto,
+        Theme::Dark => Ground::Dark,
+        Theme::Light => Ground::Light,
     }
 }
 
