@@ -1,5 +1,7 @@
 //! The command line: one definition, from which parsing, help, completions and the man page are made.
 
+mod export;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -14,6 +16,8 @@ use crate::event::TimeScale;
 use crate::recording::Speed;
 use crate::report::diff::DiffFormat;
 use crate::report::{Condition, Format};
+
+pub use export::{ExportArgs, ExportError, Place};
 
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -36,6 +40,8 @@ pub enum Command {
     Origin(OriginFlags),
     /// Play a recording in the dashboard; without a terminal, print its report
     Replay(ReplayArgs),
+    /// Make a page, a picture, a cast, a trace or a table of a recording
+    Export(Box<ExportArgs>),
     /// Make a recording of a Chrome trace (VizTracer, Perfetto, browsers), to replay it
     Import(ImportArgs),
     /// Compare two races: what got faster, by how much, and whether that is real

@@ -8,17 +8,20 @@ use clap::Parser;
 use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
-use threadrace::cli::{self, ClaimsArgs, Cli, Command, DiffArgs, ImportArgs, RaceArgs, ReplayArgs};
-use threadrace::config::{self, Effective, Flags, Settings, Sources};
+use threadrace::cli::{
+    self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs,
+};
+use threadrace::config::{self, Effective, Flags, GlyphChoice, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::{self, RaceError};
-use threadrace::recording::{self, TraceError, TraceLimits, WriteError};
+use threadrace::recording::{self, Recording, TraceError, TraceLimits, WriteError};
 use threadrace::report::diff::{self, Both, Diff};
-use threadrace::report::{self, Condition, Format};
+use threadrace::report::words::Glyphs;
+use threadrace::report::{self, Condition, Format, PlaceError, Standing};
 use threadrace::text::shown;
-use threadrace::tui::{self, DashboardError, Left, Look, Reader, Why, terminal};
+use threadrace::tui::{self, DashboardError, ExportOptions, Left, Look, Reader, Source, Why, terminal};
 
 /// What a shell is told; the command line's help lists the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +118,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Signal(signal))
         }
         Some(Command::Replay(args)) => replay(args),
+        Some(Command::Export(args)) => export(*args),
         Some(Command::Import(args)) => import(args),
         Some(Command::Diff(args)) => diff(args),
         Some(Command::Scenarios(config)) => {
@@ -229,14 +233,10 @@ fn finish(
 }
 
 fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
-    let recording =
-        recording::read_file(&args.recording).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let recording = read(&args.recording)?;
     let flaws: Vec<String> = recording.flaws.iter().map(ToString::to_string).collect();
     let front = if args.plain || !has_screen() {
-        for flaw in &flaws {
-            // Nobody may be reading.
-            let _ = writeln!(io::stderr(), "threadrace: {flaw}");
-        }
+        note(&flaws);
         Front {
             race: Some(recording.race()),
             exit: Exit::AllDone,
@@ -254,6 +254,18 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
     finish(front, args.format, args.report.as_deref(), &[])
 }
 
+fn read(path: &Path) -> Result<Recording, Failure> {
+    recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Says what is wrong with an input that is used all the same.
+fn note<T: std::fmt::Display>(flaws: &[T]) {
+    for flaw in flaws {
+        // Nobody may be reading.
+        let _ = writeln!(io::stderr(), "threadrace: {flaw}");
+    }
+}
+
 /// Makes a recording of a trace, and says what of it is missing or guessed.
 fn import(args: ImportArgs) -> Result<Exit, Failure> {
     let ImportArgs { trace, output } = args;
@@ -264,12 +276,51 @@ fn import(args: ImportArgs) -> Result<Exit, Failure> {
     let mut file = recording::create(&path).map_err(full)?;
     recording::write(&imported.plan, &imported.events, &mut file)
         .map_err(|error| full(WriteError::File { path: path.clone(), error }))?;
-    for note in &imported.notes {
-        // Nobody may be reading.
-        let _ = writeln!(io::stderr(), "threadrace: {note}");
-    }
+    note(&imported.notes);
     let (path, about) = (path.to_string_lossy(), &imported.plan.about);
     print(|out| writeln!(out, "{}: {}\nWatch it: threadrace replay {0}", shown(&path), shown(about)))
+}
+
+fn export(args: ExportArgs) -> Result<Exit, Failure> {
+    let target = args.target().map_err(|error| Failure::new(Exit::Usage, error))?;
+    let recording = read(&args.recording)?;
+    note(&recording.flaws);
+    let place = args.place(target, io::stdout().is_terminal());
+    let ExportArgs { theme, glyphs, config, size, width, view, at, speed, force, .. } = args;
+    let settings = load(Flags { config, glyphs, ..Flags::default() })?.settings;
+    let options = ExportOptions {
+        size: size.unwrap_or_default(),
+        width: width.unwrap_or(ExportOptions::default().width),
+        theme,
+        glyphs: match settings.dashboard.glyphs {
+            GlyphChoice::Ascii => Glyphs::Ascii,
+            // A file is read elsewhere, whatever this terminal can show.
+            GlyphChoice::Auto | GlyphChoice::Unicode => Glyphs::Unicode,
+        },
+        speed,
+        view: view.unwrap_or_default(),
+        at,
+    };
+    let program = &recording.header.program;
+    let source = Source {
+        race: &recording.race(),
+        tape: Some(&recording.tape),
+        next: &settings,
+        raced_with: (program != env!("CARGO_PKG_VERSION")).then_some(program),
+    };
+    let write = |out: &mut dyn Write| tui::export(target, &source, &options, out);
+    let path = match place {
+        Place::Out => return print(write),
+        Place::File(path) => path,
+    };
+    let standing = if force { Standing::Goes } else { Standing::Stays };
+    report::place(&path, standing, |file| write(file)).map_err(|error| match error {
+        PlaceError::Taken(_) => Failure::new(Exit::Usage, error),
+        PlaceError::File { .. } => Failure::new(Exit::Output, error),
+    })?;
+    // Nobody may be reading.
+    let _ = writeln!(io::stderr(), "wrote {}", shown(&path.display().to_string()));
+    Ok(Exit::AllDone)
 }
 
 fn diff(args: DiffArgs) -> Result<Exit, Failure> {

@@ -491,9 +491,10 @@ impl Rule<String> for Line {
 pub(crate) struct ScenarioName;
 
 /// Names that no scenario may have: on the command line they mean something else.
-pub(crate) const RESERVED: [&str; 13] = [
+pub(crate) const RESERVED: [&str; 14] = [
     "origin",
     "replay",
+    "export",
     "import",
     "diff",
     "scenarios",

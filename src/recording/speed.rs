@@ -35,6 +35,16 @@ impl Speed {
             _ => time / (1 << -self.0),
         }
     }
+
+    /// How much time it takes for so much of the race to pass; rounded up, so that no less of it passes.
+    pub fn to_play(self, time: Duration) -> Duration {
+        let factor = 1_u32 << self.0.unsigned_abs();
+        if self.0 < 0 {
+            return time.saturating_mul(factor);
+        }
+        let nanos = time.as_nanos().div_ceil(u128::from(factor));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 impl fmt::Display for Speed {
@@ -96,6 +106,18 @@ mod tests {
         );
         for none in ["", "0", "-1", "65", "nan", "inf", "1/0", "0/0", "fast", "1/65"] {
             assert_eq!(read(none), Err(NoSpeed), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_was_played_has_passed() {
+        for exponent in -6..=6 {
+            let speed = Speed(exponent);
+            for nanos in [0, 1, 63, 64, 65, 1_000_000_007] {
+                let time = Duration::from_nanos(nanos);
+                let passed = speed.of(speed.to_play(time));
+                assert!(passed >= time && passed < time + Duration::from_nanos(64), "{speed}: {time:?}");
+            }
         }
     }
 }

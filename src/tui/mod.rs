@@ -3,16 +3,21 @@
 mod app;
 mod ascii;
 mod canvas;
+mod cast;
 mod compare;
+mod encode;
+mod export;
 mod house;
 mod input;
 mod keys;
 mod pace;
 mod painter;
 mod panics;
+mod picture;
 mod playhead;
 mod reel;
 mod signals;
+mod still;
 pub mod terminal;
 mod theme;
 mod tty;
@@ -31,9 +36,13 @@ use crate::report::words::Glyphs;
 use crate::scenario::ExecutorChoice;
 
 pub use canvas::Canvas;
+pub use cast::{CastOptions, cast};
 pub use compare::show_diff;
+pub use export::{ExportOptions, Source, export};
+pub use picture::picture;
 pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
 pub use reel::{Fold, Reel};
+pub use still::Looks;
 pub use theme::{Depth, Theme};
 pub use ui::{
     Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RoundChoice, RunChoice, Shown, Table,

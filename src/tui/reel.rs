@@ -2,6 +2,7 @@
 //! to happen.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::event::{At, Event, Fact, RunId};
 use crate::model::{RaceState, RunStatus};
@@ -18,7 +19,8 @@ const MOST_ROWS: usize = 50_000;
 /// stays what it is when the first ones are no longer kept.
 #[derive(Debug)]
 pub struct Reel {
-    tape: Tape,
+    /// Shared with whoever writes it to a file.
+    tape: Arc<Tape>,
     most: usize,
     /// How many events are no longer kept, and the race as they left it.
     forgotten: usize,
@@ -74,7 +76,7 @@ impl Reel {
     /// A reel that keeps `most` events, the last ones.
     pub fn keeping(most: usize) -> Reel {
         Reel {
-            tape: Tape::default(),
+            tape: Arc::default(),
             most: most.max(16),
             forgotten: 0,
             base: None,
@@ -93,7 +95,7 @@ impl Reel {
             reel.index(place, &told.event.fact);
             reel.take_figures(place + 1, &told.event.fact, &state);
         }
-        reel.tape = tape;
+        reel.tape = Arc::new(tape);
         Some((reel, state))
     }
 
@@ -102,7 +104,7 @@ impl Reel {
         let place = self.end();
         self.index(place, &event.fact);
         self.take_figures(place + 1, &event.fact, state);
-        self.tape.push(event);
+        Arc::make_mut(&mut self.tape).push(event);
         if self.tape.len() > self.most {
             self.forget(self.most / 16);
         }
@@ -138,7 +140,7 @@ impl Reel {
         fold.advance(self, self.forgotten + count, count);
         self.base = Some(fold.state);
         self.forgotten = fold.place;
-        self.tape.forget(count);
+        Arc::make_mut(&mut self.tape).forget(count);
         for places in &mut self.telling {
             places.drain(..places.partition_point(|&place| place < self.forgotten));
         }
@@ -155,7 +157,7 @@ impl Reel {
     }
 
     /// The whole race; none where its first events are no longer kept.
-    pub fn whole(&self) -> Option<&Tape> {
+    pub fn whole(&self) -> Option<&Arc<Tape>> {
         (self.forgotten == 0).then_some(&self.tape)
     }
 

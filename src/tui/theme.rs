@@ -367,6 +367,14 @@ impl Theme {
         }
     }
 
+    /// What a terminal for this theme looks like where nothing is drawn: text, ground, and its 16 colours with
+    /// colons between them, as `#rrggbb`; none for a theme that leaves that to the terminal.
+    pub fn terminal(&self) -> Option<[String; 3]> {
+        let hex = |color| Some(hex(rgb_of(color)?));
+        let palette: Vec<String> = (0..16).map(|index| self::hex(xterm(index))).collect();
+        Some([hex(self.base.fg?)?, hex(self.base.bg?)?, palette.join(":")])
+    }
+
     /// How a phase looks on a lane.
     pub fn phase(&self, phase: Phase) -> Style {
         if !self.coloured {
@@ -524,6 +532,37 @@ impl Depth {
             Depth::Basic => Color::Indexed(nearest_of(0..=15, [r, g, b])),
         }
     }
+}
+
+/// A colour as red, green and blue, as xterm shows it; none where it is the terminal's own.
+pub fn rgb_of(color: Color) -> Option<[u8; 3]> {
+    let index = match color {
+        Color::Reset => return None,
+        Color::Rgb(r, g, b) => return Some([r, g, b]),
+        Color::Indexed(index) => index,
+        Color::Black => 0,
+        Color::Red => 1,
+        Color::Green => 2,
+        Color::Yellow => 3,
+        Color::Blue => 4,
+        Color::Magenta => 5,
+        Color::Cyan => 6,
+        Color::Gray => 7,
+        Color::DarkGray => 8,
+        Color::LightRed => 9,
+        Color::LightGreen => 10,
+        Color::LightYellow => 11,
+        Color::LightBlue => 12,
+        Color::LightMagenta => 13,
+        Color::LightCyan => 14,
+        Color::White => 15,
+    };
+    Some(xterm(index))
+}
+
+/// A colour as `#rrggbb`.
+pub fn hex([r, g, b]: [u8; 3]) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 /// The index of the xterm colour with the least squared distance.

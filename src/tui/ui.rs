@@ -64,6 +64,11 @@ pub enum Overlay {
         /// Which are on.
         chosen: Vec<ExecutorChoice>,
     },
+    /// What the race can be exported as.
+    Export {
+        /// Which is selected.
+        at: usize,
+    },
     /// One task's story.
     Story {
         /// The task.

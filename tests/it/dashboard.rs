@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
+use threadrace::recording;
 
 use crate::pty::{NEVER, Pty, stat};
 
@@ -86,6 +87,35 @@ fn a_race_can_be_run_again_with_more_workers() {
     pty.send("q");
     assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
     pty.assert_restored();
+}
+
+#[test]
+fn a_race_can_be_taken_home() {
+    let folder = folder();
+    let mut pty = Pty::spawn(program(folder.path(), &[]), (120, 30));
+    pty.wait_for_text("race over");
+    pty.send("x");
+    pty.wait_for_text("export the race into out");
+    pty.send("\x1b[B\x1b[B\r");
+    pty.wait_for_text("wrote out/quick.screen.svg");
+    let picture = fs::read_to_string(folder.path().join("out/quick.screen.svg")).expect("it was written");
+    assert!(picture.contains("race over") && !picture.contains("export the race"), "the list is not in it");
+    pty.send("x\r");
+    pty.wait_for_text("wrote out/quick.html");
+    for name in ["quick.jsonl", "quick-2.jsonl"] {
+        pty.send("k");
+        pty.wait_for_text(&format!("wrote out/{name}"));
+    }
+    let kept = recording::read_file(&folder.path().join("out/quick.jsonl")).expect("it is a recording");
+    assert!(kept.flaws.is_empty() && kept.race().went_as_meant());
+    fs::rename(folder.path().join("out"), folder.path().join("away")).expect("it can be renamed");
+    fs::write(folder.path().join("out"), "in the way").expect("a file can stand there");
+    pty.send("x\r");
+    pty.wait_for_text("out could not be written");
+    pty.send("q");
+    assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+    pty.assert_restored();
+    assert_eq!(fs::read_dir(folder.path().join("away")).expect("it is there").count(), 7);
 }
 
 #[test]

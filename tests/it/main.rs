@@ -8,6 +8,7 @@ mod dashboard;
 mod diff;
 mod disk;
 mod executors;
+mod export;
 mod house;
 mod origin;
 mod page;

@@ -386,6 +386,7 @@ fn a_post_is_laid_out_in_its_tasks_story() {
 fn overlays() {
     let settings = settings();
     for (name, overlay) in [
+        ("export", Overlay::Export { at: 3 }),
         ("help", Overlay::Help { scroll: 0 }),
         ("scenarios", Overlay::Scenarios { at: 1 }),
         ("executors", Overlay::Executors { at: 2, chosen: settings.scenario.executors.clone() }),

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::event::{ExecutorKind, Order};
 use crate::race::RaceError;
+use crate::report::Target;
 use crate::report::diff::Both;
 use crate::report::scaling::Sweep;
 use crate::scenario::{ExecutorChoice, MAX_WORKERS, Programs, Scenario, WorkerCounts};
@@ -113,6 +114,8 @@ impl App {
             Action::FewerWorkers => self.workers(|workers| workers.saturating_sub(1)),
             Action::RoundBack => self.step_round(-1),
             Action::RoundOn => self.step_round(1),
+            Action::Keep => self.keep(),
+            Action::Export => self.offer_exports(),
             Action::Theme => self.next_theme(),
             Action::Help => self.ui.overlay = Overlay::Help { scroll: 0 },
             Action::Ghost => self.toggle_ghost(),
@@ -260,6 +263,11 @@ impl App {
                 Action::Close | Action::Help | Action::Enter => self.ui.overlay = Overlay::None,
                 _ => *scroll = step(*scroll, 10_000),
             },
+            Overlay::Export { at } => {
+                *at = step(*at, Target::ALL.len() - 1);
+                let at = *at;
+                self.in_exports(at, action);
+            }
             Overlay::Scenarios { at } => match action {
                 Action::Close | Action::Scenarios => self.ui.overlay = Overlay::None,
                 Action::Enter => {

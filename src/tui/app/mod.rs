@@ -1,6 +1,7 @@
 //! The dashboard's loop: takes in notices and input, and shows a frame when something changed.
 
 mod act;
+mod export;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -29,6 +30,8 @@ use crate::tui::theme::Theme;
 use crate::tui::ui::{Overlay, RoundChoice, RunChoice, Timeline, Ui, View};
 use crate::tui::views::{Activity, Scene};
 use crate::tui::{DashboardError, Left, Look, Reader, ascii, terminal, views};
+
+use export::Exports;
 
 /// How long the loop sleeps when nothing moves. Keys and signals wake it.
 const IDLE: Duration = Duration::from_secs(60);
@@ -88,6 +91,7 @@ pub(super) struct App {
     restart: Restart,
     refused: Option<(String, RaceError)>,
     libraries: Libraries,
+    exports: Exports,
     arranged: Option<(Instant, Duration)>,
     size: (u16, u16),
     dirty: bool,
@@ -124,6 +128,7 @@ impl App {
             restart: Restart::Asks,
             refused: None,
             libraries: Libraries::default(),
+            exports: Exports::default(),
             arranged: None,
             size: (80, 24),
             dirty: true,
@@ -196,6 +201,7 @@ impl App {
                 std::thread::sleep(frame_time.saturating_sub(since.elapsed()));
             }
             self.hear()?;
+            self.hear_exports();
             self.pass();
         };
         self.leave_race();
@@ -203,6 +209,7 @@ impl App {
             terminal::Left::Restored => Reader::There,
             terminal::Left::Stalled | terminal::Left::Gone => Reader::Gone,
         };
+        self.exports.finish();
         Ok(Left { why, reader, race: self.state, refused: self.refused.map(|(_, error)| error) })
     }
 
@@ -225,7 +232,7 @@ impl App {
     }
 
     fn is_busy(&self) -> bool {
-        self.race.is_some()
+        self.race.is_some() || self.exports.are_under_way()
     }
 
     fn start(&mut self) -> Result<(), RaceError> {

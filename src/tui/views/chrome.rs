@@ -203,6 +203,7 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
     let hints: Vec<(&str, &str)> = match (&scene.ui.overlay, scene.ui.view) {
         (Overlay::Help { .. } | Overlay::Story { .. }, _) => vec![("↑ ↓", "scroll"), ("Esc", "close")],
         (Overlay::Scenarios { .. }, _) => vec![("↑ ↓", "select"), ("Enter", "race it"), ("Esc", "close")],
+        (Overlay::Export { .. }, _) => vec![("↑ ↓", "select"), ("Enter", "write it"), ("Esc", "close")],
         (Overlay::Executors { .. }, _) => {
             vec![("↑ ↓", "select"), ("Space", "on or off"), ("Enter", "race"), ("Esc", "close")]
         }

@@ -1,8 +1,9 @@
-//! What lies over a page: the help, the scenarios, the executors, a task's story.
+//! What lies over a page: the help, the scenarios, the executors, the exports, a task's story.
 
 use ratatui::layout::Rect;
 
 use crate::event::ExecutorKind;
+use crate::report::Target;
 use crate::text;
 use crate::tui::canvas::Canvas;
 use crate::tui::keys::BINDINGS;
@@ -20,6 +21,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>) {
             scrolled(canvas, page, scene, "the story of a task", lines, *scroll);
         }
         Overlay::Scenarios { at } => list(canvas, page, scene, "scenarios", scenarios(scene, page), *at),
+        Overlay::Export { at } => {
+            let title = format!("export the race into {}", scene.next.output.display());
+            list(canvas, page, scene, &title, targets(scene), *at);
+        }
         Overlay::Executors { at, chosen } => {
             list(canvas, page, scene, "executors of the next race", executors(scene, page, chosen), *at);
         }
@@ -154,6 +159,16 @@ fn scenarios(scene: &Scene<'_>, page: Rect) -> Vec<Vec<Line>> {
         lines.collect()
     };
     scene.next.scenarios.iter().map(entry).collect()
+}
+
+fn targets(scene: &Scene<'_>) -> Vec<Vec<Line>> {
+    let theme = scene.theme;
+    let names = Target::ALL.map(|target| target.name().len()).into_iter().max().unwrap_or(0) + 2;
+    let entry = |target: Target| {
+        let name = format!("{:<names$}", target.name());
+        vec![vec![(name, theme.strong), (target.about().to_owned(), theme.base)]]
+    };
+    Target::ALL.into_iter().map(entry).collect()
 }
 
 fn executors(scene: &Scene<'_>, page: Rect, chosen: &[crate::scenario::ExecutorChoice]) -> Vec<Vec<Line>> {

@@ -1,0 +1,163 @@
+//! Files to take home: whole or not there at all, and never in the place of one that somebody wants to keep.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What becomes of a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It stays, and nothing is written.
+    Stays,
+    /// It is replaced.
+    Goes,
+}
+
+/// Why a file is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Another one has its name.
+    #[error("{} is there already and stays as it is: --force replaces it, -o FILE names another", .0.display())]
+    Taken(PathBuf),
+    /// It can't be made or written.
+    #[error("{} could not be written: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// How often a name is tried with another number.
+const MOST_NAMES: u32 = 10_000;
+
+/// Writes a file under its name. It is written beside that first, and has its name only when it is whole.
+///
+/// # Errors
+/// When the name is taken, or the file can't be made or written; what was there is then as it was.
+pub fn place(
+    path: &Path,
+    standing: Standing,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), PlaceError> {
+    let failed = |error| PlaceError::File { path: path.to_owned(), error };
+    // What is no file takes what is written, and nothing of it is lost.
+    let is_no_file = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+    if standing == Standing::Goes || is_no_file {
+        return super::replace(path, write).map_err(failed);
+    }
+    // To find out only at the end would waste the writing.
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(PlaceError::Taken(path.to_owned()));
+    }
+    match create(path, write) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(PlaceError::Taken(path.to_owned())),
+        written => written.map_err(failed),
+    }
+}
+
+/// Writes a file into a folder, which is made if need be, under a name that nothing has there:
+/// `STEM.EXTENSION`, or `STEM-2.EXTENSION` and so on. Returns its path.
+///
+/// # Errors
+/// When the folder or the file can't be made or written.
+pub fn place_anew(
+    folder: &Path,
+    stem: &str,
+    extension: &str,
+    write: impl Fn(&mut File) -> io::Result<()>,
+) -> Result<PathBuf, PlaceError> {
+    fs::create_dir_all(folder).map_err(|error| PlaceError::File { path: folder.to_owned(), error })?;
+    let mut path = folder.join(format!("{stem}.{extension}"));
+    for number in 2..MOST_NAMES {
+        match place(&path, Standing::Stays, &write) {
+            Err(PlaceError::Taken(_)) => path = folder.join(format!("{stem}-{number}.{extension}")),
+            written => return written.map(|()| path),
+        }
+    }
+    Err(PlaceError::Taken(path))
+}
+
+fn create(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    // The process's number keeps a file of somebody else's, and of another process, out of the way.
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+    // A link never replaces what is there, as a change of name would.
+    let written = write(&mut file).and_then(|()| match fs::hard_link(&part, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
+            fs::rename(&part, path)
+        }
+        linked => linked,
+    });
+    let _ = fs::remove_file(&part);
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    type Fallible = Result<(), Box<dyn std::error::Error>>;
+
+    fn saying(words: &'static str) -> impl Fn(&mut File) -> io::Result<()> {
+        move |file| file.write_all(words.as_bytes())
+    }
+
+    #[test]
+    fn a_file_that_is_there_stays_unless_it_is_told_to_go() -> Fallible {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.txt");
+        place(&path, Standing::Stays, saying("first"))?;
+        let again = place(&path, Standing::Stays, |_| Err(io::Error::other("is not even tried")));
+        assert!(matches!(again, Err(PlaceError::Taken(taken)) if taken == path));
+        assert_eq!(fs::read(&path)?, b"first");
+        place(&path, Standing::Goes, saying("second"))?;
+        assert_eq!(fs::read(&path)?, b"second");
+        place(Path::new("/dev/null"), Standing::Stays, saying("gone"))?;
+        Ok(())
+    }
+
+    #[test]
+    fn what_appears_meanwhile_stays_too() -> Fallible {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.txt");
+        let late = place(&path, Standing::Stays, |file| {
+            fs::write(&path, "somebody's")?;
+            file.write_all(b"ours")
+        });
+        assert!(matches!(late, Err(PlaceError::Taken(_))));
+        assert_eq!((fs::read(&path)?, fs::read_dir(folder.path())?.count()), (b"somebody's".to_vec(), 1));
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_file_that_could_not_be_written() -> Fallible {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.txt");
+        let full = place(&path, Standing::Stays, |file| {
+            file.write_all(b"half")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert!(matches!(full, Err(PlaceError::File { .. })));
+        assert_eq!(fs::read_dir(folder.path())?.count(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_free_name_is_found() -> Fallible {
+        let folder = tempfile::tempdir()?;
+        let inside = folder.path().join("new/folder");
+        let names = (0..3).map(|_| place_anew(&inside, "race", "tasks.csv", saying("x")));
+        let names: Vec<PathBuf> = names.collect::<Result<_, _>>()?;
+        assert_eq!(
+            names,
+            ["race.tasks.csv", "race-2.tasks.csv", "race-3.tasks.csv"].map(|name| inside.join(name))
+        );
+        Ok(())
+    }
+}
