@@ -489,8 +489,8 @@ fn worker(worker: &Worker) -> String {
     let thread = worker.thread_id().map_or_else(String::new, |id| format!(" (thread {id})"));
     match worker {
         Worker::Thread { name, .. } => format!(": {}{thread}", shown(name)),
-        Worker::AsyncSlot { threads: 0 | 1, .. } => format!(": slot of one event loop{thread}"),
-        Worker::AsyncSlot { threads, .. } => format!(": slot of one event loop on {threads} threads"),
+        Worker::AsyncSlot { threads: 0 | 1, .. } => format!(": async slot{thread}"),
+        Worker::AsyncSlot { threads, .. } => format!(": async slot on {threads} threads"),
         Worker::Process { pid, name, .. } => format!(": {} of process {pid}{thread}", shown(name)),
     }
 }
