@@ -182,7 +182,7 @@ impl Columns {
         };
         let time = widest(&mut entries.iter().map(|entry| millis(entry.time, Precision::Microseconds)));
         let after = widest(&mut entries.iter().map(|entry| later(entry.after, precision))).min(12);
-        let workers = u16::try_from(run.plan().workers).unwrap_or(u16::MAX);
+        let workers = u16::try_from(run.plan().workers.max(1)).unwrap_or(u16::MAX);
         let digits = u16::try_from(workers.to_string().len()).unwrap_or(6);
         let free = row.width.saturating_sub(time + after + 3);
         // Where every lane has one task, its number is the task's.
@@ -191,13 +191,16 @@ impl Columns {
         let one_each = run.tasks().len() <= 64 && run.tasks().iter().enumerate().all(is_alike);
         // A badge is as wide as a lane's number and a space on either side.
         let badge = digits + 2;
-        let stair =
-            [badge, 2, 1].into_iter().find(|&step| (workers - 1).saturating_mul(step) + badge <= free / 4);
+        let stair = [badge, 2, 1]
+            .into_iter()
+            .find(|&step| (workers - 1).saturating_mul(step).saturating_add(badge) <= free / 4);
         let stair = stair.filter(|_| workers <= 64);
         let lanes = stair.map_or(badge, |step| (workers - 1) * step + badge);
         let numbers = u16::try_from(playback.whole.plan().tasks.len().to_string().len()).unwrap_or(6);
         let names = playback.whole.plan().tasks.iter().take(200).map(|task| text::width(&task.name));
         let names = u16::try_from(names.max().unwrap_or(0)).unwrap_or(u16::MAX).min(18);
+        // A space after the last badge, where the words can do without.
+        let lanes = lanes + u16::from(free.saturating_sub(lanes) >= 30);
         let named = free.saturating_sub(lanes) >= names + 30;
         Columns {
             row,
