@@ -386,20 +386,12 @@ mod tests {
             command.get_arguments().chain(command.get_subcommands().flat_map(|it| it.get_arguments()));
         let flags: BTreeSet<String> =
             arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
-        let no_settings = [
-            "--url",
-            "--urls",
-            "--config",
-            "--plain",
-            "--format",
-            "--report",
-            "--repeat",
-            "--record",
-            "--speed",
-            "--fail-if",
-        ];
+        let of_races =
+            ["--url", "--urls", "--config", "--plain", "--format", "--report", "--record", "--fail-if"];
+        let of_recordings = ["--speed", "--to", "--force", "--view", "--size", "--at", "--width"];
         let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
-        assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());
+        let others = of_races.into_iter().chain(of_recordings);
+        assert_eq!(flags, settings.chain(others).map(str::to_owned).collect());
     }
 
     #[test]
