@@ -26,7 +26,7 @@ pub(super) struct Ghost<'a> {
     run: &'a RunState,
     start: At,
     until: At,
-    /// Its tasks from one tick to the next: a power of ten.
+    /// Its tasks from one tick to the next: 1, 2 or 5 times a power of ten.
     tasks_a_tick: usize,
 }
 
@@ -50,10 +50,9 @@ impl<'a> Ghost<'a> {
             time.as_secs_f64() / axis.window().long.as_secs_f64() * axis.columns().len() as f64
         };
         let most = columns(until.since(start)) / COLUMNS_A_TICK as f64;
-        let mut tasks_a_tick = 1;
-        while sequential.tasks().len() as f64 / tasks_a_tick as f64 > most && tasks_a_tick < 1_000_000 {
-            tasks_a_tick *= 10;
-        }
+        let tasks = sequential.tasks().len() as f64;
+        let mut steps = (0..7).flat_map(|power| [1, 2, 5].map(|step| step * 10_usize.pow(power)));
+        let tasks_a_tick = steps.find(|step| tasks / *step as f64 <= most).unwrap_or(10_000_000);
         Some(Ghost { run: sequential, start, until, tasks_a_tick })
     }
 
