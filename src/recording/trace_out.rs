@@ -18,6 +18,7 @@
 //! Beside what viewers read, the member `threadrace` has the plan, without the output folder: from it and from the
 //! arguments, [`read_trace`](super::read_trace) makes the same lanes, spans and tasks again.
 
+mod event;
 mod lane;
 
 use std::borrow::Cow;
@@ -27,11 +28,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::event::{Access, At, ErrorKind, LaneId, Phase, RacePlan, RunEnd, RunId, TaskId, Worker};
-use crate::model::{RaceState, RunState, RunStatus, Stage, TaskState};
+use crate::event::{Access, At, LaneId, Phase, RacePlan, RunId, TaskId, Worker};
+use crate::model::{RaceState, RunState, Stage};
 use crate::text::shown;
 
 use super::read::clean_plan;
+use event::{About, Kind, LaneName, Name, Own, SortIndex, TraceEvent, VERSION, micros, run_args, task_args};
 use lane::Part;
 
 /// Writes a race as a Chrome trace. What still goes on ends at the last moment that is known.
@@ -56,149 +58,6 @@ pub fn write_trace(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
     }
     write!(out, "\n]}}\n")?;
     out.flush()
-}
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// What is shown of the race as a whole.
-#[derive(Serialize)]
-struct About<'a> {
-    program: String,
-    scenario: Cow<'a, str>,
-    about: Cow<'a, str>,
-    workload: &'static str,
-    tasks: usize,
-    source: Cow<'a, str>,
-    seed: u64,
-    time_scale: f64,
-    machine: String,
-    clock_zero_unix_nanos: u64,
-}
-
-impl About<'_> {
-    fn of(plan: &RacePlan) -> About<'_> {
-        let machine = &plan.machine;
-        About {
-            program: format!("threadrace {VERSION}"),
-            scenario: shown(&plan.scenario),
-            about: shown(&plan.about),
-            workload: plan.workload.name(),
-            tasks: plan.tasks.len(),
-            source: shown(&plan.source),
-            seed: plan.seed,
-            time_scale: plan.time_scale.factor(),
-            machine: shown(&format!("{} {}, {} processors", machine.os, machine.arch, machine.cpus))
-                .into_owned(),
-            clock_zero_unix_nanos: plan.zero.unix_nanos,
-        }
-    }
-}
-
-/// What the plan is read back from.
-#[derive(Serialize)]
-struct Own<'a> {
-    version: &'static str,
-    plan: &'a RacePlan,
-}
-
-/// Microseconds, as the format has them.
-fn micros(nanos: u64) -> f64 {
-    nanos as f64 / 1e3
-}
-
-/// What kind of event it is (the format's "phase").
-#[derive(Debug, Clone, Copy, Serialize)]
-enum Kind {
-    #[serde(rename = "X")]
-    Complete,
-    #[serde(rename = "i")]
-    Instant,
-    #[serde(rename = "C")]
-    Counter,
-    #[serde(rename = "M")]
-    Metadata,
-}
-
-/// One event of the format.
-#[derive(Serialize)]
-struct TraceEvent<'a, A> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cat: Option<&'static str>,
-    ph: Kind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ts: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dur: Option<f64>,
-    pid: u64,
-    tid: u64,
-    /// How far an instant's line reaches: `t` is its thread.
-    #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
-    scope: Option<&'static str>,
-    #[serde(rename = "cname", skip_serializing_if = "Option::is_none")]
-    colour: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    args: Option<A>,
-}
-
-/// The arguments of a task's slice.
-#[derive(Serialize)]
-struct TaskArgs<'a> {
-    task: TaskId,
-    outcome: &'static str,
-    attempts: u32,
-    bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queued_us: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_kind: Option<ErrorKind>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Cow<'a, str>>,
-}
-
-/// The arguments of a run's slice.
-#[derive(Serialize)]
-struct RunArgs<'a> {
-    executor: &'a str,
-    workers: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<&'a RunEnd>,
-    tasks_done: u32,
-    tasks_not_done: u32,
-    retries: u32,
-    bytes: u64,
-    peak_in_progress: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_us: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system_us: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peak_memory_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counter_expected: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counter_actual: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Name<'a> {
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct LaneName<'a> {
-    name: &'a str,
-    lane: LaneId,
-    came: &'a [(At, Worker)],
-}
-
-#[derive(Serialize)]
-struct SortIndex {
-    sort_index: usize,
 }
 
 /// A trace that is being written.
@@ -437,47 +296,6 @@ fn deliveries(run: &RunState) -> Vec<(At, TaskId)> {
         found.filter_map(|(index, task)| Some((task.delivered?, TaskId::of(index)))).collect();
     all.sort_unstable();
     all
-}
-
-fn run_args(run: &RunState) -> RunArgs<'_> {
-    let (usage, counter) = (run.usage(), run.counter());
-    let end = match run.status() {
-        RunStatus::Ended { end, .. } => Some(end),
-        RunStatus::Waiting | RunStatus::Running { .. } => None,
-    };
-    RunArgs {
-        executor: run.plan().executor.name(),
-        workers: run.plan().workers,
-        end,
-        tasks_done: run.counts().done,
-        tasks_not_done: run.counts().not_done(),
-        retries: run.counts().retries,
-        bytes: run.bytes(),
-        peak_in_progress: run.in_progress().peak(),
-        user_us: usage.and_then(|usage| usage.user_nanos).map(micros),
-        system_us: usage.and_then(|usage| usage.system_nanos).map(micros),
-        peak_memory_bytes: usage.and_then(|usage| usage.peak_memory),
-        counter_expected: counter.map(|counter| counter.expected),
-        counter_actual: counter.map(|counter| counter.actual),
-    }
-}
-
-/// The figures of a task that was in the queue until `until`.
-fn task_args<'a>(task: TaskId, state: &'a TaskState, plan: &'a RacePlan, until: At) -> TaskArgs<'a> {
-    TaskArgs {
-        task,
-        outcome: match state.stage {
-            Stage::Planned | Stage::Queued | Stage::Active(_) => "unfinished",
-            stage => stage.name(),
-        },
-        attempts: state.attempts,
-        bytes: state.bytes,
-        queued_us: state.queued.map(|queued| micros(until.0.saturating_sub(queued.0))),
-        url: plan.tasks.get(task.index()).and_then(|task| Some(shown(task.url.as_deref()?))),
-        result: state.result.as_deref().map(shown),
-        error_kind: state.error,
-        error: state.error_message().map(shown),
-    }
 }
 
 fn task_name(plan: &RacePlan, task: TaskId) -> Cow<'_, str> {

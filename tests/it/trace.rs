@@ -389,7 +389,7 @@ fn what_is_no_trace_is_refused_in_words() {
 #[test]
 fn limits_leave_the_shortest_out_and_say_so() -> Fallible {
     let slice = |n: usize| {
-        let long = if n % 10 == 0 { 100 } else { n % 10 };
+        let long = if n.is_multiple_of(10) { 100 } else { n % 10 };
         format!(r#"{{"name":"s{n}","ph":"X","pid":1,"tid":{},"ts":{},"dur":{long}}}"#, n % 7, n * 1000)
     };
     let trace = format!("[{}]", (0..1000).map(slice).collect::<Vec<_>>().join(","));

@@ -11,10 +11,11 @@ use crate::event::{
 use crate::text::{count, fit, shown};
 
 use super::super::read::LATEST;
-use super::collect::{Collector, Key, Thread};
+use super::collect::{Collector, Thread};
 use super::lanes::{Laid, Row, Task, lay_out};
 use super::names::called;
 use super::notes::Notes;
+use super::raw::Key;
 use super::{Imported, TraceError, TraceLimits};
 
 /// The most columns of a task's name without its number, of a worker's, and of the run's.

@@ -32,6 +32,7 @@ mod lanes;
 mod names;
 mod notes;
 mod own;
+mod raw;
 mod split;
 
 use std::fs::File;

@@ -13,8 +13,8 @@ use crate::event::{
 use crate::text::{fit, shown};
 
 use super::super::read::{LATEST, check_plan, clean, clean_plan};
-use super::collect::cut;
 use super::notes::Notes;
+use super::raw::cut;
 use super::{Imported, TraceError, TraceLimits};
 
 /// The most attempts of a task that are told.
