@@ -479,10 +479,7 @@ mod tests {
             assert_eq!(svg.matches("<circle").count(), 5 + 1, "five points and their sample");
             assert_eq!(svg.matches("<path").count(), 4);
             assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
-            assert!(
-                svg.contains("knee: 4 workers") && svg.contains("More than 4 workers"),
-                "{svg}"
-            );
+            assert!(svg.contains("knee: 4 workers") && svg.contains("More than 4 workers"), "{svg}");
         }
     }
 
