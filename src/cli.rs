@@ -393,6 +393,12 @@ mod tests {
             "--record",
             "--speed",
             "--fail-if",
+            "--to",
+            "--force",
+            "--size",
+            "--width",
+            "--view",
+            "--at",
         ];
         let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
         assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());
