@@ -37,7 +37,7 @@ pub use critical::{CriticalPath, Segment, Step};
 pub use groups::{Group, REPEAT_DEFINITIONS, Repeat};
 pub use page::{Chart, Page, html};
 pub use place::{PlaceError, Standing, place, place_anew};
-pub use scaling::{Ground, Scaling, scaling_svg};
+pub use scaling::{Scaling, scaling_svg};
 pub use spans::csv_spans;
 pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
 pub use target::{NoSize, ScreenSize, Target, ViewName};

@@ -9,7 +9,7 @@ use crate::model::RaceState;
 use crate::recording::{Player, Speed, Tape, write_trace};
 use crate::report::words::{Glyphs, seconds};
 use crate::report::{
-    self, Chart, Format, Ghost, Ground, Page, ScreenSize, Summary, Target, Theme, TimelineOptions, ViewName,
+    self, Chart, Format, Ghost, Page, ScreenSize, Summary, Target, Theme, TimelineOptions, ViewName,
     scaling_svg,
 };
 
@@ -117,7 +117,7 @@ fn page(source: &Source<'_>, theme: Theme, out: &mut dyn Write) -> io::Result<()
     let summary = Summary::of(source.race, now);
     let sweep = summary.scaling.as_ref().map(|scaling| {
         let about = scaling.sentence().unwrap_or_else(|| "what more workers brought".to_owned());
-        (about, scaling_svg(scaling, ground(theme), TimelineOptions::default().width))
+        (about, scaling_svg(scaling, theme, TimelineOptions::default().width))
     });
     let title = "speedup against workers";
     let charts: Vec<Chart<'_>> = sweep.iter().map(|(about, svg)| Chart { title, about, svg }).collect();
@@ -129,17 +129,9 @@ fn scaling(source: &Source<'_>, theme: Theme, width: u32, out: &mut dyn Write) -
     let summary = Summary::of(source.race, source.race.last_moment());
     let none =
         || io::Error::new(io::ErrorKind::InvalidInput, "this race is no sweep; `threadrace sweep` makes one");
-    let chart = scaling_svg(&summary.scaling.ok_or_else(none)?, ground(theme), width);
+    let chart = scaling_svg(&summary.scaling.ok_or_else(none)?, theme, width);
     out.write_all(chart.as_bytes())?;
     out.flush()
-}
-
-fn ground(theme: Theme) -> Ground {
-    match theme {
-        Theme::Auto => Ground::Auto,
-        Theme::Dark => Ground::Dark,
-        Theme::Light => Ground::Light,
-    }
 }
 
 fn played<'a>(source: &Source<'a>) -> io::Result<&'a Tape> {

@@ -57,11 +57,11 @@ pub fn picture(frame: &Buffer, theme: &Theme, title: &str, out: &mut dyn Write) 
         .map(|row| row.iter().map(|cell| Look::of(cell, plain)).collect())
         .collect();
     // Neighbours share an edge, which a smooth one would let the ground shine through.
-    write!(out, "<g shape-rendering=\"crispEdges\">\n")?;
+    writeln!(out, "<g shape-rendering=\"crispEdges\">")?;
     for (y, row) in cells.iter().enumerate() {
         grounds(row, y as u32 * HIGH, plain, &mut out)?;
     }
-    write!(out, "</g>\n")?;
+    writeln!(out, "</g>")?;
     for (y, row) in cells.iter().enumerate() {
         foregrounds(row, y as u32 * HIGH, plain, &mut out)?;
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use threadrace::event::{At, Collect, ExecutorKind, Order, RacePlan, Round, Variant};
 use threadrace::model::RaceState;
 use threadrace::report::scaling::{Progress, Sweep, Why};
-use threadrace::report::{Format, Ground, Scaling, Summary, scaling_svg, write};
+use threadrace::report::{Format, Scaling, Summary, Theme, scaling_svg, write};
 use threadrace::stats::scaling::Knee;
 
 use crate::simulate::{Fate, Race};
@@ -114,7 +114,7 @@ fn a_sweep_is_in_the_table_and_in_markdown() -> Tested {
         insta::assert_snapshot!(name, String::from_utf8(out)?);
     }
     let scaling = scaling(&race).ok_or("no sweep")?;
-    insta::assert_snapshot!("sweep_svg", scaling_svg(&scaling, Ground::Auto, 760));
+    insta::assert_snapshot!("sweep_svg", scaling_svg(&scaling, Theme::Auto, 760));
     Ok(())
 }
 
@@ -155,7 +155,7 @@ proptest! {
                 let bound = scaling.bound.map_or(0.0, |bound| bound.min(f64::from(of.workers)));
                 prop_assert!(of.speedup.median <= bound * 1.05 + 0.01, "{of:?} {bound}");
             }
-            let svg = scaling_svg(&scaling, Ground::Auto, 640);
+            let svg = scaling_svg(&scaling, Theme::Auto, 640);
             prop_assert!(!svg.contains("NaN") && !svg.contains("inf"));
         }
     }

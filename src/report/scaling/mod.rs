@@ -16,7 +16,7 @@ use crate::stats::{self, Spread};
 use super::summary::RunSummary;
 
 pub use axes::Scale;
-pub use svg::{Ground, scaling_svg};
+pub use svg::scaling_svg;
 pub use why::Why;
 pub use words::{
     SCALING_DEFINITIONS, coherency_words, contention_words, knee_words, limit_words, peak_words,

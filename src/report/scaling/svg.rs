@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::report::Theme;
 use crate::report::words::count;
 use crate::stats::scaling::Knee;
 use crate::text::{shown, wrap};
@@ -11,19 +12,7 @@ use super::words::{
 };
 use super::{Curve, Progress, Scale, Scaling};
 
-/// On what ground a chart stands.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
-    /// As the reader's system prefers, light where it says nothing.
-    #[default]
-    Auto,
-    /// Light on dark.
-    Dark,
-    /// Dark on light.
-    Light,
-}
-
-/// The colours of a ground, and the classes that have them.
+/// The colours of a theme, and the classes that have them.
 const DARK: Palette = Palette {
     ground: "#12161c",
     rule: "#36424f",
@@ -106,10 +95,10 @@ impl Display for Text<'_> {
 
 /// The chart as an `<svg>` element, `width` pixels wide (320 to 4,000 of them) and as high as it needs to be.
 /// Styles are within it, and so are fonts' fallbacks; nothing is fetched, and no script is in it.
-pub fn scaling_svg(scaling: &Scaling, ground: Ground, width: u32) -> String {
+pub fn scaling_svg(scaling: &Scaling, theme: Theme, width: u32) -> String {
     let mut out = String::with_capacity(16 * 1024);
     // Writing to a string does not fail.
-    let _ = Chart::new(scaling, width).write(ground, &mut out);
+    let _ = Chart::new(scaling, width).write(theme, &mut out);
     out
 }
 
@@ -156,7 +145,7 @@ impl Chart<'_> {
         (x, y)
     }
 
-    fn write(&self, ground: Ground, out: &mut String) -> fmt::Result {
+    fn write(&self, theme: Theme, out: &mut String) -> fmt::Result {
         let legend = self.legend();
         let columns = ((self.right - self.left) / LETTER) as usize;
         // Letters of the sentence are bold, and so wider.
@@ -170,10 +159,10 @@ impl Chart<'_> {
             Px(height)
         )?;
         out.push_str("<style>");
-        match ground {
-            Ground::Dark => out.push_str(&DARK.rules()),
-            Ground::Light => out.push_str(&LIGHT.rules()),
-            Ground::Auto => {
+        match theme {
+            Theme::Dark => out.push_str(&DARK.rules()),
+            Theme::Light => out.push_str(&LIGHT.rules()),
+            Theme::Auto => {
                 out.push_str(&LIGHT.rules());
                 write!(out, "@media (prefers-color-scheme:dark){{{}}}", DARK.rules())?;
             }
@@ -463,11 +452,11 @@ mod tests {
 
     #[test]
     fn foreign_text_is_no_markup_and_nothing_is_fetched() {
-        for ground in [Ground::Auto, Ground::Dark, Ground::Light] {
-            let svg = scaling_svg(&sweep(), ground, 800);
+        for theme in [Theme::Auto, Theme::Dark, Theme::Light] {
+            let svg = scaling_svg(&sweep(), theme, 800);
             assert!(!svg.contains("<script") && !svg.contains('\u{202e}'), "{svg}");
             assert_eq!(svg.matches("http").count(), 1, "only the namespace");
-            assert_eq!(svg.contains("prefers-color-scheme"), ground == Ground::Auto);
+            assert_eq!(svg.contains("prefers-color-scheme"), theme == Theme::Auto);
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         }
     }
@@ -475,7 +464,7 @@ mod tests {
     #[test]
     fn every_point_and_curve_is_there_at_any_width() {
         for width in [0, 320, 800, 4_000, u32::MAX] {
-            let svg = scaling_svg(&sweep(), Ground::Light, width);
+            let svg = scaling_svg(&sweep(), Theme::Light, width);
             assert_eq!(svg.matches("<circle").count(), 5 + 1, "five points and their sample");
             assert_eq!(svg.matches("<path").count(), 4);
             assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
@@ -488,7 +477,7 @@ mod tests {
         let none =
             Scaling { measured: Vec::new(), bound: None, amdahl: None, usl: None, knee: None, ..sweep() };
         for progress in [Progress::UnderWay, Progress::Over] {
-            let svg = scaling_svg(&Scaling { progress, ..none.clone() }, Ground::Dark, 600);
+            let svg = scaling_svg(&Scaling { progress, ..none.clone() }, Theme::Dark, 600);
             assert_eq!((svg.matches("<circle").count(), svg.matches("<path").count()), (1, 1), "{svg}");
         }
     }
