@@ -192,6 +192,7 @@ const CLOSING: &str = "\
 Examples:
   threadrace                               race 20 pictures, all four executors
   threadrace sweep images-link             see what up to 32 workers buy
+  threadrace -e sequential,pool --repeat 10  tell a difference from chance
   threadrace --urls list.txt -o downloads  race downloads of your own
 
 Exit codes:
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_flag_reaches_its_setting() -> Result<(), clap::Error> {
-        let line = "csv-5 -e pool:3,async -w 7 -n 9 --async-threads 2 --together --seed 4 -o out --timeout 1.5 \
+        let line = "csv-5 -e pool:3,async -w 7 -n 9 --async-threads 2 --together --repeat 9 --warmup 0 --seed 4 -o out --timeout 1.5 \
                     --retries 0 --max-bytes 10 --theme high-contrast --glyphs ascii --no-autostart \
                     --config my.toml --plain --format json --report r.json";
         let race = parse(line)?.race;
@@ -288,6 +289,7 @@ mod tests {
         assert_eq!(flags.workers.and_then(|counts| counts.single()), Some(7));
         assert_eq!((flags.tasks, flags.async_threads), (Some(9), Some(2)));
         assert_eq!((flags.together, flags.seed, flags.no_autostart), (true, Some(4), true));
+        assert_eq!((flags.repeat, flags.warmup), (Some(9), Some(0)));
         assert_eq!((flags.timeout, flags.retries), (Some(Duration::from_millis(1500)), Some(0)));
         assert_eq!((flags.output, flags.max_bytes), (Some("out".into()), Some(10)));
         assert_eq!((flags.theme, flags.glyphs), (Some(ThemeName::HighContrast), Some(GlyphChoice::Ascii)));
@@ -337,6 +339,8 @@ mod tests {
     fn wrong_values_are_told_with_what_is_allowed() {
         for (line, allowed) in [
             ("-w 0", "must be a whole number, 1 to 10000"),
+            ("--repeat 0", "must be a whole number, 1 to 1000"),
+            ("--warmup -1", "must be a whole number, 0 to 100"),
             ("-w -3", "must be a whole number, 1 to 10000"),
             ("sweep -w 8..1", "8..1 ends before it begins"),
             ("sweep -w 1,x", "'x' is no number of workers"),
@@ -382,26 +386,12 @@ mod tests {
             command.get_arguments().chain(command.get_subcommands().flat_map(|it| it.get_arguments()));
         let flags: BTreeSet<String> =
             arguments.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
-        let no_settings = [
-            "--url",
-            "--urls",
-            "--config",
-            "--plain",
-            "--format",
-            "--report",
-            "--repeat",
-            "--record",
-            "--speed",
-            "--fail-if",
-            "--to",
-            "--force",
-            "--size",
-            "--width",
-            "--view",
-            "--at",
-        ];
+        let of_races =
+            ["--url", "--urls", "--config", "--plain", "--format", "--report", "--record", "--fail-if"];
+        let of_recordings = ["--speed", "--to", "--force", "--view", "--size", "--at", "--width"];
         let settings = setting_flags().filter(|flag| *flag != "SCENARIO");
-        assert_eq!(flags, settings.chain(no_settings).map(str::to_owned).collect());
+        let others = of_races.into_iter().chain(of_recordings);
+        assert_eq!(flags, settings.chain(others).map(str::to_owned).collect());
     }
 
     #[test]

@@ -560,7 +560,7 @@ pub struct RunPlan {
 
 impl RunPlan {
     /// The run's name, unique within the race: its label, with the round where that is not the first that
-    /// counts (`pool-round-2`, `pool-warmup-1`). Also the name of its folder.
+    /// counts (`pool-round-2`, `pool-warmup-1`).
     pub fn name(&self) -> String {
         match self.round {
             Round::ONLY => self.label.clone(),
@@ -693,7 +693,7 @@ pub struct RacePlan {
     pub tasks: Vec<TaskPlan>,
     /// The runs, in id order.
     pub runs: Vec<RunPlan>,
-    /// The output folder; a run writes below it, in a folder with the run's name.
+    /// The output folder; a run writes below it, in a folder with the run's label.
     pub output: PathBuf,
     /// The machine.
     pub machine: Machine,
@@ -703,12 +703,13 @@ pub struct RacePlan {
 
 impl RacePlan {
     /// Where the finished file of `task` in `run` stands; none when there is no such run or task, or its work
-    /// leaves no file.
+    /// leaves no file. Runs that repeat each other share a folder, and each replaces the files of the one
+    /// before.
     pub fn path(&self, run: RunId, task: TaskId) -> Option<PathBuf> {
         if self.workload != WorkloadKind::Download {
             return None;
         }
-        let folder = self.runs.get(run.index())?.name();
+        let folder = &self.runs.get(run.index())?.label;
         Some(self.output.join(folder).join(&self.tasks.get(task.index())?.name))
     }
 }

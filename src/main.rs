@@ -64,7 +64,7 @@ impl From<RaceError> for Failure {
         let exit = match &error {
             RaceError::Output(_) | RaceError::Unready(_) | RaceError::Recording(_) => Exit::Output,
             RaceError::Cancelled => Exit::NotAllDone,
-            RaceError::Url { .. } | RaceError::NoOrigin(_) => Exit::Usage,
+            RaceError::Url { .. } | RaceError::NoOrigin(_) | RaceError::Repeats(_) => Exit::Usage,
             RaceError::Origin(_) | RaceError::Tls(_) | RaceError::Thread(_) | RaceError::Internal(_) => {
                 Exit::Internal
             }

@@ -1,6 +1,7 @@
 //! The fronts for no terminal: a race with a line on standard error as each task ends; and the origin
 //! alone.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -15,7 +16,7 @@ use signal_hook::flag;
 
 use crate::config::Settings;
 use crate::event::{Event, Fact, Outcome, RunEnd};
-use crate::model::RaceState;
+use crate::model::{RaceState, RunState};
 use crate::race::{Libraries, Notice, Race, RaceError, origin_alone};
 use crate::report::words;
 use crate::text::shown;
@@ -246,13 +247,24 @@ pub fn serve(settings: &Settings, out: &mut dyn Write) -> Result<u8, RaceError> 
     }
 }
 
+/// What the lines call a run: its label, with its round before it where there are several.
+fn name<'a>(race: &RaceState, run: &'a RunState) -> Cow<'a, str> {
+    let (plan, rounds) = (run.plan(), race.rounds());
+    if !rounds.are_several() {
+        return Cow::Borrowed(&plan.label);
+    }
+    let round = words::round(plan.round, rounds.counted(), rounds.warmups());
+    Cow::Owned(format!("{round}, {}", plan.label))
+}
+
 /// The line of an event that has one.
 fn line(race: &RaceState, event: &Event) -> Option<String> {
     let line = match &event.fact {
         Fact::RunStarted { run } => {
             let run = race.runs().get(run.index())?;
             let plan = run.plan();
-            format!("{}: {} tasks, {} at once\n", plan.label, run.tasks().len(), plan.workers)
+            let name = name(race, run);
+            format!("{name}: {} tasks, {} at once\n", run.tasks().len(), plan.workers)
         }
         Fact::TaskFinished { run, task, end } => {
             let run = race.runs().get(run.index())?;
@@ -266,16 +278,16 @@ fn line(race: &RaceState, event: &Event) -> Option<String> {
                 Outcome::Cancelled => "cancelled".to_owned(),
                 Outcome::Abandoned => "abandoned: the main thread ended first".to_owned(),
             };
-            let (label, over, of) = (&run.plan().label, run.counts().over(), run.tasks().len());
-            format!("{label} {over}/{of} {} {outcome}\n", shown(name))
+            let (run, over, of) = (self::name(race, run), run.counts().over(), run.tasks().len());
+            format!("{run} {over}/{of} {} {outcome}\n", shown(name))
         }
         Fact::RunFinished { run, end } => {
             let run = race.runs().get(run.index())?;
-            let label = &run.plan().label;
+            let name = name(race, run);
             match end {
-                RunEnd::Completed => format!("{label}: {}\n", words::seconds(run.wall().unwrap_or_default())),
-                RunEnd::Cancelled => format!("{label}: cancelled\n"),
-                RunEnd::Failed { message } => format!("{label}: FAILED: {}\n", shown(message)),
+                RunEnd::Completed => format!("{name}: {}\n", words::seconds(run.wall().unwrap_or_default())),
+                RunEnd::Cancelled => format!("{name}: cancelled\n"),
+                RunEnd::Failed { message } => format!("{name}: FAILED: {}\n", shown(message)),
             }
         }
         _ => return None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::published::Claim;
-use crate::config::Settings;
+use crate::config::{Repeats, Settings};
 use crate::event::ExecutorKind;
 use crate::model::{RaceState, RunState};
 use crate::plain;
@@ -185,7 +185,7 @@ fn link(
 
 fn race(claim: &Claim, settings: &Settings, scenario: &Scenario) -> Result<RaceState, ClaimsError> {
     let broke = |error| ClaimsError::Race { scenario: claim.scenario, error };
-    let settings = Settings { scenario: scenario.clone(), ..settings.clone() };
+    let settings = Settings { scenario: scenario.clone(), repeats: Repeats::ONCE, ..settings.clone() };
     let raced = plain::run(&settings, io::sink()).map_err(broke)?;
     if let Some(signal) = raced.signals.heard() {
         return Err(ClaimsError::Signal(signal));

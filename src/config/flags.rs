@@ -47,6 +47,14 @@ pub struct Flags {
     /// Start all runs at once: a show, not a measurement
     #[arg(long, help_heading = "Race")]
     pub together: bool,
+    /// Rounds: each executor runs N times, in turns, so that chance can be told from difference
+    #[arg(long, value_name = "N", help_heading = "Race", value_parser = keys::REPEAT.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub repeat: Option<u32>,
+    /// Rounds before those, which don't count
+    #[arg(long, value_name = "N", help_heading = "Race", value_parser = keys::WARMUP.parser())]
+    #[arg(allow_negative_numbers = true)]
+    pub warmup: Option<u32>,
     /// Seed of all chance
     #[arg(long, value_name = "N", help_heading = "Race", value_parser = keys::SEED.parser())]
     #[arg(allow_negative_numbers = true)]

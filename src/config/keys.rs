@@ -165,6 +165,8 @@ keys! {
     SEED: u64 = Top "seed", env "SEED", flag "--seed" => Whole::within(0, EXACT_IN_JSON);
     TIME_SCALE: TimeScale = Top "time_scale", env "TIME_SCALE", flag "--time-scale" => Scale;
     TOGETHER: bool = Top "together", env "TOGETHER", flag "--together" => Switch;
+    REPEAT: u32 = Top "repeat", env "REPEAT", flag "--repeat" => Whole::within(1, 1000);
+    WARMUP: u32 = Top "warmup", env "WARMUP", flag "--warmup" => Whole::within(0, 100);
 
     TIMEOUT: Duration = Download "timeout_seconds", env "TIMEOUT", flag "--timeout" => Seconds::within(0.001, 86400.0);
     STALL: Duration = Download "stall_seconds", env "STALL" => Seconds::within(0.001, 86400.0);

@@ -13,7 +13,7 @@ use super::flags::Flags;
 use super::keys::{self, Key};
 use super::listing::{Effective, Entry, Layer, Whose};
 use super::rules::Refusal;
-use super::settings::{Dashboard, OriginListen, Settings, Start};
+use super::settings::{Dashboard, OriginListen, Repeats, Settings, Start};
 use super::urls::{UrlList, UrlsError};
 use super::variables::Variables;
 use crate::event::{Order, TimeScale};
@@ -166,6 +166,10 @@ impl Layers<'_> {
             true => Order::Together,
             false => Order::OneByOne,
         };
+        let repeat = self.general(&keys::REPEAT, flags.repeat)?;
+        let warmup = self.general(&keys::WARMUP, flags.warmup)?;
+        entries.extend([Entry::of(&keys::REPEAT, &repeat), Entry::of(&keys::WARMUP, &warmup)]);
+        let repeats = Repeats { counted: repeat.value, warmups: warmup.value };
         let download = self.download(&mut entries, flags)?;
         let origin = OriginListen {
             bind: self.take(&mut entries, &keys::BIND, flags.bind)?,
@@ -198,6 +202,12 @@ impl Layers<'_> {
             scenario = self.swept(&scenario, counts, flags)?;
             order = Order::OneByOne;
         }
+        if let Some(message) = repeats.why_not(order, scenario.executors.len(), scenario.tasks) {
+            return Err(match repeats.counted {
+                1 => self.blame(&warmup, &keys::WARMUP, "", &message),
+                _ => self.blame(&repeat, &keys::REPEAT, "", &message),
+            });
+        }
         let settings = Settings {
             scenario,
             scenarios,
@@ -206,6 +216,7 @@ impl Layers<'_> {
             time_scale,
             seed,
             order,
+            repeats,
             download,
             dashboard,
             origin,

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::event::{Order, TimeScale};
+use crate::event::{Order, Round, TimeScale};
 use crate::scenario::{Programs, Scenario};
+use crate::text::count;
 use crate::workload::download::Limits;
 
 /// Everything that a race and its fronts are told.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub seed: u64,
     /// How the runs follow each other.
     pub order: Order,
+    /// How often each executor runs.
+    pub repeats: Repeats,
     /// The limits that tasks keep which speak HTTP.
     pub download: Limits,
     /// How the dashboard looks and behaves.
@@ -37,6 +40,56 @@ pub struct Settings {
     pub origin: OriginListen,
     /// The file to record the race in; the command line alone names it.
     pub record: Option<PathBuf>,
+}
+
+/// How often each executor runs: in each round once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeats {
+    /// Rounds that count; at least 1.
+    pub counted: u32,
+    /// Rounds before those, whose figures don't count.
+    pub warmups: u32,
+}
+
+impl Repeats {
+    /// Each executor runs once.
+    pub const ONCE: Repeats = Repeats { counted: 1, warmups: 0 };
+
+    /// The most runs of a race that repeats.
+    const RUNS: u64 = 10_000;
+
+    /// The most tasks in all runs of a race that repeats: each keeps its story, about 2 kB, until the end.
+    const TASKS: u64 = 500_000;
+
+    /// Every round, in the order in which they are run.
+    pub fn rounds(self) -> impl Iterator<Item = Round> {
+        (1..=self.warmups).map(Round::Warmup).chain((1..=self.counted).map(Round::Counted))
+    }
+
+    /// Why a race can't repeat so often, and what to do about it; none where it can.
+    pub fn why_not(self, order: Order, executors: usize, tasks: usize) -> Option<String> {
+        if self == Repeats::ONCE {
+            return None;
+        }
+        if order == Order::Together {
+            return Some(
+                "runs that all start at once are a show and can't be repeated: leave one of the two out"
+                    .to_owned(),
+            );
+        }
+        let runs = (u64::from(self.counted) + u64::from(self.warmups)).saturating_mul(executors as u64);
+        let all = runs.saturating_mul(tasks as u64);
+        (runs > Repeats::RUNS || all > Repeats::TASKS).then(|| {
+            format!(
+                "{} runs with {} tasks in all are too many to keep in memory; at most {} and {}: repeat less often, \
+                 or race fewer tasks or executors",
+                count(runs),
+                count(all),
+                count(Repeats::RUNS),
+                count(Repeats::TASKS)
+            )
+        })
+    }
 }
 
 /// How the dashboard looks and behaves.

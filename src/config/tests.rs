@@ -160,6 +160,7 @@ fn the_built_in_file_has_every_general_key_and_documents_every_bound() -> Fallib
 fn everything() -> Result<(Desk, Flags), Box<dyn std::error::Error>> {
     let desk = Desk::with(
         "scenario = 'counter'\noutput = 'file'\nseed = 11\ntime_scale = 11\ntogether = true\n\
+         repeat = 1\nwarmup = 0\n\
          [download]\ntimeout_seconds = 11\nretries = 11\nmax_bytes = 11\n\
          [origin]\nbind = '127.0.0.1:11'\nhosts = ['file']\n\
          [dashboard]\nautostart = false\ntheme = 'light'\nglyphs = 'unicode'\n\
@@ -170,6 +171,8 @@ fn everything() -> Result<(Desk, Flags), Box<dyn std::error::Error>> {
         output: Some("flag".into()),
         seed: Some(33),
         together: true,
+        repeat: Some(1),
+        warmup: Some(0),
         timeout: Some(Duration::from_secs(33)),
         retries: Some(33),
         max_bytes: Some(33),
@@ -194,6 +197,8 @@ fn by_variables(desk: Desk) -> Desk {
         ("OUTPUT", "variable"),
         ("SEED", "22"),
         ("TOGETHER", "false"),
+        ("REPEAT", "22"),
+        ("WARMUP", "22"),
         ("TIMEOUT", "22"),
         ("RETRIES", "22"),
         ("MAX_BYTES", "22"),
@@ -246,6 +251,7 @@ fn flags_beat_variables_and_those_beat_the_file() -> Fallible {
     let variables = desk.load(none())?;
     assert_numbers(&variables.settings, 22, "variable");
     assert_eq!(variables.settings.order, Order::OneByOne);
+    assert_eq!(variables.settings.repeats, Repeats { counted: 22, warmups: 22 });
     let dashboard = &variables.settings.dashboard;
     assert_eq!((dashboard.theme, dashboard.start), (ThemeName::HighContrast, Start::AtOnce));
     assert_eq!(dashboard.glyphs, GlyphChoice::Auto);
@@ -343,6 +349,16 @@ fn a_wrong_value_is_pointed_at() -> Fallible {
         ("output = ''", "my.toml:1:10: output must be the path of a folder, not ''"),
         ("output = 3", "my.toml:1:10: output must be the path of a folder, not 3"),
         ("together = 1", "my.toml:1:12: together must be true or false, not 1"),
+        ("repeat = 0", "my.toml:1:10: repeat must be a whole number, 1 to 1000, not 0"),
+        ("warmup = 101", "my.toml:1:10: warmup must be a whole number, 0 to 100, not 101"),
+        (
+            "together = true\nwarmup = 1",
+            "my.toml:2:10: warmup: runs that all start at once are a show and can't be repeated",
+        ),
+        (
+            "repeat = 1000\nscenario = 'bytes-1000'",
+            "my.toml:1:10: repeat: 3,000 runs with 3,000,000 tasks in all are too many to keep in memory; at most",
+        ),
         ("scenario = 'a b'", "my.toml:1:12: scenario must be letters, digits"),
         (
             "scenario = 'errrors'",

@@ -5,10 +5,12 @@
 //! recording): what doesn't fit is counted in [`RaceState::misfits`] and changes nothing.
 
 mod lane;
+mod rounds;
 mod run;
 mod steps;
 
 pub use lane::{Lane, Mix, OpenSpan, Span};
+pub use rounds::Rounds;
 pub use run::{Counter, CounterAccess, Counts, RunState, RunStatus, SharedPlan, Stage, Story, TaskState};
 pub use steps::Steps;
 
@@ -34,6 +36,7 @@ pub struct RaceState {
     plan: SharedPlan,
     status: RaceStatus,
     runs: Vec<RunState>,
+    rounds: Rounds,
     misfits: u64,
     last: At,
 }
@@ -42,7 +45,8 @@ impl RaceState {
     /// A race that is planned and of which nothing has happened.
     pub fn new(plan: SharedPlan) -> RaceState {
         let runs = plan.runs.iter().map(|run| RunState::new(run.clone(), plan.tasks.len())).collect();
-        RaceState { plan, status: RaceStatus::Running, runs, misfits: 0, last: At::ZERO }
+        let rounds = Rounds::of(&plan.runs);
+        RaceState { plan, status: RaceStatus::Running, runs, rounds, misfits: 0, last: At::ZERO }
     }
 
     /// What was planned.
@@ -70,9 +74,39 @@ impl RaceState {
         self.misfits
     }
 
-    /// The run that the others are measured against: the first sequential one.
+    /// Which runs repeat each other.
+    pub fn rounds(&self) -> &Rounds {
+        &self.rounds
+    }
+
+    /// The run that the others of the first counted round are measured against; the first sequential run of a
+    /// race that does not repeat.
     pub fn baseline(&self) -> Option<&RunState> {
-        self.runs.iter().find(|run| run.plan().executor == ExecutorKind::Sequential)
+        self.sequential_in(self.rounds.first_counted()?)
+    }
+
+    /// The run that a run is measured against: the first sequential one of its round.
+    pub fn baseline_of(&self, run: RunId) -> Option<&RunState> {
+        self.sequential_in(self.rounds.round_of(run)?)
+    }
+
+    fn sequential_in(&self, round: usize) -> Option<&RunState> {
+        let mut runs = self.rounds.runs(round).iter().filter_map(|run| self.runs.get(run.index()));
+        runs.find(|run| run.plan().executor == ExecutorKind::Sequential)
+    }
+
+    /// The place of the round that is under way, or was the last to be.
+    pub fn current_round(&self) -> usize {
+        let last = || self.runs.iter().rposition(|run| run.started().is_some()).map(RunId::of);
+        self.running().or_else(last).and_then(|run| self.rounds.round_of(run)).unwrap_or(0)
+    }
+
+    /// Whether the files that a run wrote are still there at the end: those of a run whose executor has run
+    /// again since were replaced.
+    pub fn keeps_files(&self, run: RunId) -> bool {
+        let Some(group) = self.rounds.group_of(run) else { return false };
+        let started = |id: &&RunId| self.runs.get(id.index()).is_some_and(|run| run.started().is_some());
+        self.rounds.group(group).iter().rfind(started) == Some(&run)
     }
 
     /// The run that is under way; the first of them when they run together.

@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::event::{Event, ExecutorKind, Fact, Order, RacePlan, TaskError};
+use crate::event::{Event, ExecutorKind, Fact, Order, TaskError};
 use crate::executor::Job;
 use crate::origin::OriginError;
 use crate::probe::{Family, Probe};
@@ -31,6 +31,8 @@ use crate::workload::{OutputError, TlsError};
 
 pub use prepare::labels;
 pub use work::{Libraries, origin_alone};
+
+use prepare::Prepared;
 
 /// What a race tells whoever watches it.
 #[derive(Debug)]
@@ -92,6 +94,9 @@ pub enum RaceError {
         "scenario {0} has no origin: only built-in downloads and API calls have one; name another scenario"
     )]
     NoOrigin(String),
+    /// It can't be repeated so often.
+    #[error("{0}")]
+    Repeats(String),
     /// What the tasks are to find can't be made.
     #[error("the tasks can't be got ready: {0}")]
     Unready(TaskError),
@@ -183,7 +188,7 @@ fn conduct(
     let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
     let (events, arriving) = mpsc::channel();
     let jobs = prepared.jobs(cancel, events)?;
-    if let Err(error) = prepare::get_ready(&jobs, cancel) {
+    if let Err(error) = prepared.get_ready(&jobs, cancel) {
         drop(jobs);
         // Names that nothing was written under are claimed no longer; why the race can't start matters more
         // than a manifest that can't be written.
@@ -201,7 +206,7 @@ fn conduct(
     let clock = prepared.clock.clone();
     pass_on(vec![Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } }]);
     let probe = Probe::default();
-    let run_all = || run_in_order(&jobs, &prepared.plan, &probe);
+    let run_all = || run_in_order(&jobs, &prepared, &probe);
     let ran = collect::while_running(run_all, &arriving, &jobs, &probe, &clock, &pass_on);
     pass_on(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]);
     let tidied = prepared.tidy();
@@ -211,8 +216,8 @@ fn conduct(
 
 /// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and
 /// of `async`. One that has the machine to itself is measured; what each of several uses can't be told apart.
-fn run_in_order(jobs: &[Job], plan: &RacePlan, probe: &Probe) -> Result<(), RaceError> {
-    let order = plan.order;
+fn run_in_order(jobs: &[Job], prepared: &Prepared, probe: &Probe) -> Result<(), RaceError> {
+    let (order, workload) = (prepared.plan.order, prepared.plan.workload);
     thread::scope(|scope| {
         let mut running = Vec::new();
         for job in jobs {
@@ -223,10 +228,18 @@ fn run_in_order(jobs: &[Job], plan: &RacePlan, probe: &Probe) -> Result<(), Race
             let at_once = if order == Order::Together { jobs } else { slice::from_ref(job) };
             // Runs that go on together are looked at together, before the first.
             if running.is_empty()
-                && let Err(error) = room::room_for(at_once, plan.workload)
+                && let Err(error) = room::room_for(at_once, workload)
             {
                 job.refuse_because(&error.to_string());
                 continue;
+            }
+            match prepared.get_ready_again(job) {
+                Ok(()) => {}
+                Err(_) if job.cancel.is_cancelled() => break,
+                Err(why) => {
+                    job.refuse_because(&why);
+                    continue;
+                }
             }
             let measuring = (order == Order::OneByOne).then(|| probe.begin(family(job)));
             let thread = thread::Builder::new().name(job.executor.name().to_owned());

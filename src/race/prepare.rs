@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::chance::{Rng, fnv1a};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Repeats, Settings};
 use crate::event::{At, ClockZero, Event, ExecutorKind, Machine, RacePlan, Round, RunId, RunPlan};
 use crate::executor::{Job, Patience};
 use crate::origin::Origin;
@@ -28,6 +29,8 @@ pub(super) struct Prepared {
     scenario: Scenario,
     programs: Programs,
     patience: Patience,
+    /// By run, which of the scenario's executors it is of.
+    choices: Vec<usize>,
     output: Option<Output>,
     /// What of every run gets a file of its own.
     files: Vec<String>,
@@ -35,7 +38,8 @@ pub(super) struct Prepared {
     _origin: Option<Origin>,
 }
 
-/// The output folder with the folders of the runs, in the order of the runs.
+/// The output folder with the folders of the executors' runs, in the order of the executors: runs that repeat
+/// each other share one, in which each replaces the files of the one before.
 struct Output {
     folder: OutputFolder,
     runs: Vec<RunFolder>,
@@ -65,7 +69,12 @@ pub(super) fn prepare(
     let scenario = &settings.scenario;
     let preparation = Preparation { settings, libraries, cancel, tell };
     let (work, clock) = preparation.work()?;
-    let runs = run_plans(scenario, work.tasks.len());
+    let executors = scenario.executors.len();
+    if let Some(why_not) = settings.repeats.why_not(settings.order, executors, work.tasks.len()) {
+        return Err(RaceError::Repeats(why_not));
+    }
+    let once = run_plans(scenario, work.tasks.len());
+    let (runs, choices) = in_rounds(&once, settings.repeats, settings.seed);
     // Names are claimed only for runs that will start: what is claimed counts as ours from then on.
     if cancel.is_cancelled() {
         return Err(RaceError::Cancelled);
@@ -76,8 +85,7 @@ pub(super) fn prepare(
             tell(Preparing::Output);
             let mut folder = OutputFolder::open(&settings.output)?;
             let names: Vec<&str> = work.files.iter().map(String::as_str).collect();
-            let folders: Vec<String> = runs.iter().map(RunPlan::name).collect();
-            let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+            let folders: Vec<&str> = once.iter().map(|run| run.label.as_str()).collect();
             let runs = folder.make_room(&folders, &names)?;
             Some(Output { folder, runs })
         }
@@ -104,6 +112,7 @@ pub(super) fn prepare(
         scenario: scenario.clone(),
         programs: settings.programs.clone(),
         patience: patience(settings),
+        choices,
         output,
         files: work.files,
         _origin: work.origin,
@@ -121,9 +130,11 @@ impl Prepared {
         let emitter = Emitter::new(self.clock.clone(), events);
         let own_program: Arc<Path> =
             std::env::current_exe().unwrap_or_else(|_| PathBuf::from("threadrace")).into();
-        let runs = self.plan.runs.iter().zip(&self.scenario.executors).enumerate();
-        runs.map(|(index, (run, choice))| {
-            let folder = self.output.as_ref().and_then(|output| output.runs.get(index));
+        let runs = self.plan.runs.iter().zip(&self.choices).enumerate();
+        runs.map(|(index, (run, &of))| {
+            let choice = self.scenario.executors.get(of);
+            let choice = choice.ok_or_else(|| RaceError::Internal("a run has no executor".to_owned()))?;
+            let folder = self.output.as_ref().and_then(|output| output.runs.get(of));
             let program = match &run.executor {
                 ExecutorKind::External(name) => self.programs.get(name),
                 _ => None,
@@ -148,6 +159,43 @@ impl Prepared {
         .collect()
     }
 
+    /// Whether a run repeats one before it.
+    fn is_repeat(&self, job: &Job) -> bool {
+        let round = |run: RunId| self.plan.runs.get(run.index()).map(|run| run.round);
+        round(job.run) != round(RunId(0))
+    }
+
+    /// Gets ready what the tasks of the first round are to find, such as files to read.
+    pub(super) fn get_ready(&self, jobs: &[Job], cancel: &CancellationToken) -> Result<(), RaceError> {
+        jobs.iter().filter(|job| !self.is_repeat(job)).try_for_each(|job| {
+            job.workload.prepare(cancel).map_err(|fault| match fault {
+                TaskFault::Failed(error) => RaceError::Unready(error),
+                TaskFault::Stopped => RaceError::Cancelled,
+            })
+        })
+    }
+
+    /// Gets ready for a run of a later round, right before it and beside its clock: twenty rounds have no more
+    /// on the disk at once than one.
+    ///
+    /// # Errors
+    /// In words, when the run can't be begun.
+    pub(super) fn get_ready_again(&self, job: &Job) -> Result<(), String> {
+        if !self.is_repeat(job) {
+            return Ok(());
+        }
+        let of = self.choices.get(job.run.index());
+        if let Some(folder) = of.and_then(|&of| self.output.as_ref()?.runs.get(of)) {
+            let refused = |error| format!("the files of the round before can't be removed: {error}");
+            folder.make_room_again().map_err(refused)?;
+        }
+        match job.workload.prepare(&job.cancel) {
+            Ok(()) => Ok(()),
+            Err(TaskFault::Failed(error)) => Err(error.message),
+            Err(TaskFault::Stopped) => Err(RaceError::Cancelled.to_string()),
+        }
+    }
+
     /// Takes note of the files that the race wrote.
     pub(super) fn tidy(&mut self) -> Result<(), RaceError> {
         let Some(output) = &mut self.output else { return Ok(()) };
@@ -156,22 +204,12 @@ impl Prepared {
     }
 }
 
-/// Gets ready what the tasks of each run are to find, such as files to read.
-pub(super) fn get_ready(jobs: &[Job], cancel: &CancellationToken) -> Result<(), RaceError> {
-    jobs.iter().try_for_each(|job| {
-        job.workload.prepare(cancel).map_err(|fault| match fault {
-            TaskFault::Failed(error) => RaceError::Unready(error),
-            TaskFault::Stopped => RaceError::Cancelled,
-        })
-    })
-}
-
 /// The labels of a scenario's runs, in their order.
 pub fn labels(scenario: &Scenario) -> Vec<String> {
     run_plans(scenario, scenario.workers).into_iter().map(|run| run.label).collect()
 }
 
-/// The runs of a scenario. A label is the executor's name, and carries the workers and the variant where
+/// The runs of one round. A label is the executor's name, and carries the workers and the variant where
 /// the same executor runs more than once.
 fn run_plans(scenario: &Scenario, tasks: usize) -> Vec<RunPlan> {
     let alike = |choice: &ExecutorChoice| {
@@ -194,6 +232,27 @@ fn run_plans(scenario: &Scenario, tasks: usize) -> Vec<RunPlan> {
         RunPlan { executor: choice.kind.clone(), workers, variant: choice.variant, label, round: Round::ONLY }
     };
     scenario.executors.iter().map(plan).collect()
+}
+
+/// The runs of all rounds in the order in which they are run, and which of the first round's each repeats. Rounds
+/// to warm up and the first that counts keep the order; those after it are shuffled by the seed, each on its own,
+/// so that what drifts while the race goes on falls on all executors alike.
+fn in_rounds(once: &[RunPlan], repeats: Repeats, seed: u64) -> (Vec<RunPlan>, Vec<usize>) {
+    let mut choices = Vec::new();
+    let mut runs = Vec::new();
+    for round in repeats.rounds() {
+        let mut order: Vec<usize> = (0..once.len()).collect();
+        if let Round::Counted(number @ 2..) = round {
+            // Fisher and Yates's shuffle.
+            let mut rng = Rng::new(seed ^ fnv1a(b"rounds"), number as usize);
+            for last in (1..order.len()).rev() {
+                order.swap(last, rng.below(last + 1));
+            }
+        }
+        runs.extend(order.iter().map(|&of| RunPlan { round, ..once[of].clone() }));
+        choices.append(&mut order);
+    }
+    (runs, choices)
 }
 
 fn clock_zero(clock: &Clock) -> ClockZero {
@@ -223,5 +282,68 @@ pub(super) fn raise_open_files() {
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
         let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn once(executors: usize) -> Vec<RunPlan> {
+        let plan = |index: usize| RunPlan {
+            executor: ExecutorKind::Pool,
+            workers: 1,
+            variant: None,
+            label: format!("pool-{index}"),
+            round: Round::ONLY,
+        };
+        (0..executors).map(plan).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn each_round_is_a_permutation_that_the_seed_decides(
+            executors in 0_usize..8, counted in 1_u32..20, warmups in 0_u32..4, seed in any::<u64>(),
+        ) {
+            let repeats = Repeats { counted, warmups };
+            let once = once(executors);
+            let (runs, choices) = in_rounds(&once, repeats, seed);
+            prop_assert_eq!(&(runs.clone(), choices.clone()), &in_rounds(&once, repeats, seed));
+            prop_assert_eq!(runs.len(), executors * (counted + warmups) as usize);
+            for (run, &of) in runs.iter().zip(&choices) {
+                prop_assert_eq!(&run.label, &once[of].label);
+            }
+            let given: Vec<usize> = (0..executors).collect();
+            for ((order, plans), round) in
+                choices.chunks(executors.max(1)).zip(runs.chunks(executors.max(1))).zip(repeats.rounds())
+            {
+                prop_assert!(plans.iter().all(|run| run.round == round));
+                let mut sorted = order.to_vec();
+                sorted.sort_unstable();
+                prop_assert_eq!(&sorted, &given);
+                if matches!(round, Round::ONLY | Round::Warmup(_)) {
+                    prop_assert_eq!(order, &given[..]);
+                }
+            }
+            let names: BTreeSet<String> = runs.iter().map(RunPlan::name).collect();
+            prop_assert_eq!(names.len(), runs.len());
+        }
+    }
+
+    #[test]
+    fn every_order_comes_up_about_as_often_as_every_other() {
+        let (_, choices) = in_rounds(&once(3), Repeats { counted: 601, warmups: 0 }, 1);
+        let mut seen: BTreeMap<&[usize], usize> = BTreeMap::new();
+        for order in choices.chunks(3).skip(1) {
+            *seen.entry(order).or_default() += 1;
+        }
+        assert_eq!(seen.len(), 6);
+        assert!(seen.values().all(|&times| (70..=130).contains(&times)), "{seen:?}");
+        let (_, other) = in_rounds(&once(3), Repeats { counted: 601, warmups: 0 }, 2);
+        assert_ne!(choices, other);
     }
 }

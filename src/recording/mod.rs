@@ -6,7 +6,6 @@
 
 mod read;
 mod report_in;
-mod report_rows;
 mod speed;
 mod tape;
 mod trace_in;

@@ -409,7 +409,7 @@ impl Checker {
 }
 
 /// Makes a worker's name safe to show. What servers and tasks say is foreign in live races, too.
-fn clean(fact: &mut Fact) {
+pub(super) fn clean(fact: &mut Fact) {
     if let Fact::LaneOpened { worker, .. } = fact
         && let Worker::Thread { name, .. } | Worker::Process { name, .. } = worker.as_mut()
         && let std::borrow::Cow::Owned(safe) = shown(name)

@@ -11,8 +11,9 @@
 //! | tasks in progress, tasks done, bytes | counters (`C`) |
 //!
 //! Times are microseconds with three decimals, so that no nanosecond is lost in a race of up to 26 days. Process
-//! and thread ids are made up: viewers that know no `sort_index` order by them. Viewers that honour `cname`
-//! show each phase in a colour of its own; Perfetto chooses one for each name.
+//! and thread ids are made up, and in order like the `sort_index` of each: viewers that don't know that order by ids
+//! (speedscope) or by names (Perfetto before version 53, which orders processes by how many slices they have).
+//! Viewers that honour `cname` show each phase in a colour of its own; Perfetto chooses one for each name.
 //!
 //! Beside what viewers read, the member `threadrace` has the plan, without the output folder: from it and from the
 //! arguments, [`read_trace`](super::read_trace) makes the same lanes, spans and tasks again.
@@ -488,8 +489,8 @@ fn worker(worker: &Worker) -> String {
     let thread = worker.thread_id().map_or_else(String::new, |id| format!(" (thread {id})"));
     match worker {
         Worker::Thread { name, .. } => format!(": {}{thread}", shown(name)),
-        Worker::AsyncSlot { threads: 0 | 1, .. } => format!(": slot of one event loop{thread}"),
-        Worker::AsyncSlot { threads, .. } => format!(": slot of one event loop on {threads} threads"),
+        Worker::AsyncSlot { threads: 0 | 1, .. } => format!(": async slot{thread}"),
+        Worker::AsyncSlot { threads, .. } => format!(": async slot on {threads} threads"),
         Worker::Process { pid, name, .. } => format!(": {} of process {pid}{thread}", shown(name)),
     }
 }

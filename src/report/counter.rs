@@ -13,10 +13,10 @@ use super::words::{count, listed};
 ///
 /// None where that was not the question, or where a run's figures can't be compared.
 pub(super) fn verdict(summary: &Summary) -> Option<String> {
-    if summary.runs.iter().any(|run| run.comparable != Comparable::Yes) {
+    if summary.typical().any(|run| run.comparable != Comparable::Yes) {
         return None;
     }
-    let runs = || summary.runs.iter().filter_map(|run| Some((run, guard(run)?, run.counter?)));
+    let runs = || summary.typical().filter_map(|run| Some((run, guard(run)?, run.counter?)));
     let unguarded = || runs().filter(|&(_, guard, _)| guard == Guard::None);
     let (worst, _, counter) = unguarded().max_by_key(|(_, _, counter)| counter.lost())?;
     let which = match unguarded().count() {

@@ -12,7 +12,7 @@ use crate::text::shown;
 use super::rows::{self, Kind};
 
 /// The columns, in the order of [`Row`]'s fields.
-const HEADER: [&str; 20] = [
+const HEADER: [&str; 22] = [
     "run",
     "executor",
     "workers",
@@ -33,6 +33,8 @@ const HEADER: [&str; 20] = [
     "error_kind",
     "error_message",
     "path",
+    "round",
+    "warmup",
 ];
 
 #[derive(Serialize)]
@@ -57,6 +59,8 @@ struct Row<'a> {
     error_kind: Option<Kind>,
     error_message: Option<Cow<'a, str>>,
     path: Option<String>,
+    round: u32,
+    warmup: bool,
 }
 
 pub(super) fn write(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
@@ -81,6 +85,7 @@ fn row<'a>(
     label: &'a str,
 ) -> Option<Row<'a>> {
     let (task, plan) = (state.tasks().get(at)?, race.plan().tasks.get(at)?);
+    let (round, warmup) = rows::round(state.plan().round);
     Some(Row {
         run: label,
         executor: state.plan().executor.clone(),
@@ -102,6 +107,8 @@ fn row<'a>(
         error_kind: rows::kind(task),
         error_message: task.error_message().map(cell),
         path: rows::path(race, run, at).map(|path| cell(&path).into_owned()),
+        round,
+        warmup,
     })
 }
 

@@ -10,17 +10,18 @@ use serde_json::ser::Formatter;
 
 use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Variant, Worker, WorkloadKind};
 use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
-use crate::stats::Latencies;
-use crate::stats::scaling::{Interval, Knee};
+use crate::stats::scaling::Knee;
+use crate::stats::{Cause, Difference, Estimate, Interval, Latencies};
 
 use super::critical::{CriticalPath, Segment, Step};
+use super::groups::{Group, Repeat};
 use super::rows::{self, Kind};
 use super::scaling::Scaling;
 use super::summary::{Comparable, RunSummary, Summary};
 use super::utilisation::Utilisation;
 
 #[derive(Serialize)]
-struct Report<'a, R> {
+struct Report<'a, R, G> {
     format: &'static str,
     version: u32,
     scenario: Scenario<'a>,
@@ -28,6 +29,7 @@ struct Report<'a, R> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sweep: Option<SweepRow>,
     runs: R,
+    groups: G,
 }
 
 /// What more workers bought.
@@ -120,6 +122,8 @@ struct Scenario<'a> {
 #[derive(Serialize)]
 struct Run<'a, P, T, L> {
     label: &'a str,
+    round: u32,
+    warmup: bool,
     executor: ExecutorKind,
     workers: u32,
     variant: Option<&'static str>,
@@ -151,6 +155,48 @@ struct Run<'a, P, T, L> {
     critical_path: Option<P>,
     tasks: T,
     lanes: L,
+}
+
+#[derive(Serialize)]
+struct GroupRow<'a> {
+    label: &'a str,
+    executor: &'a ExecutorKind,
+    workers: u32,
+    samples: usize,
+    left_out: usize,
+    wall_seconds: Option<EstimateRow>,
+    speedup: Option<EstimateRow>,
+    difference: Option<&'static str>,
+    efficiency: Option<f64>,
+    least_seconds: Option<f64>,
+    most_seconds: Option<f64>,
+    typical_run: u16,
+    rounds: Vec<RepeatRow>,
+    outliers: Vec<OutlierRow>,
+}
+
+#[derive(Serialize)]
+struct EstimateRow {
+    estimate: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+    samples: usize,
+}
+
+#[derive(Serialize)]
+struct RepeatRow {
+    round: u32,
+    run: u16,
+    wall_seconds: f64,
+    speedup: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct OutlierRow {
+    round: u32,
+    run: u16,
+    wall_seconds: f64,
+    cause: &'static str,
 }
 
 #[derive(Serialize)]
@@ -214,6 +260,7 @@ struct Failure<'a> {
 struct LaneRow<'a, S> {
     lane: usize,
     worker: Option<&'a str>,
+    opened: Option<f64>,
     pid: Option<u32>,
     thread_id: Option<u64>,
     utilisation: Option<Utilisation>,
@@ -264,9 +311,57 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         machine: &plan.machine,
         sweep: summary.scaling.as_ref().map(SweepRow::of),
         runs: List(runs),
+        groups: List(|| summary.groups.iter().map(group_row)),
     };
     report.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Visible))?;
     out.write_all(b"\n")
+}
+
+fn group_row(group: &Group) -> GroupRow<'_> {
+    let estimate = |of: Estimate| EstimateRow {
+        estimate: of.value,
+        low: of.interval.map(|interval| interval.low),
+        high: of.interval.map(|interval| interval.high),
+        samples: of.samples,
+    };
+    let row = |repeat: &Repeat| RepeatRow {
+        round: repeat.round,
+        run: repeat.run.0,
+        wall_seconds: exact(repeat.wall),
+        speedup: repeat.speedup,
+    };
+    let outlier = |(repeat, cause): (&Repeat, Cause)| OutlierRow {
+        round: repeat.round,
+        run: repeat.run.0,
+        wall_seconds: exact(repeat.wall),
+        cause: match cause {
+            Cause::FirstRun => "first_run",
+            Cause::Retries => "retries",
+            Cause::BusyMachine => "busy_machine",
+            Cause::Unknown => "unknown",
+        },
+    };
+    GroupRow {
+        label: &group.label,
+        executor: &group.executor,
+        workers: group.workers,
+        samples: group.repeats.len(),
+        left_out: group.left_out,
+        wall_seconds: group.wall.map(estimate),
+        speedup: group.speedup.map(estimate),
+        difference: group.difference().map(|difference| match difference {
+            Difference::Faster => "faster",
+            Difference::Slower => "slower",
+            Difference::NotTold => "not_told",
+            Difference::TooFew => "too_few",
+        }),
+        efficiency: group.efficiency,
+        least_seconds: group.extremes().map(|(least, _)| exact(least)),
+        most_seconds: group.extremes().map(|(_, most)| exact(most)),
+        typical_run: group.typical.0,
+        rounds: group.repeats.iter().map(row).collect(),
+        outliers: group.outliers().map(outlier).collect(),
+    }
 }
 
 fn run_row<'a>(
@@ -280,8 +375,11 @@ fn run_row<'a>(
         RunStatus::Ended { end: RunEnd::Failed { message }, .. } => Some(message.as_str()),
         _ => None,
     };
+    let (round, warmup) = rows::round(figures.round);
     Run {
         label: &figures.label,
+        round,
+        warmup,
         executor: figures.executor.clone(),
         workers: figures.workers,
         variant: figures.variant.map(Variant::name),
@@ -385,6 +483,7 @@ fn lane_row<'a>(run: &RunState, id: usize, lane: &'a Lane, now: At) -> impl Seri
     LaneRow {
         lane: id,
         worker,
+        opened: lane.opened().map(At::seconds),
         pid: lane.worker().and_then(Worker::pid),
         thread_id: lane.worker().and_then(Worker::thread_id),
         utilisation: told(Utilisation::of_lane(run, lane, now)),

@@ -6,10 +6,12 @@ use crate::event::{At, Order};
 use crate::model::RaceState;
 use crate::text::shown;
 
+use super::groups::Group;
 use super::rows::{setting_line, tasks_line};
-use super::scaling::SCALING_DEFINITIONS;
-use super::summary::{DEFINITIONS, SHARED, Summary};
-use super::table::{COUNTER, Column, or_dash, uses};
+use super::summary::{RunSummary, SHARED, Summary};
+use super::table::{
+    COUNTER, Column, REPEATS, SPREAD, hindrance_lines, or_dash, outlier_lines, rounds_line, uses,
+};
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 /// A critical path is told in so many characters.
@@ -37,6 +39,9 @@ const COLUMNS: &[Column] = &[
     ("not done", |run| count(u64::from(run.counts.not_done()))),
 ];
 
+/// What the rounds tell of a race that repeats, rather than one run.
+const OF_ROUNDS: [&str; 5] = ["workers", "wall", "speedup", "improvement", "efficiency"];
+
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
     let (plan, summary) = (race.plan(), Summary::of(race, now));
     writeln!(out, "# {}\n\n{}\n", escaped(&plan.scenario), escaped(&plan.about))?;
@@ -47,22 +52,30 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     }
 
     let counted = summary.runs.iter().any(|run| run.counter.is_some());
-    table(&summary, &[COLUMNS, if counted { COUNTER } else { &[] }].concat(), out)?;
-    writeln!(out, "\n{}\n", escaped(&summary.verdict()))?;
-    let mut hindered = false;
-    for run in &summary.runs {
-        if let Some(reason) = run.comparable.reason() {
-            let reason = reason.to_string();
-            writeln!(out, "- {} can't be compared: {}.", escaped(&run.label), escaped(&reason))?;
-            hindered = true;
-        }
+    let mut columns = [COLUMNS, if counted { COUNTER } else { &[] }].concat();
+    let runs: Vec<&RunSummary> = summary.typical().collect();
+    let label = |run: &RunSummary| run.label.clone();
+    if summary.repeats() {
+        writeln!(out, "{}.\n", rounds_line(&summary))?;
+        let groups: Vec<&Group> = summary.groups.iter().collect();
+        rows(&groups, |group| group.label.clone(), "executor", &[REPEATS, SPREAD].concat(), out)?;
+        writeln!(out)?;
+        columns.retain(|(header, _)| !OF_ROUNDS.contains(header));
+        rows(&runs, label, "median run", &columns, out)?;
+    } else {
+        rows(&runs, label, "run", &columns, out)?;
     }
-    if hindered {
+    writeln!(out, "\n{}\n", escaped(&summary.verdict()))?;
+    let lines = [outlier_lines(&summary), hindrance_lines(&summary)].concat();
+    for line in &lines {
+        writeln!(out, "- {}", escaped(line))?;
+    }
+    if !lines.is_empty() {
         writeln!(out)?;
     }
     if !summary.uses().is_empty() {
         writeln!(out, "## How the workers' time was used\n")?;
-        table(&summary, &uses(&summary), out)?;
+        rows(&runs, label, "run", &uses(&summary), out)?;
         writeln!(out)?;
     }
     if let Some(scaling) = &summary.scaling {
@@ -80,27 +93,32 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     }
     if summary.runs.iter().any(|run| run.critical.is_some()) {
         writeln!(out, "## The critical path: the tasks that set the wall time\n")?;
-        for run in &summary.runs {
+        for run in &runs {
             let Some(path) = &run.critical else { continue };
             writeln!(out, "- {}: {}", escaped(&run.label), escaped(&path.words(&plan.tasks, PATH)))?;
         }
         writeln!(out)?;
     }
     writeln!(out, "## What the figures mean\n")?;
-    let of_sweep = summary.scaling.as_ref().map_or(&[][..], |_| SCALING_DEFINITIONS);
-    for (term, definition) in of_sweep.iter().chain(DEFINITIONS) {
+    for (term, definition) in summary.definitions() {
         writeln!(out, "- **{term}**: {definition}")?;
     }
     Ok(())
 }
 
-fn table(summary: &Summary, columns: &[Column], out: &mut dyn Write) -> io::Result<()> {
+fn rows<T>(
+    rows: &[&T],
+    label: fn(&T) -> String,
+    first: &str,
+    columns: &[Column<T>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
-    writeln!(out, "| run | {} |", headers.join(" | "))?;
+    writeln!(out, "| {first} | {} |", headers.join(" | "))?;
     writeln!(out, "| --- |{}", " ---: |".repeat(columns.len()))?;
-    for run in &summary.runs {
-        let cells: Vec<String> = columns.iter().map(|(_, say)| escaped(&say(run))).collect();
-        writeln!(out, "| {} | {} |", escaped(&run.label), cells.join(" | "))?;
+    for row in rows {
+        let cells: Vec<String> = columns.iter().map(|(_, say)| escaped(&say(row))).collect();
+        writeln!(out, "| {} | {} |", escaped(&label(row)), cells.join(" | "))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::event::{ErrorKind, RacePlan, RunId, TaskId, WorkloadKind};
+use crate::event::{ErrorKind, RacePlan, Round, RunId, TaskId, WorkloadKind};
 use crate::model::{RaceState, Stage, TaskState};
 
 use super::words::{self, count};
@@ -30,16 +30,25 @@ pub(super) fn outcome(task: &TaskState) -> Option<&'static str> {
     task.stage.is_over().then(|| task.stage.name())
 }
 
-/// Where a finished task's file stands.
+/// The number of a round, and whether it only warms up.
+pub(super) fn round(round: Round) -> (u32, bool) {
+    match round {
+        Round::Counted(number) => (number, false),
+        Round::Warmup(number) => (number, true),
+    }
+}
+
+/// Where a finished task's file stands; none where a later round replaced it.
 pub(super) fn path(race: &RaceState, run: usize, task: usize) -> Option<String> {
     let state = race.runs().get(run)?.tasks().get(task)?;
-    let path = race.plan().path(RunId::of(run), TaskId::of(task)).filter(|_| state.stage == Stage::Done)?;
+    let kept = state.stage == Stage::Done && race.keeps_files(RunId::of(run));
+    let path = race.plan().path(RunId::of(run), TaskId::of(task)).filter(|_| kept)?;
     Some(path.to_string_lossy().into_owned())
 }
 
-/// A task that gave up or panicked: its run's label, its name and its message, all foreign text.
+/// A task that gave up or panicked: its run's name, its own and its message, all foreign text.
 pub(super) struct Failure<'a> {
-    pub(super) label: &'a str,
+    pub(super) run: String,
     pub(super) name: &'a str,
     pub(super) message: Cow<'a, str>,
 }
@@ -55,7 +64,7 @@ pub(super) fn failures(race: &RaceState) -> impl Iterator<Item = Failure<'_>> {
                 Stage::Panicked => Cow::Owned(format!("panicked: {said}")),
                 _ => return None,
             };
-            Some(Failure { label: &run.plan().label, name: &plan.name, message })
+            Some(Failure { run: run.plan().name(), name: &plan.name, message })
         })
     })
 }

@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use super::critical::CriticalPath;
-use super::scaling::Scaling;
+use super::groups::{self, Group, REPEAT_DEFINITIONS};
+use super::scaling::{SCALING_DEFINITIONS, Scaling};
 use super::utilisation::{Use, Utilisation};
 use super::words::seconds;
-use crate::event::{At, ExecutorKind, Order, RunEnd, Usage, Variant, WorkloadKind};
+use crate::event::{At, ExecutorKind, Order, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
 use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
 use crate::text::shown;
@@ -192,8 +193,10 @@ impl Comparable {
 /// One run in figures; see [`DEFINITIONS`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSummary {
-    /// The run's name; in a recording, foreign text.
+    /// The run's name within its round; in a recording, foreign text.
     pub label: String,
+    /// Which time around it is.
+    pub round: Round,
     /// Who ran the tasks.
     pub executor: ExecutorKind,
     /// How many tasks it could have in progress at once.
@@ -204,9 +207,9 @@ pub struct RunSummary {
     pub status: RunStatus,
     /// Its wall time; none until it is over.
     pub wall: Option<Duration>,
-    /// Against the first sequential run; none unless both are comparable.
+    /// Against the first sequential run of the same round; none unless both are comparable.
     pub speedup: Option<f64>,
-    /// The share of the first sequential run's wall time that it saved; none where there is no speedup.
+    /// The share of that sequential run's wall time that it saved; none where there is no speedup.
     pub improvement: Option<f64>,
     /// Speedup by worker, 1 is ideal; none where there is no speedup.
     pub efficiency: Option<f64>,
@@ -274,6 +277,7 @@ impl RunSummary {
         let cpu = CpuTime::of(usage);
         RunSummary {
             label: plan.label.clone(),
+            round: plan.round,
             executor: plan.executor.clone(),
             workers: plan.workers,
             variant: plan.variant,
@@ -339,14 +343,26 @@ pub struct Summary {
     pub runs: Vec<RunSummary>,
     /// What more workers bought, where the race is a sweep.
     pub scaling: Option<Scaling>,
+    /// The rounds that count.
+    pub rounds: usize,
+    /// The rounds that only warm up.
+    pub warmups: usize,
+    /// The executors' runs together, in the order of the executors; in a race that does not repeat, each group
+    /// has one run.
+    pub groups: Vec<Group>,
+    /// The places of the groups that can't be told from the fastest.
+    pub level: Vec<usize>,
 }
 
 impl Summary {
     /// The race's figures as of `now`. One pass over the tasks and one sort for each run.
     pub fn of(race: &RaceState, now: At) -> Summary {
-        let baseline = race.baseline().filter(|run| run.is_comparable()).and_then(RunState::wall);
-        let runs: Vec<RunSummary> =
-            race.runs().iter().map(|run| RunSummary::of(run, baseline, now)).collect();
+        let run = |(place, run): (usize, &RunState)| {
+            let baseline = race.baseline_of(RunId::of(place)).filter(|run| run.is_comparable());
+            RunSummary::of(run, baseline.and_then(RunState::wall), now)
+        };
+        let runs: Vec<RunSummary> = race.runs().iter().enumerate().map(run).collect();
+        let groups = groups::groups(race, &runs);
         Summary {
             scaling: Scaling::of(race, &runs, now),
             workload: race.plan().workload,
@@ -354,6 +370,14 @@ impl Summary {
             tasks: race.plan().tasks.len(),
             order: race.plan().order,
             cpus: race.plan().machine.cpus,
+            rounds: race.rounds().counted(),
+            warmups: race.rounds().warmups(),
+            level: if race.rounds().are_several() {
+                groups::level_with_best(&groups, race.plan().seed)
+            } else {
+                Vec::new()
+            },
+            groups,
             runs,
         }
     }
@@ -362,6 +386,32 @@ impl Summary {
     pub fn uses(&self) -> Vec<Use> {
         let used = |of: &Use| self.runs.iter().any(|run| run.utilisation().nanos(*of) > 0);
         Use::ALL.into_iter().filter(used).collect()
+    }
+
+    /// Whether the race repeats its runs.
+    pub fn repeats(&self) -> bool {
+        self.rounds + self.warmups > 1
+    }
+
+    /// The run that stands for each group, in the order of the groups: where nothing repeats, every run.
+    pub fn typical(&self) -> impl Iterator<Item = &RunSummary> {
+        self.groups.iter().filter_map(|group| self.runs.get(group.typical.index()))
+    }
+
+    /// A run's name for people: its label, with its round where there are several.
+    pub fn name(&self, run: &RunSummary) -> String {
+        match self.repeats() {
+            true => format!("{} in {}", run.label, super::words::round(run.round, self.rounds, self.warmups)),
+            false => run.label.clone(),
+        }
+    }
+
+    /// What the figures of the race mean, a line each.
+    pub fn definitions(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        let (own, replaced) = if self.repeats() { (REPEAT_DEFINITIONS, true) } else { (&[][..], false) };
+        let of_sweep = self.scaling.as_ref().map_or(&[][..], |_| SCALING_DEFINITIONS);
+        let others = DEFINITIONS.iter().filter(move |(term, _)| !(replaced && *term == "speedup"));
+        own.iter().chain(of_sweep).chain(others)
     }
 
     /// The run that the others are measured against: the first sequential one.
@@ -390,7 +440,7 @@ mod tests {
 
     #[test]
     fn definitions_fit_a_line() {
-        for (term, definition) in DEFINITIONS {
+        for (term, definition) in DEFINITIONS.iter().chain(REPEAT_DEFINITIONS) {
             assert!(definition.chars().count() <= 100, "{term}: {}", definition.chars().count());
         }
     }

@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use crate::event::{At, Order};
 use crate::model::RaceState;
+use crate::stats::{Cause, Difference};
 use crate::text::{fit, shown, width, wrap};
 
+use super::groups::{Group, Repeat};
 use super::rows::{failures, setting_line, tasks_line};
 use super::scaling::Scaling;
-use super::summary::{RunSummary, SHARED, Summary};
+use super::summary::{Reason, RunSummary, SHARED, Summary};
 use super::utilisation::Use;
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
@@ -18,8 +20,40 @@ const WIDTH: usize = 80;
 /// As many failed tasks have a line of their own.
 const FAILURES: usize = 20;
 
-/// A column: its header, and what it says of a run.
-pub(super) type Column = (&'static str, fn(&RunSummary) -> String);
+/// A column: its header, and what it says of a run or a group.
+pub(super) type Column<T = RunSummary> = (&'static str, fn(&T) -> String);
+
+/// What the rounds say of each executor.
+pub(super) const REPEATS: &[Column<Group>] = &[
+    ("workers", |group| count(u64::from(group.workers))),
+    ("rounds", |group| count(group.repeats.len() as u64)),
+    ("median wall", |group| or_dash(group.median().map(seconds))),
+    ("95 % interval", |group| or_dash(group.wall.and_then(words::seconds_within))),
+    ("speedup", |group| or_dash(group.speedup.map(|speedup| times(speedup.value, Glyphs::Unicode)))),
+    ("95 % interval", |group| {
+        or_dash(group.speedup.filter(|_| !group.is_baseline()).and_then(words::ratio_within))
+    }),
+];
+
+/// How the rounds differ.
+pub(super) const SPREAD: &[Column<Group>] = &[
+    ("least", |group| or_dash(group.extremes().map(|(least, _)| seconds(least)))),
+    ("most", |group| or_dash(group.extremes().map(|(_, most)| seconds(most)))),
+    ("efficiency", |group| or_dash(group.efficiency.map(percent))),
+    ("stand out", |group| count(group.outliers().count() as u64)),
+    ("left out", |group| count(group.left_out as u64)),
+    ("difference", |group| difference(group).to_owned()),
+];
+
+fn difference(group: &Group) -> &'static str {
+    match group.difference() {
+        None => "-",
+        Some(Difference::Faster) => "faster",
+        Some(Difference::Slower) => "slower",
+        Some(Difference::NotTold) => "no difference",
+        Some(Difference::TooFew) => "too few rounds",
+    }
+}
 
 /// How fast the runs were; the last column only where a run retried.
 const SPEED: &[Column] = &[
@@ -91,39 +125,110 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     if plan.order == Order::Together {
         paragraph(SHARED, out)?;
     }
-    let retried = summary.runs.iter().any(|run| run.counts.retries > 0);
-    block(&summary, "run", if retried { SPEED } else { &SPEED[..SPEED.len() - 1] }, out)?;
-    block(&summary, "run", USAGE, out)?;
-    block(&summary, "latency", LATENCY, out)?;
-    if summary.runs.iter().any(|run| run.counter.is_some()) {
-        block(&summary, "counter", COUNTER, out)?;
+    let runs: Vec<&RunSummary> = summary.typical().collect();
+    let label = |run: &RunSummary| run.label.clone();
+    let retried = runs.iter().any(|run| run.counts.retries > 0);
+    let speed = if retried { SPEED } else { &SPEED[..SPEED.len() - 1] };
+    if summary.repeats() {
+        paragraph(&rounds_line(&summary), out)?;
+        let groups: Vec<&Group> = summary.groups.iter().collect();
+        let of_group = |group: &Group| group.label.clone();
+        block(&groups, of_group, "executor", REPEATS, out)?;
+        block(&groups, of_group, "executor", SPREAD, out)?;
+        // Workers, wall time and speedup are those of the rounds.
+        block(&runs, label, "median run", &speed[4..], out)?;
+        block(&runs, label, "median run", &USAGE[1..], out)?;
+    } else {
+        block(&runs, label, "run", speed, out)?;
+        block(&runs, label, "run", USAGE, out)?;
+    }
+    block(&runs, label, "latency", LATENCY, out)?;
+    if runs.iter().any(|run| run.counter.is_some()) {
+        block(&runs, label, "counter", COUNTER, out)?;
     }
     let uses = uses(&summary);
     if !uses.is_empty() {
-        block(&summary, "workers' time", &uses, out)?;
+        block(&runs, label, "workers' time", &uses, out)?;
     }
     if let Some(scaling) = &summary.scaling {
         sweep(scaling, out)?;
     }
     critical_paths(race, &summary, out)?;
     writeln!(out)?;
-    for run in &summary.runs {
-        if let Some(reason) = run.comparable.reason() {
-            paragraph(&format!("{} can't be compared: {reason}.", shown(&run.label)), out)?;
-        }
+    for line in outlier_lines(&summary).into_iter().chain(hindrance_lines(&summary)) {
+        paragraph(&line, out)?;
     }
     paragraph(&summary.verdict(), out)?;
     failed(race, out)
 }
 
-fn block(summary: &Summary, first: &str, columns: &[Column], out: &mut dyn Write) -> io::Result<()> {
+/// How often the executors ran.
+pub(super) fn rounds_line(summary: &Summary) -> String {
+    let warmups = match summary.warmups {
+        0 => "no warm-up".to_owned(),
+        1 => "1 warm-up that does not count".to_owned(),
+        more => format!("{} warm-ups that do not count", count(more as u64)),
+    };
+    format!("{}, {warmups}", words::rounds(summary.rounds))
+}
+
+/// The runs that stand out, each with the likely cause; of many, the first.
+pub(super) fn outlier_lines(summary: &Summary) -> Vec<String> {
+    let found = summary.groups.iter().flat_map(|group| group.outliers().map(move |found| (group, found)));
+    let line = |(group, (repeat, cause)): (&Group, (&Repeat, Cause))| {
+        let (label, wall) = (shown(&group.label), seconds(repeat.wall));
+        format!("{label} in round {} stands out with {wall}: {}.", repeat.round, cause.words())
+    };
+    listed_lines(found.map(line).collect(), "more stand out")
+}
+
+/// The runs that can't be compared, each with the reason; where the race repeats and they are many, the first.
+pub(super) fn hindrance_lines(summary: &Summary) -> Vec<String> {
+    let line = |run: &RunSummary| {
+        let reason = run.comparable.reason()?;
+        Some(format!("{} can't be compared: {reason}.", shown(&summary.name(run))))
+    };
+    if !summary.repeats() {
+        return summary.runs.iter().filter_map(line).collect();
+    }
+    let never_started = |run: &&RunSummary| run.comparable.reason() == Some(&Reason::NotStarted);
+    let begun = summary.runs.iter().filter(|run| !never_started(run));
+    let mut lines = listed_lines(begun.filter_map(line).collect(), "more can't be compared");
+    match summary.runs.iter().filter(never_started).count() {
+        0 => {}
+        1 => lines.push("1 run was not started.".to_owned()),
+        runs => lines.push(format!("{} runs were not started.", count(runs as u64))),
+    }
+    lines
+}
+
+/// As many runs have a line of their own in a race that repeats.
+const LINES: usize = 10;
+
+fn listed_lines(mut lines: Vec<String>, more: &str) -> Vec<String> {
+    let left_out = lines.len().saturating_sub(LINES);
+    if left_out > 0 {
+        lines.truncate(LINES);
+        lines.push(format!("{} {more}.", count(left_out as u64)));
+    }
+    lines
+}
+
+fn block<T>(
+    rows: &[&T],
+    label: fn(&T) -> String,
+    first: &str,
+    columns: &[Column<T>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let labels: Vec<String> = rows.iter().map(|row| label(row)).collect();
     let rows: Vec<Vec<String>> =
-        summary.runs.iter().map(|run| columns.iter().map(|(_, say)| say(run)).collect()).collect();
+        rows.iter().map(|row| columns.iter().map(|(_, say)| say(row)).collect()).collect();
     let widths: Vec<usize> = (0..columns.len())
         .map(|i| rows.iter().map(|row| width(&row[i])).chain([width(columns[i].0)]).max().unwrap_or(0))
         .collect();
     let room = WIDTH.saturating_sub(widths.iter().map(|wide| wide + 2).sum());
-    let labels: Vec<String> = summary.runs.iter().map(|run| fit(&run.label, room)).collect();
+    let labels: Vec<String> = labels.iter().map(|label| fit(label, room)).collect();
     let label_width = labels.iter().map(|label| width(label)).chain([width(first)]).max().unwrap_or(0);
 
     let mut line = |label: &str, cells: &mut dyn Iterator<Item = &str>| {
@@ -144,9 +249,9 @@ fn block(summary: &Summary, first: &str, columns: &[Column], out: &mut dyn Write
 
 /// A line for each run that is over, with what set its wall time.
 fn critical_paths(race: &RaceState, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-    let labels = summary.runs.iter().map(|run| width(&run.label)).max().unwrap_or(0).min(20);
+    let labels = summary.typical().map(|run| width(&run.label)).max().unwrap_or(0).min(20);
     let mut head = "\ncritical path: the tasks that set the wall time\n";
-    for run in &summary.runs {
+    for run in summary.typical() {
         let Some(path) = &run.critical else { continue };
         let label = fit(&run.label, labels);
         let gap = " ".repeat(labels - width(&label) + 2);
@@ -160,7 +265,7 @@ fn critical_paths(race: &RaceState, summary: &Summary, out: &mut dyn Write) -> i
 /// What more workers bought: a row for each number of them, and the laws fitted to those.
 fn sweep(scaling: &Scaling, out: &mut dyn Write) -> io::Result<()> {
     let heads = ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
-    const WIDTHS: [usize; 8] = [7, 11, 10, 12, 10, 10, 10, 10];
+    const WIDTHS: [usize; 8] = [7, 13, 10, 12, 9, 9, 8, 12];
     writeln!(out)?;
     for row in [heads.map(str::to_owned)].into_iter().chain(scaling.rows()) {
         let cells = row.iter().zip(WIDTHS);
@@ -178,8 +283,8 @@ fn failed(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
         if i == 0 {
             writeln!(out, "\nfailed tasks")?;
         }
-        let (label, name) = (fit(failure.label, 16), fit(failure.name, 30));
-        writeln!(out, "{}", fit(&format!("{label}  {name}  {}", failure.message), WIDTH))?;
+        let (run, name) = (fit(&failure.run, 20), fit(failure.name, 30));
+        writeln!(out, "{}", fit(&format!("{run}  {name}  {}", failure.message), WIDTH))?;
     }
     match failures.count() {
         0 => Ok(()),

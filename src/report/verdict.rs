@@ -7,15 +7,15 @@ use crate::model::RunStatus;
 use crate::stats::Spread;
 use crate::text::fit;
 
-use super::counter;
 use super::critical::CriticalPath;
 use super::scaling::Scaling;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::utilisation::Use;
 use super::words::{self, count, listed, percent, ratio, seconds};
+use super::{counter, repeated};
 
 /// The longest verdict, in characters.
-pub const VERDICT_CHARS: usize = 200;
+pub const VERDICT_CHARS: usize = 240;
 
 /// A speedup below this is called none at all.
 const FASTER: f64 = 1.05;
@@ -27,7 +27,7 @@ const SLOWER: f64 = 0.95;
 const TIE: f64 = 0.03;
 
 /// An efficiency below this wants an explanation.
-const LIMITED: f64 = 0.6;
+pub(super) const LIMITED: f64 = 0.6;
 
 /// A factor of the efficiency that is nearer to 1 than this explains nothing.
 const TELLING: f64 = 0.8;
@@ -47,6 +47,9 @@ impl Summary {
         }
         if let Some(sentence) = self.scaling.as_ref().and_then(Scaling::sentence) {
             return joined(sentence, [self.hindrance()]);
+        }
+        if self.repeats() {
+            return repeated::verdict(self);
         }
         let Some(fastest) = self.fastest() else { return self.nothing_to_compare() };
         let baseline = match self.baseline() {
@@ -162,7 +165,7 @@ impl Summary {
     }
 
     /// `20 pictures`.
-    fn work(&self) -> String {
+    pub(super) fn work(&self) -> String {
         match self.tasks {
             1 => "1 task".to_owned(),
             tasks => format!("{} {}", count(tasks as u64), fit(&self.noun, 20)),
@@ -186,7 +189,7 @@ impl Summary {
 }
 
 /// `pool can't be compared (3 of 20 tasks failed)`.
-fn hindered(run: &RunSummary) -> String {
+pub(super) fn hindered(run: &RunSummary) -> String {
     let reason = run.comparable.reason().map_or_else(String::new, Reason::to_string);
     format!("{} can't be compared ({})", fit(&run.label, 24), fit(&reason, 60))
 }
@@ -198,7 +201,7 @@ fn together(best: &RunSummary, sequential: Duration) -> String {
 }
 
 /// A run's workers as a subject: `the pool of 5`.
-fn who(run: &RunSummary) -> String {
+pub(super) fn who(run: &RunSummary) -> String {
     let workers = count(u64::from(run.workers));
     match &run.executor {
         ExecutorKind::Sequential => "one worker".to_owned(),
@@ -214,13 +217,16 @@ fn who(run: &RunSummary) -> String {
     }
 }
 
-fn was(run: &RunSummary) -> &'static str {
+pub(super) fn was(run: &RunSummary) -> &'static str {
     let many = matches!(run.executor, ExecutorKind::Threads | ExecutorKind::Processes | ExecutorKind::Gil);
     if many && run.workers > 1 { "were" } else { "was" }
 }
 
+/// Uses of time, what workers did then, and what follows.
+type Went<'a> = (&'a [Use], &'a str, &'a str);
+
 /// What the workers' time mostly went by with, where that overlapped.
-fn overlap(run: &RunSummary, summary: &Summary) -> String {
+pub(super) fn overlap(run: &RunSummary, summary: &Summary) -> String {
     let used = run.utilisation();
     let waits = match summary.workload {
         WorkloadKind::Files | WorkloadKind::Crud => ", and that overlapped",
@@ -230,9 +236,11 @@ fn overlap(run: &RunSummary, summary: &Summary) -> String {
         Some(busy) => format!(": CPU-bound, {busy:.1} of {} processors busy", summary.cpus),
         None => ": CPU-bound, on more than one processor".to_owned(),
     };
-    let uses: [(&[Use], &str, &str); 5] = [
-        (&[Use::Waiting], waited(summary.workload), waits),
-        (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, both overlap"),
+    let both: Went = (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, both overlap");
+    let waited: Went = (&[Use::Waiting], waited(summary.workload), waits);
+    let uses: [Went; 5] = [
+        if used.share(Use::Receiving) < 0.2 { waited } else { both },
+        both,
         (&[Use::Sleeping, Use::BackingOff], "slept", ", and sleep overlaps"),
         (&[Use::Computing], "computed", &processors),
         (&[Use::Locked], "waited for a lock", ", which lets one on at a time"),
@@ -257,7 +265,7 @@ fn waited(workload: WorkloadKind) -> &'static str {
 
 /// What kept a run from its ideal. With `p` workers over the wall time `T`, busy for `B` in all, and one
 /// worker busy for `B₁`: efficiency ≈ `(1 − idle share) · B₁ / B`. The smaller of the two factors is the cause.
-fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
+pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
     let (alone, busy) = (baseline.phases.busy() as f64, run.phases.busy() as f64);
     if alone <= 0.0 || busy <= 0.0 || run.workers < 2 {
         return String::new();
@@ -306,7 +314,7 @@ fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
             .processors
             .map(|busy| format!("CPU-bound, with {busy:.1} of {} processors busy", summary.cpus)),
         Phase::Receiving => {
-            full_link(summary).map(|full| format!("the link is full, at {} for every run", words::rate(full)))
+            full_link(summary).map(|full| format!("the link is full at {}", words::rate(full)))
         }
         _ => None,
     };
@@ -314,24 +322,22 @@ fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) -> String {
     format!("The tasks spent {more} {doing}: {so}.")
 }
 
-/// The throughput that all runs of several workers have in common, though they mostly received; none where it is not
-/// the same for two of them at least, or the processors may be what is full.
+/// The throughput of the runs that mostly received, where it is the same for two of them at least and the processors
+/// had time to spare: more workers get no more from that link.
 fn full_link(summary: &Summary) -> Option<f64> {
-    let several = summary.runs.iter().filter(|run| run.workers > 1 && run.comparable == Comparable::Yes);
-    let mut rates = Vec::new();
-    for run in several {
-        let spare = run.processors.is_some_and(|busy| busy < TELLING * f64::from(summary.cpus));
-        if !spare || run.utilisation().share(Use::Receiving) < 0.5 {
-            return None;
-        }
-        rates.push(run.bytes_per_second?);
-    }
-    let spread = Spread::of(&rates).filter(|_| rates.len() > 1)?;
-    (spread.most - spread.least <= TIE * 2.0 * spread.most).then_some(spread.median)
+    let receiving = summary
+        .runs
+        .iter()
+        .filter(|run| run.comparable == Comparable::Yes && run.utilisation().share(Use::Receiving) >= 0.5);
+    let spare =
+        |run: &RunSummary| run.processors.is_some_and(|busy| busy < TELLING * f64::from(summary.cpus));
+    let rates: Option<Vec<f64>> = receiving.map(|run| run.bytes_per_second.filter(|_| spare(run))).collect();
+    let spread = Spread::of(&rates.filter(|rates| rates.len() > 1)?)?;
+    (spread.least >= spread.most * (1.0 - 2.0 * TIE)).then_some(spread.most)
 }
 
 /// The first sentence, and as many of the others after it as there is room for.
-fn joined<const N: usize>(first: String, others: [String; N]) -> String {
+pub(super) fn joined<const N: usize>(first: String, others: [String; N]) -> String {
     let mut text = within(first);
     for other in others.into_iter().filter(|other| !other.is_empty()) {
         if text.chars().count() + 1 + other.chars().count() <= VERDICT_CHARS {
@@ -342,21 +348,21 @@ fn joined<const N: usize>(first: String, others: [String; N]) -> String {
     text
 }
 
-fn within(text: String) -> String {
+pub(super) fn within(text: String) -> String {
     if text.chars().count() <= VERDICT_CHARS {
         return text;
     }
     text.chars().take(VERDICT_CHARS - 1).chain(['…']).collect()
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::event::{At, RunEnd};
+    use crate::event::{At, Round, RunEnd};
     use crate::model::{Counts, Mix};
     use crate::stats;
 
@@ -379,6 +385,7 @@ mod tests {
         let status = RunStatus::Ended { from: At::ZERO, to: At::from_duration(wall), end: RunEnd::Completed };
         RunSummary {
             label: executor.name().to_owned(),
+            round: Round::ONLY,
             executor,
             workers,
             variant: None,
@@ -439,6 +446,10 @@ mod tests {
             cpus: 2,
             runs,
             scaling: None,
+            rounds: 1,
+            warmups: 0,
+            groups: Vec::new(),
+            level: Vec::new(),
         }
         .verdict();
         assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
@@ -491,8 +502,9 @@ mod tests {
         let pool = pool(6_000, &[(Phase::Waiting, 6_000), (Phase::Receiving, 23_000)]);
         assert_eq!(
             verdict(vec![sequential(), pool]),
-            "The pool of 5 was 1.67 times as fast as one worker: 10.02 s became 6.00 s. The tasks spent 5.75 \
-             times as long receiving: the link or the processors, not the workers, probably set the limit."
+            "The pool of 5 did the same 20 downloads 1.67 times as fast as one worker: 10.02 s became 6.00 s. The \
+             tasks spent 5.75 times as long receiving: the link or the processors, not the workers, probably set \
+             the limit."
         );
     }
 
@@ -504,10 +516,7 @@ mod tests {
             run
         };
         let text = verdict(vec![sequential(), receiving(6_000, 5), receiving(6_100, 5)]);
-        assert!(
-            text.ends_with("7.50 times as long receiving: the link is full, at 2.5 MB/s for every run."),
-            "{text}"
-        );
+        assert!(text.ends_with("7.50 times as long receiving: the link is full at 2.5 MB/s."), "{text}");
         let mut busy = receiving(7_000, 5);
         busy.processors = Some(1.9);
         let text = verdict(vec![sequential(), receiving(6_000, 5), busy]);
@@ -634,6 +643,10 @@ mod tests {
             cpus: 2,
             runs,
             scaling: None,
+            rounds: 1,
+            warmups: 0,
+            groups: Vec::new(),
+            level: Vec::new(),
         };
         let text = summary.verdict();
         assert!(text.chars().count() <= VERDICT_CHARS && !text.contains(['\u{1b}', '\u{202e}']), "{text}");

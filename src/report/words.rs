@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::event::TimeScale;
+use crate::event::{Round, TimeScale};
+use crate::stats::Estimate;
 pub use crate::text::{bytes, count};
 
 /// Which characters the reader's terminal can show.
@@ -37,6 +38,52 @@ pub fn seconds(time: Duration) -> String {
         let minutes = in_units_of(60_000_000_000);
         format!("{} h {:02} min", minutes / 60, minutes % 60)
     }
+}
+
+/// Two durations and what is between them, with the unit once where it is the same: `9.98–10.10 s`. Two that
+/// differ by less than is commonly told have a decimal more.
+pub fn span(from: Duration, to: Duration) -> String {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (earlier, later) = (from, to);
+    let (from, to) = (seconds(from), seconds(to));
+    if from == to && earlier != later && later < MINUTE {
+        return match later.as_secs_f64() {
+            later if later < 1.0 => format!("{:.1}–{:.1} ms", earlier.as_secs_f64() * 1e3, later * 1e3),
+            later => format!("{:.3}–{later:.3} s", earlier.as_secs_f64()),
+        };
+    }
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same && !unit.contains(' ') => {
+            format!("{number}–{to}")
+        }
+        _ => format!("{from}–{to}"),
+    }
+}
+
+/// What a time in seconds lies in: `9.98–10.10 s`; none where nothing is known of it.
+pub fn seconds_within(estimate: Estimate) -> Option<String> {
+    let interval = estimate.interval?;
+    let [low, high] = [interval.low, interval.high].map(|end| Duration::try_from_secs_f64(end).ok());
+    Some(span(low?, high?))
+}
+
+/// What a ratio lies in: `4.80–5.02`; none where nothing is known of it.
+pub fn ratio_within(estimate: Estimate) -> Option<String> {
+    let interval = estimate.interval?;
+    Some(format!("{}–{}", ratio(interval.low), ratio(interval.high)))
+}
+
+/// A round among so many that count and that warm up: `round 3 of 10`, `warm-up 1 of 2`.
+pub fn round(round: Round, counted: usize, warmups: usize) -> String {
+    match round {
+        Round::Counted(number) => format!("round {} of {}", count(number.into()), count(counted as u64)),
+        Round::Warmup(number) => format!("warm-up {} of {}", count(number.into()), count(warmups as u64)),
+    }
+}
+
+/// `1 round`, `10 rounds`.
+pub fn rounds(number: usize) -> String {
+    if number == 1 { "1 round".to_owned() } else { format!("{} rounds", count(number as u64)) }
 }
 
 /// Bytes a second: `1.2 MB/s`.
@@ -139,6 +186,18 @@ mod tests {
             improvements,
             ["95 %", "80 %", "99 %", "99.7 %", "99.9 %", "99.9 %", "0 %", "0 %", "-25 %"]
         );
+    }
+
+    #[test]
+    fn spans_have_their_unit_once() {
+        let said = |from, to| span(Duration::from_millis(from), Duration::from_millis(to));
+        assert_eq!(said(9_980, 10_100), "9.98–10.10 s");
+        assert_eq!(said(980, 1_020), "980 ms–1.02 s");
+        assert_eq!(said(9_981, 9_984), "9.981–9.984 s");
+        assert_eq!(span(Duration::from_micros(151_900), Duration::from_micros(152_300)), "151.9–152.3 ms");
+        assert_eq!(said(61_000, 63_000), "1 min 01 s–1 min 03 s");
+        assert_eq!(round(Round::Warmup(1), 10, 2), "warm-up 1 of 2");
+        assert_eq!(round(Round::Counted(3), 10, 2), "round 3 of 10");
     }
 
     proptest! {

@@ -5,8 +5,9 @@
 //! `0 ≤ κ`), by Levenberg and Marquardt's method with projection onto those bounds.
 //!
 //! Intervals are the usual ones of nonlinear least squares: the estimate ± Student's t times its standard
-//! error from the covariance `s²(JᵀJ)⁻¹`, with `s² = SSE / (n − p)`, cut to the bounds. They hold for errors
-//! that are alike and independent, and are wide rather than narrow where a parameter stands at a bound.
+//! error from the covariance `s²(JᵀJ)⁻¹`, with `s² = SSE / (n − p)` over the `n` points of more than one worker,
+//! cut to the bounds. They hold for errors that are alike and independent, and are wide rather than narrow
+//! where a parameter stands at a bound.
 //!
 //! Sources: G. M. Amdahl, "Validity of the single processor approach to achieving large scale computing
 //! capabilities", AFIPS 1967; N. J. Gunther, "A simple capacity model of massively parallel transaction
@@ -18,6 +19,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::time::Duration;
+
+use super::compare::Interval;
 
 /// A speedup that was measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,21 +37,12 @@ impl Point {
     }
 }
 
-/// Where a parameter lies with a confidence of 95 %; both ends belong to it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// The lower end.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
-}
-
 /// Amdahl's law, `S(N) = 1 / (s + (1 − s) / N)`, fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Amdahl {
     /// `s`, the share of the work that only one worker can do at a time; 0 to 1.
     pub serial: f64,
-    /// Where `s` lies; none when there are not more points than parameters.
+    /// Where `s` lies; none when no more points have several workers than there are parameters.
     pub interval: Option<Interval>,
     /// The root of the mean square of what the points differ from the law by, in speedups.
     pub residual: f64,
@@ -77,7 +71,7 @@ impl Amdahl {
 pub struct Usl {
     /// `σ`: what workers lose by queueing for what they share; 0 to 1.
     pub contention: f64,
-    /// Where `σ` lies; none when there are not more points than parameters.
+    /// Where `σ` lies; none when no more points have several workers than there are parameters.
     pub contention_interval: Option<Interval>,
     /// `κ`: what they lose by agreeing with each other, pair by pair; 0 or more.
     pub coherency: f64,
@@ -233,7 +227,7 @@ impl Fit {
         let best = ends.min_by(|(_, a), (_, b)| a.total_cmp(b));
         let (at, squares) = best.filter(|(_, squares)| squares.is_finite())?;
         let residual = (squares / points.len() as f64).sqrt();
-        Some(Fit { at, intervals: intervals(points, law, at, squares), residual })
+        Some(Fit { at, intervals: intervals(points, law, at), residual })
     }
 }
 
@@ -331,10 +325,12 @@ fn descend(points: &[Point], law: Law, start: Parameters) -> (Parameters, f64) {
     (at, least)
 }
 
-fn intervals(points: &[Point], law: Law, at: Parameters, squares: f64) -> Option<[Interval; 2]> {
-    let freedom = points.len().checked_sub(law.free()).filter(|&freedom| freedom > 0)?;
-    let variance = squares / freedom as f64;
-    let (matrix, _) = normal(points, law, at);
+/// Of one worker every law says the same, so a point of it tells nothing of what errors a fit leaves.
+fn intervals(points: &[Point], law: Law, at: Parameters) -> Option<[Interval; 2]> {
+    let telling: Vec<Point> = points.iter().copied().filter(|point| point.workers > 1).collect();
+    let freedom = telling.len().checked_sub(law.free()).filter(|&freedom| freedom > 0)?;
+    let variance = squares(&telling, at) / freedom as f64;
+    let (matrix, _) = normal(&telling, law, at);
     let inverse = match law {
         Law::Amdahl => [1.0 / matrix[0][0], 0.0],
         Law::Usl => {
@@ -437,7 +433,8 @@ mod tests {
         assert_eq!((Usl::fit(&same), knee(&same)), (None, None));
         let one = Amdahl::fit(&[point(4, 3.0)]).unwrap();
         assert!(one.interval.is_none() && (one.serial - 1.0 / 9.0).abs() < 1e-9);
-        assert!(Usl::fit(&[point(2, 1.8), point(4, 3.0)]).unwrap().contention_interval.is_none());
+        let exact = Usl::fit(&[point(1, 1.0), point(2, 1.8), point(4, 3.0)]).unwrap();
+        assert!(exact.contention_interval.is_none(), "as many parameters as points: {exact:?}");
     }
 
     #[test]

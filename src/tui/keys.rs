@@ -241,7 +241,7 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         keys: "PgUp PgDn",
-        does: "scroll the tasks or the lanes",
+        does: "scroll the tasks, the lanes or the results",
         hint: "",
         codes: &[(KeyCode::PageUp, Action::PageUp), (KeyCode::PageDown, Action::PageDown)],
     },

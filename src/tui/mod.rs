@@ -45,8 +45,8 @@ pub use reel::{Fold, Reel};
 pub use still::Looks;
 pub use theme::{Depth, Theme};
 pub use ui::{
-    Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RunChoice, Table, Timeline, Typing,
-    Ui, View,
+    Column, DiffPanel, DiffSight, Direction, Ghost, LogPanel, Overlay, RoundChoice, RunChoice, Shown, Table,
+    Timeline, Typing, Ui, View,
 };
 pub use views::{Activity, DiffScene, Playback, Scene, draw, draw_diff};
 pub use widgets::Window;

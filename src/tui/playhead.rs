@@ -358,7 +358,7 @@ fn known_of(reel: &Reel, place: usize) -> At {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
@@ -398,7 +398,7 @@ mod tests {
 
     /// What happens in a race of two runs, one event every `step` nanoseconds but for those that come at one
     /// moment; collected after every fifth, and one of them told late.
-    fn events(step: u64) -> Vec<Event> {
+    pub fn events(step: u64) -> Vec<Event> {
         let mut facts = vec![Fact::RaceStarted { plan: plan() }];
         for run in [RunId(0), RunId(1)] {
             facts.push(Fact::RunStarted { run });

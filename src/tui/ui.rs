@@ -78,13 +78,33 @@ pub enum Overlay {
     },
 }
 
-/// Which run is looked at.
+/// Which run of the round that is shown is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunChoice {
     /// The one that is under way, or was the last to be.
     Follow,
-    /// That one.
+    /// The one at that place among the executors; in every round the same executor's.
     Fixed(usize),
+}
+
+/// Which round of a race that repeats is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoundChoice {
+    /// The one that is under way, or was the last to be.
+    Follow,
+    /// The one at that place, rounds to warm up counted too.
+    Fixed(usize),
+}
+
+/// A run that is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Which one it is in the race.
+    pub id: RunId,
+    /// Its place among the executors, the same in every round: it decides its colour and its row.
+    pub place: usize,
+    /// The run.
+    pub run: &'a RunState,
 }
 
 /// A column of the tasks' table.
@@ -311,7 +331,9 @@ pub struct Ui {
     pub view: View,
     /// What lies over it.
     pub overlay: Overlay,
-    /// Which run is looked at.
+    /// Which round is shown.
+    pub round: RoundChoice,
+    /// Which of its runs is looked at.
     pub run: RunChoice,
     /// Tasks scrolled in the race view; none follows the tasks in progress.
     pub scroll: Option<usize>,
@@ -332,6 +354,7 @@ impl Default for Ui {
         Ui {
             view: View::Race,
             overlay: Overlay::None,
+            round: RoundChoice::Follow,
             run: RunChoice::Follow,
             scroll: None,
             timeline: Timeline::default(),
@@ -344,17 +367,39 @@ impl Default for Ui {
 }
 
 impl Ui {
+    /// The place of the round that is shown.
+    pub fn round_of(&self, race: &RaceState) -> usize {
+        match self.round {
+            RoundChoice::Fixed(round) => round.min(race.rounds().all().len().saturating_sub(1)),
+            RoundChoice::Follow => race.current_round(),
+        }
+    }
+
+    /// The runs that are shown: those of one round, each executor at its place. All runs of a race that does not
+    /// repeat.
+    pub fn runs_of<'a>(&self, race: &'a RaceState) -> Vec<Shown<'a>> {
+        let shown = |id: &RunId| {
+            let (place, run) = (race.rounds().group_of(*id)?, race.runs().get(id.index())?);
+            Some(Shown { id: *id, place, run })
+        };
+        race.rounds().runs(self.round_of(race)).iter().filter_map(shown).collect()
+    }
+
     /// The run that is looked at.
     pub fn run_of(&self, race: &RaceState) -> RunId {
-        let last = race.runs().len().saturating_sub(1);
-        match self.run {
-            RunChoice::Fixed(run) => RunId::of(run.min(last)),
-            RunChoice::Follow => race.running().unwrap_or_else(|| last_started(race)),
-        }
+        let runs = self.runs_of(race);
+        let chosen = match self.run {
+            RunChoice::Fixed(place) => runs.iter().find(|run| run.place >= place).or(runs.last()),
+            RunChoice::Follow => {
+                let running = race.running().and_then(|id| runs.iter().find(|run| run.id == id));
+                running.or_else(|| last_started(&runs)).or(runs.first())
+            }
+        };
+        chosen.map_or(RunId(0), |run| run.id)
     }
 }
 
 /// The run to look at when none is under way: the last that has started.
-fn last_started(race: &RaceState) -> RunId {
-    RunId::of(race.runs().iter().rposition(|run| run.started().is_some()).unwrap_or(0))
+fn last_started<'r, 'a>(runs: &'r [Shown<'a>]) -> Option<&'r Shown<'a>> {
+    runs.iter().filter(|run| run.run.started().is_some()).max_by_key(|run| run.id)
 }

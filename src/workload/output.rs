@@ -146,6 +146,27 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Removes what the run before wrote here, for the run that repeats it. A file that somebody has changed
+    /// since is theirs, and stays.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make_room_again(&self) -> io::Result<()> {
+        let finished = {
+            let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *finished)
+        };
+        for (name, note) in finished {
+            let path = self.0.path.join(name);
+            let mine =
+                fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && note == written(&found));
+            if mine {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     fn take_note(&self, name: String, written: Written) {
         let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
         finished.push((name, written));
@@ -393,6 +414,32 @@ mod tests {
             output.close_runs(&[folder], &["a", "b"]).unwrap();
             assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_repeat_replaces_what_the_round_before_wrote_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a", "b", "c"]).unwrap().remove(0);
+        for name in ["a", "b"] {
+            write(&folder, name, b"first");
+        }
+        fs::write(dir.path().join("pool/b"), "somebody's").unwrap();
+        fs::write(dir.path().join("pool/c"), "somebody's").unwrap();
+        folder.make_room_again().unwrap();
+        assert!(!dir.path().join("pool/a").exists());
+        write(&folder, "a", b"second");
+        assert!(PartFile::create(&folder, "b").unwrap().finish().is_err());
+        output.close_runs(&[folder], &["a", "b", "c"]).unwrap();
+        assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"second");
+        for name in ["b", "c"] {
+            assert_eq!(fs::read(dir.path().join("pool").join(name)).unwrap(), b"somebody's");
+        }
+        // What the manifest calls ours is what the last round wrote.
+        drop(output);
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        assert!(output.make_room(&["pool"], &["b"]).is_err());
+        assert!(output.make_room(&["pool"], &["a"]).is_ok());
     }
 
     #[test]

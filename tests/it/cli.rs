@@ -512,6 +512,72 @@ fn a_second_race_replaces_its_own_files_and_nothing_else() -> Fallible {
 }
 
 #[test]
+fn rounds_replace_each_others_files_and_are_reported_together() -> Fallible {
+    let place = Place::new()?;
+    let repeated = ["-e", "sequential,pool", "--repeat", "3", "--warmup", "1", "--format", "json"];
+    let output = place.run(&repeated)?;
+    assert_code(&output, 0);
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    let runs = report["runs"].as_array().ok_or("no runs")?;
+    let rounds: Vec<_> = runs.iter().map(|run| (run["round"].as_u64(), run["warmup"].as_bool())).collect();
+    let round = |number, warmup| [(Some(number), Some(warmup)); 2];
+    assert_eq!(rounds, [round(1, true), round(1, false), round(2, false), round(3, false)].concat());
+    assert!(runs.iter().all(|run| run["done"] == 20 && run["speedup"].is_number()), "{rounds:?}");
+    for pair in runs.chunks(2) {
+        let sequential =
+            pair.iter().find(|run| run["executor"] == "sequential").ok_or("no sequential run")?;
+        let walls = |run: &Value| run["wall_seconds"].as_f64().ok_or("no wall");
+        for run in pair {
+            assert_eq!(run["speedup"].as_f64().ok_or("no speedup")?, walls(sequential)? / walls(run)?);
+        }
+    }
+    for (place_of, run) in runs.iter().enumerate() {
+        let path = &run["tasks"][0]["path"];
+        assert_eq!(path.is_string(), place_of >= 6, "the files of the last round are there");
+        assert!(path.as_str().is_none_or(|path| Path::new(path).is_file()));
+    }
+    let groups = report["groups"].as_array().ok_or("no groups")?;
+    assert_eq!(groups.len(), 2);
+    for group in groups {
+        assert_eq!((&group["samples"], &group["wall_seconds"]["samples"]), (&3.into(), &3.into()));
+        assert!(group["wall_seconds"]["low"].is_null(), "three rounds are too few for an interval");
+    }
+    assert_eq!(groups[1]["difference"], "too_few");
+    for label in ["sequential", "pool"] {
+        assert_eq!(files_in(&place.path("threadrace-output").join(label))?.len(), 20);
+    }
+    let told = err(&output);
+    for line in ["warm-up 1 of 1, sequential: 20 tasks, 1 at once", "round 3 of 3, pool 20/20"] {
+        assert!(told.contains(line), "{told}");
+    }
+    // What the last round wrote is ours, for the next race to replace.
+    assert_code(&place.run(&["-e", "sequential,pool", "--repeat", "2"])?, 0);
+    assert_refused(&place.run(&["--together", "--repeat", "2"])?, 2, "can't be repeated");
+    assert_refused(&place.run(&["-n", "1000", "--repeat", "1000"])?, 2, "too many to keep in memory");
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_work_is_repeated() -> Fallible {
+    let place = Place::new()?;
+    let small =
+        ["-n", "4", "-w", "2", "--time-scale", "0.01", "--repeat", "2", "--warmup", "1", "--format", "json"];
+    for scenario in ["files", "reads", "crud", "api", "data", "sleep-10", "counter", "daemon", "wrong"] {
+        let output = place.run(&[&[scenario], &small[..]].concat())?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        assert_eq!(report_faults(&report)?, Vec::<String>::new(), "{scenario}");
+        let runs = report["runs"].as_array().ok_or("no runs")?;
+        let ended = |run: &Value| run["status"] == "completed";
+        assert!(runs.iter().all(ended), "{scenario}: {}", err(&output));
+        assert_code(&output, i32::from(scenario == "wrong"));
+        let labels = report["groups"].as_array().ok_or("no groups")?.len();
+        assert_eq!(runs.len(), 3 * labels, "{scenario}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_race_after_a_killed_one_clears_its_parts() -> Fallible {
     let server = RawServer::start(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")?;

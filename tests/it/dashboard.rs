@@ -257,6 +257,67 @@ fn every_size_is_drawn_and_a_race_that_is_over_costs_nothing() {
 }
 
 #[test]
+fn a_live_race_is_frozen_scrubbed_and_returned_to() {
+    let folder = folder();
+    let mut pty = Pty::spawn(program(folder.path(), &["slow"]), (120, 36));
+    pty.wait_for_text("waiting");
+    pty.send(" ");
+    pty.wait_for_text("┃┃ frozen");
+    pty.wait_for_text("events in order");
+    // The race goes on behind the picture.
+    pty.wait_for("the live race ahead", |screen| {
+        let screen = screen.contents();
+        screen.contains("live is") && screen.contains("ahead: End")
+    });
+    let moment = |screen: &vt100::Screen| {
+        let screen = screen.contents();
+        let line = screen.lines().find(|line| line.contains("┃┃ frozen")).map(str::to_owned);
+        line.and_then(|line| Some(line.split(" of ").next()?.to_owned()))
+    };
+    let frozen = pty.look(moment);
+    for keys in [",", "\x1b[D", "\x1b[H"] {
+        let before = pty.look(moment);
+        pty.send(keys);
+        pty.wait_for("an earlier moment", |screen| moment(screen).is_some_and(|now| Some(now) < before));
+    }
+    assert!(frozen.is_some());
+    pty.send(">> ");
+    pty.wait_for_text("not live ×4");
+    pty.send("\x1b[F");
+    pty.wait_for("the live race", |screen| {
+        let screen = screen.contents();
+        !screen.contains("not live") && !screen.contains("frozen") && screen.contains("run 1 of 4")
+    });
+    pty.send("q");
+    assert_eq!(pty.wait_exit(Duration::from_secs(5)).exit_code(), 1);
+    pty.assert_restored();
+}
+
+#[test]
+fn a_frozen_picture_of_a_race_that_is_over_costs_nothing() {
+    let folder = folder();
+    let mut pty = Pty::spawn(program(folder.path(), &[]), (100, 30));
+    pty.wait_for_text("race over");
+    pty.send(",");
+    pty.wait_for_text("┃┃ frozen");
+    pty.wait_for_quiet(Duration::from_millis(300));
+    let process = pty.pid.as_raw_nonzero().to_string();
+    let (before, _) = stat(&process);
+    pty.wait_for_quiet(Duration::from_secs(1));
+    let (after, _) = stat(&process);
+    assert!(
+        after - before <= 0.05,
+        "{} s of processor time in a second in which nothing moved",
+        after - before
+    );
+    pty.send(" ");
+    pty.wait_for("the race's end, played to", |screen| !screen.contents().contains("frozen"));
+    pty.send("q");
+    assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+    pty.assert_restored();
+}
+
+#[test]
 fn a_stalled_terminal_stalls_no_race() {
     let folder = folder();
     let mut pty = Pty::spawn(program(folder.path(), &["--report", "r.json"]), (200, 60));

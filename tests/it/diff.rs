@@ -379,6 +379,18 @@ fn tasks_that_failed_come_first_and_then_those_that_moved_farthest() {
 }
 
 #[test]
+fn how_many_tasks_were_done_by_a_moment_is_known_of_each_moment() {
+    let race = before();
+    let run = &race.runs()[2];
+    assert_eq!(run.done_by(At::ZERO), 0);
+    for count in 1..=20 {
+        let at = run.done_at(count).unwrap_or_default();
+        assert_eq!((run.done_by(At(at.0 - 1)) < count, run.done_by(at) >= count), (true, true));
+    }
+    assert_eq!(run.done_by(race.last_moment()), 20);
+}
+
+#[test]
 fn runs_that_only_one_has_are_named() {
     let (a, b) = (before(), Race::new(7).state());
     let diff = Diff::of(&a, &b);

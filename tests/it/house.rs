@@ -31,6 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "recording",
             "event",
             "clock",
+            "chance",
             "text",
         ],
     ),

@@ -304,10 +304,99 @@ fn saving_replaces_the_file_and_explains_when_it_cannot() -> Tested {
     Ok(())
 }
 
+/// Eight rounds after a warm-up; the pool fails in one of them, and async takes long in another.
+fn repeated() -> Race {
+    let race = four(5).warmups(1).rounds(8).wobble(6);
+    let runs = race.plan().runs.clone();
+    let run = |name: &str| runs.iter().position(|run| run.name() == name).unwrap_or(usize::MAX);
+    let (failed, slow) = (run("pool-round-3"), run("async-round-5"));
+    (0..20).fold(race.fate_in(failed, 3, Fate::Failed), |race, task| race.fate_in(slow, task, Fate::Retried))
+}
+
+#[test]
+fn rounds_are_told_of_together() -> Tested {
+    let state = repeated().state();
+    let summary = Summary::of(&state, END);
+    assert!(summary.repeats() && summary.groups.len() == 4 && summary.runs.len() == 36);
+    for (place, run) in summary.runs.iter().enumerate() {
+        let base = state.baseline_of(RunId::of(place)).ok_or("no baseline")?;
+        assert_eq!(base.plan().round, run.round);
+        let wall = run.wall.ok_or("no wall")?.as_secs_f64();
+        let speedup = base.wall().map(|base| base.as_secs_f64() / wall);
+        assert!(run.comparable != Comparable::Yes || run.speedup == speedup);
+    }
+    let [sequential, _, pool, asynchronous] = &summary.groups[..] else {
+        return Err("too few groups".into());
+    };
+    assert_eq!((sequential.repeats.len(), pool.repeats.len(), pool.left_out), (8, 7, 1));
+    let speedup = pool.speedup.ok_or("no speedup")?;
+    let interval = speedup.interval.ok_or("no interval")?;
+    assert!(interval.includes(speedup.value) && speedup.samples == 7, "{speedup:?}");
+    let mut walls: Vec<Duration> = pool.repeats.iter().map(|repeat| repeat.wall).collect();
+    walls.sort();
+    assert_eq!(summary.runs[pool.typical.index()].wall, Some(walls[3]));
+    let outliers: Vec<_> = asynchronous.outliers().map(|(repeat, cause)| (repeat.round, cause)).collect();
+    assert!(outliers.contains(&(5, threadrace::stats::Cause::Retries)), "{outliers:?}");
+    insta::assert_snapshot!("rounds_table", report(Format::Table, &state, END)?);
+    insta::assert_snapshot!("rounds_markdown", report(Format::Markdown, &state, END)?);
+    let csv = report(Format::Csv, &state, END)?;
+    assert_eq!(csv.lines().filter(|line| line.ends_with(",1,true")).count(), 4 * 20);
+    let json = json_of(&state, END)?;
+    assert_eq!((&json["runs"][0]["warmup"], &json["runs"][4]["warmup"]), (&json!(true), &json!(false)));
+    assert_eq!(json["groups"][2]["left_out"], 1);
+    let causes = json["groups"][3]["outliers"].as_array().ok_or("no outliers")?;
+    assert!(causes.iter().any(|outlier| outlier["cause"] == "retries" && outlier["round"] == 5));
+    // The files of a round stand until the next one replaces them.
+    let path = |run: usize| &json["runs"][run]["tasks"][0]["path"];
+    assert!(path(0).is_null() && path(35).as_str().is_some_and(|path| !path.contains("round")));
+    Ok(())
+}
+
+#[test]
+fn few_rounds_claim_little() {
+    let verdict = |rounds| Summary::of(&four(5).rounds(rounds).wobble(6).state(), END).verdict();
+    assert!(verdict(3).contains("the median of 3 rounds"), "{}", verdict(3));
+    assert!(verdict(3).contains("It takes 6 rounds to tell that from chance."), "{}", verdict(3));
+    assert!(verdict(6).contains(", 6 rounds)"), "{}", verdict(6));
+    let alone = Race::new(1).runs(&[(ExecutorKind::Pool, 5)]).rounds(6).wobble(6).state();
+    let text = Summary::of(&alone, END).verdict();
+    assert!(text.contains("the median of 6 rounds (") && text.contains("Without a sequential run"), "{text}");
+}
+
+#[test]
+fn what_was_cancelled_is_told_of_in_few_lines() -> Tested {
+    // The pool of the second round, and nothing after it.
+    let race = Race::new(3).rounds(20);
+    let run = race.plan().runs.iter().position(|run| run.name() == "pool-round-2").ok_or("no such run")?;
+    let cancelled = Race::new(3).rounds(20).cancel(run, Duration::from_millis(300));
+    let over = cancelled.state().runs()[run].started().ok_or("not started")?.plus(Duration::from_millis(310));
+    let mut events = cancelled.events_until(over);
+    events.push(Event { at: over, fact: Fact::RaceFinished });
+    let text = report(Format::Table, &folded(&events), END)?;
+    assert!(text.contains("pool in round 2 of 20 can't be compared: cancelled with"), "{text}");
+    assert!(text.contains(" runs were not started.") && text.lines().count() < 40, "{text}");
+    Ok(())
+}
+
+#[test]
+fn equals_are_seldom_told_apart() {
+    let pair = [(ExecutorKind::Sequential, 1), (ExecutorKind::Pool, 1)];
+    let verdict =
+        |seed| Summary::of(&Race::new(seed).tasks(3).runs(&pair).rounds(8).wobble(6).state(), END).verdict();
+    let races = 200;
+    let equal = "No difference can be told between the pool of 1 and one worker: ";
+    let told = (0..races).filter(|seed| !verdict(*seed).starts_with(equal)).count();
+    // 5 of 100 are promised; the simulated noise is even, and 8 rounds promise less than 1.
+    assert!(told * 100 <= 5 * races as usize, "{told} of {races}");
+}
+
 #[test]
 fn reports_keep_the_schema() -> Tested {
     let long = Duration::from_millis(700);
     let races = [
+        repeated().state(),
+        repeated().state_at(At(30_000_000_000)),
+        Race::new(2).runs(&[]).rounds(3).state(),
         four(1).state(),
         troubled().state(),
         four(1).together().state(),

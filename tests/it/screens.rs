@@ -15,7 +15,8 @@ use threadrace::model::RaceState;
 use threadrace::race::Preparing;
 use threadrace::report::Summary;
 use threadrace::tui::{
-    Activity, Depth, Overlay, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw, make_ascii,
+    Activity, Depth, Ghost, Overlay, RoundChoice, RunChoice, Scene, Theme, Timeline, Ui, View, Window, draw,
+    make_ascii,
 };
 
 use crate::simulate::{Fate, Race, folded};
@@ -178,6 +179,20 @@ fn ascii_is_ascii() {
         assert!(frame.content.iter().all(|cell| cell.symbol().is_ascii()));
         insta::assert_snapshot!(format!("ascii_{}", view.name().to_lowercase()), text(&frame));
     }
+}
+
+#[test]
+fn the_sequential_runs_ghost_can_be_hidden_and_is_there_only_where_it_has_run() {
+    let drawn = |race: RaceState, ghost| {
+        let mut shot = Shot::of(race, View::Timeline);
+        shot.ui.ghost = ghost;
+        shot.text(120, 36).matches('╌').count() > 3
+    };
+    assert!(drawn(race().state(), Ghost::Shown));
+    assert!(!drawn(race().state(), Ghost::Hidden));
+    let others = [(ExecutorKind::Pool, 5), (ExecutorKind::Async, 5)];
+    assert!(!drawn(race().runs(&others).state(), Ghost::Shown));
+    assert!(!drawn(race().state_at(At(3_000_000_000)), Ghost::Shown));
 }
 
 #[test]
@@ -536,4 +551,86 @@ fn every_size_draws_something() {
     }
     insta::assert_snapshot!("tiny_40x10", shots[0].text(40, 10));
     insta::assert_snapshot!("tiny_20x5", shots[0].text(20, 5));
+}
+
+/// Ten rounds after a warm-up, in which one run took unusually long.
+fn repeated() -> Race {
+    let race = race().rounds(10).warmups(1).wobble(6);
+    (0..20).fold(race, |race, task| race.fate_in(14, task, Fate::Retried))
+}
+
+#[test]
+fn rounds_are_shown_one_at_a_time_and_told_of_together() {
+    for (columns, rows) in SIZES {
+        for view in View::ALL {
+            let name = format!("rounds_{}_{columns}x{rows}", view.name().to_lowercase());
+            insta::assert_snapshot!(name, Shot::of(repeated().state(), view).text(columns, rows));
+        }
+    }
+}
+
+#[test]
+fn rounds_under_way_are_followed_or_looked_back_on() {
+    let whole = repeated().state();
+    let third = whole.rounds().runs(3)[1];
+    let moment = At(whole.runs()[third.index()].started().expect("it ran").0 + 500_000_000);
+    let shot = |view, round| {
+        let mut shot = Shot::of(repeated().state_at(moment), view);
+        (shot.now, shot.ui.round) = (moment, round);
+        shot.text(100, 30)
+    };
+    insta::assert_snapshot!("rounds_running_race", shot(View::Race, RoundChoice::Follow));
+    insta::assert_snapshot!("rounds_running_results", shot(View::Results, RoundChoice::Follow));
+    let back = shot(View::Race, RoundChoice::Fixed(0));
+    assert!(back.contains("warm-up 1 of 1 (now 3), [ ] others"), "{back}");
+    assert!(shot(View::Tasks, RoundChoice::Fixed(2)).contains("-round-2: 20 pictures"));
+    let far = shot(View::Timeline, RoundChoice::Fixed(1_000));
+    assert!(far.contains("round 10 of 10 (now 3), [ ] others"), "{far}");
+}
+
+#[test]
+fn rounds_are_readable_without_colours_and_without_unicode() {
+    for view in [View::Race, View::Results] {
+        let mut shot = Shot::of(repeated().state(), view);
+        shot.theme = ThemeName::Monochrome;
+        let mut frame = shot.frame(100, 40);
+        make_ascii(&mut frame);
+        assert_eq!(text(&frame).matches('?').count(), 1, "the key of the help");
+        insta::assert_snapshot!(format!("rounds_{}_ascii", view.name().to_lowercase()), text(&frame));
+    }
+}
+
+#[test]
+fn what_a_counter_lost_in_its_worst_round_is_shown() {
+    let shot = || Shot::of(Race::new(7).counter().rounds(6).state(), View::Results);
+    for (columns, rows) in SIZES {
+        insta::assert_snapshot!(format!("rounds_counter_{columns}x{rows}"), shot().text(columns, rows));
+    }
+    assert!(shot().text(80, 24).contains("worst round"));
+}
+
+#[test]
+fn each_round_has_its_executors_in_the_same_rows() {
+    let race = repeated().state();
+    let labels = |round| {
+        let ui = Ui { round: RoundChoice::Fixed(round), ..Ui::default() };
+        ui.runs_of(&race)
+            .iter()
+            .map(|shown| (shown.place, shown.run.plan().label.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((0..11).map(labels).collect::<Vec<_>>(), vec![labels(0); 11]);
+    let ui = Ui { round: RoundChoice::Fixed(4), run: RunChoice::Fixed(2), ..Ui::default() };
+    let looked_at = &race.runs()[ui.run_of(&race).index()];
+    assert_eq!(looked_at.plan().name(), "pool-round-4");
+}
+
+#[test]
+fn clouds_of_equals_overlap_and_are_called_equal() {
+    use ExecutorKind::{Async, Pool, Sequential};
+    let race = Race::new(4).tasks(10).runs(&[(Sequential, 1), (Pool, 5), (Async, 5)]).rounds(12).wobble(8);
+    let results = Shot::of(race.state(), View::Results).text(120, 36);
+    let words = results.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("No difference can be told between it and async."), "{results}");
+    insta::assert_snapshot!("rounds_of_equals", results);
 }

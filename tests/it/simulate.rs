@@ -67,6 +67,9 @@ pub struct Race {
     cuts: BTreeMap<usize, (Duration, Cut)>,
     collects: BTreeMap<usize, Collect>,
     replaced: BTreeMap<(usize, u32), Duration>,
+    rounds: Vec<Round>,
+    /// How many per cent runs differ from round to round.
+    wobble: u64,
 }
 
 impl Race {
@@ -86,6 +89,8 @@ impl Race {
             cuts: BTreeMap::new(),
             collects: BTreeMap::new(),
             replaced: BTreeMap::new(),
+            rounds: vec![Round::ONLY],
+            wobble: 0,
         }
     }
 
@@ -183,6 +188,26 @@ impl Race {
         self
     }
 
+    /// Every run is repeated in so many rounds; what is said of runs by number goes by the order of the whole race.
+    pub fn rounds(mut self, counted: u32) -> Race {
+        self.rounds.retain(|round| matches!(round, Round::Warmup(_)));
+        self.rounds.extend((1..=counted).map(Round::Counted));
+        self
+    }
+
+    /// So many rounds before those only warm up.
+    pub fn warmups(mut self, warmups: u32) -> Race {
+        self.rounds.retain(|round| matches!(round, Round::Counted(_)));
+        self.rounds.splice(0..0, (1..=warmups).map(Round::Warmup));
+        self
+    }
+
+    /// The server is up to so many per cent slower in one run than in another.
+    pub fn wobble(mut self, per_cent: u64) -> Race {
+        self.wobble = per_cent;
+        self
+    }
+
     /// The plan.
     pub fn plan(&self) -> Arc<RacePlan> {
         let tasks = (0..self.tasks).map(|i| {
@@ -211,6 +236,18 @@ impl Race {
             for (run, guard) in runs.iter_mut().skip(1).zip(guards) {
                 (run.variant, run.label) = (Some(guard), format!("{}-{}", run.executor, guard.name()));
             }
+        }
+        let once = runs;
+        let mut runs = Vec::new();
+        for round in &self.rounds {
+            let mut of_round: Vec<RunPlan> =
+                once.iter().map(|run| RunPlan { round: *round, ..run.clone() }).collect();
+            if let Round::Counted(number @ 2..) = round {
+                // Later rounds have another order: each begins with another executor.
+                let places = of_round.len().max(1);
+                of_round.rotate_left(*number as usize % places);
+            }
+            runs.extend(of_round);
         }
         let (workload, noun) = match self.counter {
             true => (WorkloadKind::Counter, "adders"),
@@ -358,7 +395,9 @@ impl Race {
         let (run, task) = (script.run, script.task);
         let mut chance = Chance(self.seed ^ (u64::from(task.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let connecting = chance.between(8 * MS, 15 * MS);
-        let waiting = chance.between(200 * MS, 300 * MS);
+        let mut of_run = Chance(self.seed ^ (u64::from(run.0) + 7).wrapping_mul(0xd134_2543_de82_ef95));
+        let slower = 1_000 + of_run.next() % (10 * self.wobble).max(1);
+        let waiting = chance.between(200 * MS, 300 * MS) * slower / 1_000;
         let length = chance.between(40_000, 200_000);
         let writing = chance.between(MS, 3 * MS);
         let receiving = length * 2_000 * if self.full_link { u64::from(workers) } else { 1 };

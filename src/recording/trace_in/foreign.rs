@@ -255,7 +255,8 @@ fn executor(collector: &Collector, laid: &Laid, name: &str) -> ExecutorKind {
         laid.lanes.first().filter(|_| !is_many(collector, laid)).map(|row| &thread(collector, row).pid);
     let process = only.and_then(|pid| collector.processes.get(pid)?.name);
     let named = process.map(|name| fit(&collector.names[name.0 as usize].0, NAME_COLUMNS));
-    let named = named.filter(|name| !name.is_empty()).unwrap_or_else(|| name.to_owned());
+    let stem = name.strip_suffix(".json").unwrap_or(name);
+    let named = named.filter(|name| !name.is_empty()).unwrap_or_else(|| stem.to_owned());
     match ExecutorKind::built_in(&named) {
         Some(_) => ExecutorKind::External(format!("{named} (imported)").into()),
         None => ExecutorKind::External(named.into()),

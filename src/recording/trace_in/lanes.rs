@@ -195,12 +195,14 @@ impl Layout {
 }
 
 /// Whether a slice outside of any task begins one.
-fn begins_task(caller: Option<Role>, meaning: Meaning) -> bool {
-    match (meaning.role, caller) {
-        (Role::Around | Role::Starter, _) => false,
-        (Role::Located, _) | (Role::Bare, None) => true,
-        (Role::Bare, Some(Role::Starter)) => !matches!(meaning.says, Says::ForWork(_)),
-        (Role::Bare, Some(_)) => matches!(meaning.says, Says::Phase(_)),
+fn begins_task(caller: Option<Role>, Meaning { role, says }: Meaning) -> bool {
+    match (role, caller) {
+        (Role::Around | Role::Starter | Role::Module, _) => false,
+        (Role::Located, _) | (_, None) => true,
+        (Role::Library, Some(caller)) => matches!(caller, Role::Starter | Role::Module),
+        (Role::Bare, Some(Role::Starter)) => !matches!(says, Says::ForWork(_)),
+        (Role::Bare, Some(Role::Module)) => matches!(says, Says::Phase(_)),
+        (Role::Bare, Some(_)) => false,
     }
 }
 

@@ -33,9 +33,13 @@ pub(super) enum Role {
     Around,
     /// Part of what runs tasks, and whatever it calls is a task.
     Starter,
-    /// A function of which the tracer tells where it stands: a task.
+    /// A program's own lines, outside of any function: the functions that it calls are tasks.
+    Module,
+    /// A function of the program, as its place tells: a task.
     Located,
-    /// Anything else: a task, except where it is called by what only runs tasks.
+    /// A function of Python's standard library, as its place tells: a task where the program calls it.
+    Library,
+    /// Anything else: a task where nothing is around it.
     Bare,
 }
 
@@ -52,8 +56,8 @@ pub(super) enum Says {
     Wait,
 }
 
-/// The files of Python's standard library whose functions run tasks.
-const AROUND: [&str; 9] = [
+/// The files of Python's standard library whose functions run tasks, or clean up whenever it suits them.
+const AROUND: [&str; 11] = [
     "/threading.py",
     "/concurrent/futures/",
     "/asyncio/",
@@ -63,7 +67,21 @@ const AROUND: [&str; 9] = [
     "/socketserver.py",
     "/runpy.py",
     "<frozen runpy>",
+    "/weakref.py",
+    "/_weakrefset.py",
 ];
+
+fn is_around(place: &str) -> bool {
+    let place = place.replace('\\', "/");
+    AROUND.iter().any(|file| place.contains(file))
+}
+
+/// Whether a place is in Python's standard library, as far as its path tells.
+fn is_library(place: &str) -> bool {
+    let place = place.replace('\\', "/");
+    let installed = place.contains("-packages/");
+    place.starts_with("<frozen ") || !installed && (place.contains("/lib/python") || place.contains("/Lib/"))
+}
 
 /// What a name, with its category, says.
 pub(super) fn meaning(name: &str, category: &str) -> Meaning {
@@ -74,11 +92,13 @@ pub(super) fn meaning(name: &str, category: &str) -> Meaning {
 fn role(call: &str, place: Option<&str>) -> Role {
     let last = call.rsplit('.').next().unwrap_or(call);
     match place {
-        Some(place) if AROUND.iter().any(|file| place.contains(file)) => match last {
+        _ if call.ends_with("Context.run") => Role::Starter,
+        Some(place) if is_around(place) => match last {
             "run" | "_run" | "mapstar" | "starmapstar" => Role::Starter,
             _ => Role::Around,
         },
-        _ if matches!(call, "<module>" | "builtins.exec" | "exec") => Role::Around,
+        _ if matches!(call, "<module>" | "builtins.exec" | "exec") => Role::Module,
+        Some(place) if is_library(place) => Role::Library,
         Some(_) => Role::Located,
         None => Role::Bare,
     }
@@ -91,7 +111,7 @@ fn says(name: &str, category: &str, call: &str, place: Option<&str>) -> Says {
     }
     let words = words(call);
     let any = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
-    let of_python = place.is_some_and(|place| AROUND.iter().any(|file| place.contains(file)));
+    let of_python = place.is_some_and(is_around);
     if any(&["getresponse"]) || of_python && any(&["wait", "join", "result", "shutdown"]) {
         Says::Wait
     } else if any(&["release", "unlock"]) {
@@ -120,7 +140,7 @@ fn says(name: &str, category: &str, call: &str, place: Option<&str>) -> Says {
 /// What is called, without the place that some tracers put behind it: `download (/home/me/main.py:12)`.
 pub(super) fn called(name: &str) -> &str {
     match parted(name) {
-        ("_find_and_load", Some(place)) if place.contains("importlib") => "import",
+        ("_find_and_load" | "_handle_fromlist", Some(place)) if place.contains("importlib") => "import",
         (call, _) => call,
     }
 }
@@ -184,8 +204,12 @@ mod tests {
         let cases = [
             ("_worker (/usr/lib/python3.11/concurrent/futures/thread.py:69)", Role::Around),
             ("_WorkItem.run (/usr/lib/python3.11/concurrent/futures/thread.py:53)", Role::Starter),
-            ("<module> (main.py:1)", Role::Around),
-            ("builtins.exec", Role::Around),
+            ("Thread.run (C:\\Python\\Lib\\threading.py:971)", Role::Starter),
+            ("_contextvars.Context.run", Role::Starter),
+            ("<module> (main.py:1)", Role::Module),
+            ("builtins.exec", Role::Module),
+            ("urlopen (/usr/lib/python3.11/urllib/request.py:139)", Role::Library),
+            ("get (/usr/lib/python3.11/site-packages/requests/api.py:62)", Role::Located),
             ("run (main.py:3)", Role::Located),
             ("time.sleep", Role::Bare),
         ];

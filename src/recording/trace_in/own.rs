@@ -12,7 +12,7 @@ use crate::event::{
 };
 use crate::text::{fit, shown};
 
-use super::super::read::{LATEST, check_plan, clean_plan};
+use super::super::read::{LATEST, check_plan, clean, clean_plan};
 use super::collect::cut;
 use super::notes::Notes;
 use super::{Imported, TraceError, TraceLimits};
@@ -123,6 +123,9 @@ impl OwnRace {
         let (Some(run), Some(from), Some(to)) = (run, moment(told.ts), moment(told.ts + told.dur)) else {
             return false;
         };
+        if to < from {
+            return false;
+        }
         if self.events.len() >= self.most {
             notes.crowded += 1;
             return true;
@@ -131,7 +134,8 @@ impl OwnRace {
     }
 
     fn happened(&mut self, told: Told, run: RunId, (from, to): (At, At), notes: &mut Notes) -> Option<()> {
-        let Told { name, cat, ph, pid, tid, args, .. } = told;
+        let Told { name, cat, ph, pid, tid, mut args, .. } = told;
+        args.task = args.task.filter(|task| task.index() < self.plan.tasks.len());
         let lane = self.lanes.get(&(pid, tid)).copied();
         if ph != "M" {
             self.last = self.last.max(to);
@@ -146,8 +150,9 @@ impl OwnRace {
                 }
             }
             ("X", "task") => {
-                self.under_way.insert((pid, tid), (args.task?, to));
-                self.task(run, Some(lane?), (from, to), args)?;
+                let (task, lane) = (args.task?, lane?);
+                self.under_way.insert((pid, tid), (task, to));
+                self.task(run, Some(lane), (from, to), args)?;
             }
             ("i", "unstarted") => self.task(run, None, (from, to), args)?,
             ("X", "phase") => {
@@ -176,13 +181,13 @@ impl OwnRace {
         let most = self.plan.runs[run.index()].workers;
         let Some(lane) = args.lane.filter(|lane| lane.0 < most && name == "thread_name") else { return };
         self.lanes.insert(ids, lane);
-        for (at, worker) in args.came.into_iter().take(WORKERS) {
+        for (at, worker) in args.came.into_iter().filter(|(at, _)| *at <= LATEST).take(WORKERS) {
             self.say(at, Rank::LaneOpened, Fact::LaneOpened { run, lane, worker: Box::new(worker) });
         }
     }
 
     fn task(&mut self, run: RunId, lane: Option<LaneId>, (from, to): (At, At), args: Args) -> Option<()> {
-        let task = args.task.filter(|task| task.index() < self.plan.tasks.len())?;
+        let task = args.task?;
         let end = outcome(&args).map(|outcome| TaskEnd {
             outcome,
             bytes: args.bytes,
@@ -216,7 +221,8 @@ impl OwnRace {
         if !self.events.iter().any(|(_, rank, _)| *rank == Rank::RunStarted) {
             return Err(TraceError::NoSlices { notes: notes.words() });
         }
-        let tasks: Vec<_> = self.tasks.drain().collect();
+        let mut tasks: Vec<_> = self.tasks.drain().collect();
+        tasks.sort_unstable_by_key(|(key, _)| *key);
         for ((run, task), TaskSoFar { from, to, bytes, end }) in tasks {
             if end.is_none() && bytes > 0 {
                 self.say(to, Rank::Happened, Fact::BytesArrived { run, task, bytes });
@@ -230,7 +236,10 @@ impl OwnRace {
         let plan = self.plan;
         let mut events = vec![Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } }];
         let last = self.events.last().map_or(self.last, |(at, ..)| self.last.max(*at));
-        events.extend(self.events.into_iter().map(|(at, _, fact)| Event { at, fact }));
+        events.extend(self.events.into_iter().map(|(at, _, mut fact)| {
+            clean(&mut fact);
+            Event { at, fact }
+        }));
         events.push(Event { at: last, fact: Fact::RaceFinished });
         Ok(Imported { plan, events, notes: notes.words() })
     }

@@ -12,8 +12,8 @@ use crate::model::{Lane, RaceState, RunState, Span};
 use crate::report::markup::cut;
 use crate::report::rows;
 use crate::report::timeline::{
-    Block, Drawn, Mark, Row, Sign, TILE, Timeline, lane_words, name, row_height, saved_words, shares, strip,
-    texture,
+    Block, Drawn, Mark, Row, Sign, TILE, Timeline, ghost, lane_words, name, row_height, saved_words, shares,
+    strip, texture,
 };
 
 use super::gantt::{GAP, STRIP, has_strip};
@@ -101,14 +101,14 @@ fn micros(time: Duration) -> u64 {
 fn run(timeline: &Timeline<'_>, block: &Block<'_>, runs: usize, columns: usize) -> Run {
     let spans: usize = block.run.lanes().iter().map(|lane| lane.spans().len()).sum();
     let exact = spans <= SPANS / runs;
-    let comparable = timeline.baseline.filter(|_| block.figures.speedup.is_some());
+    let baseline = ghost(timeline, block);
     let details = NAMES.min(DETAILS / runs);
     Run {
         name: cut(&name(block), 40),
         long: micros(block.long),
         row: row_height(block),
-        base: comparable.map(micros),
-        saved: comparable.and_then(|baseline| saved_words(block, baseline)),
+        base: baseline.map(micros),
+        saved: baseline.and_then(|baseline| saved_words(block, baseline)),
         peak: block.figures.peak_concurrency,
         rows: block.rows.iter().map(|row| row_data(block, row, exact, columns)).collect(),
         steps: has_strip(block).then(|| steps(block, exact)),

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use crate::report::markup::{Px, Text, cut};
 use crate::report::timeline::{
-    AXIS_WORDS, Axis, Block, Sign, Timeline, lane_words, name, row_height, run_colour, ticks, title_words,
-    worker_words, write_row, write_strip,
+    AXIS_WORDS, Axis, Block, Sign, Timeline, ghost, ghost_words, lane_words, name, row_height, run_colour,
+    ticks, title_words, worker_words, write_row, write_strip,
 };
-use crate::report::words::{count, seconds};
+use crate::report::words::count;
 
 use super::PIXELS;
 
@@ -20,9 +20,7 @@ pub(super) fn write(timeline: &Timeline<'_>, out: &mut dyn Write) -> io::Result<
     if timeline.blocks.is_empty() {
         return Ok(());
     }
-    let ghost = timeline.baseline.map_or_else(String::new, |baseline| {
-        format!(" Dashed: the {} that the sequential run took.", seconds(baseline))
-    });
+    let ghost = ghost_words(timeline).map_or_else(String::new, |words| format!(" {words}"));
     write!(
         out,
         r#"<section id="timeline"><h2>Timeline</h2><p class="hint">A row for each worker, and all runs on one axis: {AXIS_WORDS}.{ghost}</p><ul class="legend">"#
@@ -59,7 +57,7 @@ pub(super) fn write(timeline: &Timeline<'_>, out: &mut dyn Write) -> io::Result<
     }
     write!(
         out,
-        r#"<p class="hint scripted" hidden>Point at a lane to see its task in every run.</p></section>"#
+        r#"<p class="hint scripted" hidden>Point at a lane, or tap it, to see its task in every run.</p></section>"#
     )
 }
 
@@ -122,18 +120,16 @@ fn write_block(timeline: &Timeline<'_>, block: &Block<'_>, out: &mut dyn Write) 
     write!(out, "\"/>")?;
     let end = axis.x(block.long);
     let lanes_tall = (row + GAP) * block.rows.len() as f64 - GAP;
-    if let (Some(baseline), Some(_)) = (timeline.baseline, block.figures.speedup) {
-        let to = axis.x(baseline);
-        if to > end + 2.0 {
-            write!(
-                out,
-                r#"<path class="ghost" vector-effect="non-scaling-stroke" d="M{} 1H{}V{}H{}"/>"#,
-                Px(end),
-                Px(to - 0.5),
-                Px(lanes_tall - 1.0),
-                Px(end)
-            )?;
-        }
+    let baseline = ghost(timeline, block).map(|long| axis.x(long));
+    if let Some(to) = baseline.filter(|to| *to > end + 2.0) {
+        write!(
+            out,
+            r#"<path class="ghost" vector-effect="non-scaling-stroke" d="M{} 1H{}V{}H{}"/>"#,
+            Px(end),
+            Px(to - 0.5),
+            Px(lanes_tall - 1.0),
+            Px(end)
+        )?;
     }
     let mut y = 0.0;
     for lane in &block.rows {
@@ -155,6 +151,14 @@ fn write_block(timeline: &Timeline<'_>, block: &Block<'_>, out: &mut dyn Write) 
             )?;
         }
         y += row + GAP;
+    }
+    if let Some(x) = baseline.filter(|x| *x < end) {
+        write!(
+            out,
+            r#"<path class="over" vector-effect="non-scaling-stroke" d="M{} 0V{}"/>"#,
+            Px(x),
+            Px(lanes_tall)
+        )?;
     }
     if has_strip {
         let fill = format!("r{}", run_colour(block.place));

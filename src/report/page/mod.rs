@@ -21,7 +21,14 @@ use super::timeline::{DARK, LIGHT, Theme, Timeline, write_pattern};
 use super::words::{self, count, listed};
 
 const STYLE: &str = include_str!("../../../assets/page/page.css");
-const SCRIPT: &str = include_str!("../../../assets/page/page.js");
+/// Draws the timeline again at any zoom, and says what is under the pointer. The page is whole without it.
+const SCRIPT: &str = concat!(
+    "(() => {\n'use strict';\n",
+    include_str!("../../../assets/page/draw.js"),
+    include_str!("../../../assets/page/words.js"),
+    include_str!("../../../assets/page/page.js"),
+    "})();\n"
+);
 
 /// The pixels that the timeline is made for; on the page it is as wide as there is room.
 const PIXELS: usize = 1_000;
@@ -190,7 +197,7 @@ fn write_definitions(out: &mut dyn Write) -> io::Result<()> {
             out,
             "<div><dt>{}</dt><dd>{}.</dd></div>",
             Text(term),
-            Text(&sentence(definition).trim_end_matches('.'))
+            Text(sentence(definition).trim_end_matches('.'))
         )?;
     }
     write!(out, "</dl></section>")

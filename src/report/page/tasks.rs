@@ -29,7 +29,7 @@ pub(super) fn write_failures(race: &RaceState, out: &mut dyn Write) -> io::Resul
         write!(
             out,
             r#"<tr><td><bdi>{}</bdi></td><th scope="row"><bdi>{}</bdi></th><td class="bad"><bdi>{}</bdi></td></tr>"#,
-            Text(&cut(failure.label, 40)),
+            Text(&cut(&failure.run, 40)),
             Text(&cut(failure.name, 60)),
             Text(&cut(&failure.message, 300))
         )?;

@@ -159,7 +159,8 @@ impl Chart<'_> {
     fn write(&self, ground: Ground, out: &mut String) -> fmt::Result {
         let legend = self.legend();
         let columns = ((self.right - self.left) / LETTER) as usize;
-        let words: Vec<String> = self.words().iter().flat_map(|words| wrap(words, columns)).collect();
+        // Letters of the sentence are bold, and so wider.
+        let words: Vec<String> = self.words().iter().flat_map(|words| wrap(words, columns * 4 / 5)).collect();
         let legend_lines: usize = legend.iter().map(|(_, words)| wrap(words, columns - 8).len()).sum();
         let height = self.bottom + 52.0 + LINE * (words.len() + legend_lines) as f64 + 14.0;
         writeln!(
@@ -382,6 +383,7 @@ impl Chart<'_> {
             legend.push((Sample::Nothing, format!("Karp–Flatt serial share: {words}")));
         }
         legend.push((Sample::Knee, format!("knee: {}", knee_words(scaling.knee))));
+        legend.extend(scaling.caution().map(|words| (Sample::Nothing, words)));
         legend
     }
 
@@ -477,10 +479,7 @@ mod tests {
             assert_eq!(svg.matches("<circle").count(), 5 + 1, "five points and their sample");
             assert_eq!(svg.matches("<path").count(), 4);
             assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
-            assert!(
-                svg.contains("knee: 4 workers") && svg.contains("More than 4 workers buy nothing"),
-                "{svg}"
-            );
+            assert!(svg.contains("knee: 4 workers") && svg.contains("More than 4 workers"), "{svg}");
         }
     }
 

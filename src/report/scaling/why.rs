@@ -19,6 +19,9 @@ const SPARE: f64 = 0.25;
 /// Figures that differ by less are taken to be equal.
 const ALIKE: f64 = 0.95;
 
+/// A throughput of this share of the fastest is as fast: while the last of the tasks end, not all workers have one.
+const AS_FAST: f64 = 0.9;
+
 /// What sets the limit, as far as the figures tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Why {
@@ -131,7 +134,7 @@ fn cause(
         (Some(_), Some(busy)) => Why::ProcessorsUsedUp { busy, of: cpus },
         (Some(Phase::Receiving), None) => {
             let receiving = mean_in(last, Phase::Receiving);
-            match last.bytes_per_second.filter(|&rate| rate >= ALIKE * fastest) {
+            match last.bytes_per_second.filter(|&rate| rate >= AS_FAST * fastest) {
                 Some(bytes_per_second) if spare => Why::LinkFull { bytes_per_second, receiving },
                 Some(bytes_per_second) => Why::LinkOrProcessors { bytes_per_second, receiving },
                 None => Why::Unknown { phase: Some(Phase::Receiving) },
@@ -163,7 +166,7 @@ fn idle(at: &RunSummary, last: &RunSummary, tasks: &[Duration]) -> Why {
 
 #[cfg(test)]
 mod tests {
-    use crate::event::{At, RunEnd};
+    use crate::event::{At, Round, RunEnd};
     use crate::model::{Counts, Mix, RunStatus};
 
     use super::*;
@@ -181,6 +184,7 @@ mod tests {
             executor: ExecutorKind::Pool,
             workers,
             variant: None,
+            round: Round::ONLY,
             status: RunStatus::Ended { from: At::ZERO, to: At::from_duration(wall), end: RunEnd::Completed },
             wall: Some(wall),
             speedup: None,

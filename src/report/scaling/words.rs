@@ -1,7 +1,9 @@
 //! A sweep in words: definitions, the sentence, and lines for the fits.
 
+use crate::event::ExecutorKind;
 use crate::report::words::{self, Glyphs, count, percent, ratio, seconds, times};
-use crate::stats::scaling::{Amdahl, Interval, Knee, Usl};
+use crate::stats::Interval;
+use crate::stats::scaling::{Amdahl, Knee, Usl};
 
 use super::{Measured, Progress, Scaling, Why};
 
@@ -102,7 +104,11 @@ impl Scaling {
                 tell("the processors are used up", evidence)
             }
             Some(Why::Lock { waiting }) => {
-                tell("they wait for a lock", format!("Of {many}, {waiting:.1} waited for it at a time."))
+                let lock = match self.executor {
+                    ExecutorKind::Gil => "they wait for the interpreter lock",
+                    _ => "they wait for a lock",
+                };
+                tell(lock, format!("Of {many}, {waiting:.1} waited for it at a time."))
             }
             Some(Why::LongestTask { longest }) => {
                 let why = format!("the longest task alone takes {}", seconds(longest));
@@ -171,7 +177,21 @@ impl Scaling {
             lines.push(format!("Karp-Flatt serial share: {words}"));
         }
         lines.push(format!("knee: {}", knee_words(self.knee)));
+        lines.extend(self.caution());
         lines
+    }
+
+    /// That small differences mean nothing here: a single worker, which does what the sequential run does, took
+    /// another time for it. None where the two are within 5 %, or it was not measured.
+    pub fn caution(&self) -> Option<String> {
+        let alone = self.measured.iter().find(|of| of.workers == 1)?.speedup.median;
+        ((alone - 1.0).abs() > 0.05).then(|| {
+            let off = percent((alone - 1.0).abs());
+            let way = if alone > 1.0 { "faster" } else { "slower" };
+            format!(
+                "caution: one worker alone was {off} {way} than sequential; smaller differences tell nothing"
+            )
+        })
     }
 
     /// How the Karp-Flatt share goes from the fewest workers above one to the most; none without two points.
@@ -185,7 +205,7 @@ impl Scaling {
         let trend = match last - first {
             growth if growth > 0.02 => "rises: no fixed share explains it",
             growth if growth < -0.02 => "falls",
-            _ => "stays: a serial share explains it",
+            _ => "stays, as a serial share would",
         };
         Some(format!("{} with {few}, {} with {many}; {trend}", share(first), share(last)))
     }
@@ -287,6 +307,36 @@ mod tests {
             ["0", "<0.000001", "0.000021", "0.0021", "0.015", "1.500"]
         );
         assert_eq!([-0.0001, 0.0, 0.3123, -0.05].map(share), ["0.000", "0.000", "0.312", "-0.050"]);
+    }
+
+    #[test]
+    fn a_worker_alone_shows_how_times_scatter() {
+        let alone = |speedup: f64| {
+            let measured = Measured {
+                workers: 1,
+                wall: std::time::Duration::from_secs(1),
+                speedup: crate::stats::Spread { median: speedup, least: speedup, most: speedup },
+                efficiency: None,
+                karp_flatt: None,
+            };
+            let scaling = Scaling {
+                executor: ExecutorKind::Pool,
+                tasks: 8,
+                planned: 3,
+                most_workers: 8,
+                progress: Progress::Over,
+                measured: vec![measured],
+                bound: None,
+                amdahl: None,
+                usl: None,
+                knee: None,
+                why: None,
+            };
+            scaling.caution()
+        };
+        assert_eq!([0.96, 1.0, 1.04].map(alone), [None, None, None]);
+        assert!(alone(1.26).is_some_and(|words| words.contains("26 % faster")));
+        assert!(alone(0.8).is_some_and(|words| words.contains("20 % slower")));
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Sign {
             Sign::Failed(_) => "failed",
             Sign::Abandoned(_) => "abandoned",
             Sign::Replaced => "worker replaced",
-            Sign::Delivered(..) => "result taken",
+            Sign::Delivered(..) => "result taken (underlined: it waits)",
         }
     }
 
@@ -134,34 +134,28 @@ impl<'a> Timeline<'a> {
         let exact = |run: &RunState, lanes: &Range<usize>| {
             lanes.len() == 1 && run.lanes().get(lanes.start).is_some_and(|lane| lane.spans().len() <= room)
         };
-        let many =
-            runs.iter().zip(&groups).flat_map(|((run, _), rows)| rows.iter().map(move |row| (run, row)));
-        let many = many.filter(|(run, row)| !exact(run, row)).count();
-        let columns = (COLUMNS / many.max(1)).clamp(16, (pixels / 2).max(16));
+        let shared = runs
+            .iter()
+            .zip(&groups)
+            .map(|((run, _), rows)| rows.iter().filter(|row| !exact(run, row)).count());
+        let columns = (COLUMNS / shared.sum::<usize>().max(1)).clamp(16, (pixels / 2).max(16));
         let strip_columns = pixels.clamp(1, 1_000);
-
-        let block = |(place, (&(run, figures), rows)): (usize, (&(&'a RunState, &'a RunSummary), _))| {
-            let rows: &Vec<Range<usize>> = rows;
-            let start = run.started().unwrap_or_default();
-            let elapsed = run.elapsed(now).unwrap_or_default();
-            let until = start.plus(elapsed);
-            let (mut marks, unmarked) = marks(run, start, rows, pixels / 4);
-            let rows = rows.iter().zip(marks.iter_mut()).map(|(lanes, marks)| {
-                let drawn = if exact(run, lanes) {
-                    Drawn::Spans(
-                        run.lanes().get(lanes.start).map_or_else(Vec::new, |lane| spans(lane, until)),
-                    )
-                } else {
-                    let lanes = run.lanes().get(lanes.clone()).unwrap_or_default();
-                    Drawn::Shares { of: columns, columns: shares(lanes, (start, elapsed), long, columns) }
+        let mut blocks = Vec::with_capacity(runs.len());
+        for (place, (&(run, figures), groups)) in runs.iter().zip(&groups).enumerate() {
+            let (start, elapsed) = (run.started().unwrap_or_default(), run.elapsed(now).unwrap_or_default());
+            let (marks, unmarked) = marks(run, start, groups, pixels / 4);
+            let row = |(lanes, marks): (&Range<usize>, Vec<Mark>)| {
+                let of = run.lanes().get(lanes.clone()).unwrap_or_default();
+                let drawn = match of {
+                    [lane] if exact(run, lanes) => Drawn::Spans(spans(lane, start.plus(elapsed))),
+                    _ => Drawn::Shares { of: columns, columns: shares(of, (start, elapsed), long, columns) },
                 };
-                Row { lanes: lanes.clone(), drawn, marks: std::mem::take(marks) }
-            });
-            let rows = rows.collect();
+                Row { lanes: lanes.clone(), drawn, marks }
+            };
+            let rows = groups.iter().zip(marks).map(row).collect();
             let strip = strip(run, (start, elapsed), long, strip_columns);
-            Block { place, run, figures, start, long: elapsed, rows, strip, unmarked }
-        };
-        let blocks: Vec<Block<'a>> = runs.iter().zip(&groups).enumerate().map(block).collect();
+            blocks.push(Block { place, run, figures, start, long: elapsed, rows, strip, unmarked });
+        }
         let occurs = |phase: &Phase| summary.runs.iter().any(|run| run.phases.of(*phase) > 0);
         Timeline {
             long,

@@ -1,6 +1,7 @@
 //! The timeline of a race as a picture for files: the lanes of all runs on one axis, each run from its own
 //! start, so that the sequential run is the long one and the others visibly fit inside it.
 
+mod block;
 mod lanes;
 mod palette;
 mod paths;
@@ -13,6 +14,8 @@ pub(super) use palette::{DARK, LIGHT, TILE, run_colour, texture, write_pattern};
 pub(super) use paths::{Axis, write_row, write_strip};
 pub(super) use scale::ticks;
 pub use svg::{Ghost, TimelineOptions, timeline_svg};
+
+use std::time::Duration;
 
 use super::words::{self, Glyphs, count, percent, seconds, times};
 
@@ -50,8 +53,20 @@ pub(super) fn title_words(timeline: &Timeline<'_>, block: &Block<'_>) -> Vec<Str
     said
 }
 
+/// The wall time of the sequential run, where it stands behind a run that can be compared with it.
+pub(super) fn ghost(timeline: &Timeline<'_>, block: &Block<'_>) -> Option<Duration> {
+    let compared = block.figures.speedup.is_some() && timeline.measure != Some(block.place);
+    timeline.baseline.filter(|_| compared)
+}
+
+/// What the ghosts of a timeline are, where it has any.
+pub(super) fn ghost_words(timeline: &Timeline<'_>) -> Option<String> {
+    let long = timeline.blocks.iter().find_map(|block| ghost(timeline, block))?;
+    Some(format!("Dashed: the {} that the sequential run took.", seconds(long)))
+}
+
 /// What is said about what the ghost shows: how much of the sequential run's time a run saved or took more.
-pub(super) fn saved_words(block: &Block<'_>, baseline: std::time::Duration) -> Option<String> {
+pub(super) fn saved_words(block: &Block<'_>, baseline: Duration) -> Option<String> {
     let (wall, _) = (block.figures.wall?, block.figures.speedup?);
     match baseline.checked_sub(wall) {
         Some(saved) if !saved.is_zero() => Some(format!("{} saved", seconds(saved))),

@@ -15,7 +15,7 @@ use crate::tui::compare::Comparing;
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Column, Direction, Ghost, Overlay, RunChoice, Typing, View};
+use crate::tui::ui::{Column, Direction, Ghost, Overlay, RoundChoice, RunChoice, Typing, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
@@ -112,6 +112,8 @@ impl App {
             }
             Action::MoreWorkers => self.workers(|workers| workers.saturating_add(1)),
             Action::FewerWorkers => self.workers(|workers| workers.saturating_sub(1)),
+            Action::RoundBack => self.step_round(-1),
+            Action::RoundOn => self.step_round(1),
             Action::Keep => self.keep(),
             Action::Export => self.offer_exports(),
             Action::Theme => self.next_theme(),
@@ -135,10 +137,12 @@ impl App {
             return Ok(());
         }
         let chosen = match (&self.state, self.ui.run) {
-            (Some(state), RunChoice::Fixed(run)) => state.runs().get(run).map(|run| ExecutorChoice {
-                variant: run.plan().variant,
-                ..ExecutorChoice::plain(run.plan().executor.clone())
-            }),
+            (Some(state), RunChoice::Fixed(_)) => {
+                state.runs().get(self.ui.run_of(state).index()).map(|run| ExecutorChoice {
+                    variant: run.plan().variant,
+                    ..ExecutorChoice::plain(run.plan().executor.clone())
+                })
+            }
             _ => None,
         };
         let swept = |choice: &ExecutorChoice| {
@@ -320,8 +324,17 @@ impl App {
     fn in_view(&mut self, action: Action) {
         match (self.ui.view, action) {
             (View::Tasks, _) => self.in_tasks(action),
-            (View::Results, Action::Up) => self.ui.results_scroll = self.ui.results_scroll.saturating_sub(1),
-            (View::Results, Action::Down) => self.ui.results_scroll = (self.ui.results_scroll + 1).min(100),
+            (View::Results, Action::Up | Action::Down | Action::PageUp | Action::PageDown) => {
+                let most = views::results_below(&self.scene(), self.page());
+                let page = usize::from(self.page().height / 2).max(1);
+                let at = self.ui.results_scroll.min(most);
+                self.ui.results_scroll = match action {
+                    Action::Up => at.saturating_sub(1),
+                    Action::Down => (at + 1).min(most),
+                    Action::PageUp => at.saturating_sub(page),
+                    _ => (at + page).min(most),
+                };
+            }
             (_, Action::Up | Action::PreviousRun) => self.step_run(-1),
             (_, Action::Down | Action::NextRun) => self.step_run(1),
             (View::Timeline, _) => self.in_timeline(action),
@@ -337,6 +350,7 @@ impl App {
             (View::Race, Action::Close | Action::Follow) => {
                 self.ui.scroll = None;
                 self.ui.run = RunChoice::Follow;
+                self.ui.round = RoundChoice::Follow;
             }
             (View::Race, Action::Enter) => {
                 self.ui.view = View::Tasks;
@@ -352,13 +366,34 @@ impl App {
 
     fn step_run(&mut self, by: isize) {
         if let Some(picture) = self.picture() {
-            let last = picture.runs().len().saturating_sub(1);
-            let at = self.ui.run_of(picture).index();
-            self.ui.run = RunChoice::Fixed(at.saturating_add_signed(by).min(last));
+            let (runs, looked_at) = (self.ui.runs_of(picture), self.ui.run_of(picture));
+            let at = runs.iter().position(|shown| shown.id == looked_at).unwrap_or(0);
+            let next = at.saturating_add_signed(by).min(runs.len().saturating_sub(1));
+            if let Some(place) = runs.get(next).map(|shown| shown.place) {
+                self.ui.run = RunChoice::Fixed(place);
+            }
             self.settled = None;
             self.ui.timeline.scroll = 0;
             self.arranged = None;
         }
+    }
+
+    /// Shows another round; the last of a race under way is followed.
+    fn step_round(&mut self, by: isize) {
+        let Some(state) = &self.state else { return };
+        if !state.rounds().are_several() {
+            self.notice = Some("this race has one round; --repeat N runs it N times".to_owned());
+            return;
+        }
+        let last = state.rounds().all().len() - 1;
+        let next = self.ui.round_of(state).saturating_add_signed(by).min(last);
+        // A round that has not begun has nothing to show.
+        self.ui.round = match next >= state.current_round() {
+            true => RoundChoice::Follow,
+            false => RoundChoice::Fixed(next),
+        };
+        self.ui.timeline.scroll = 0;
+        self.arranged = None;
     }
 
     fn in_tasks(&mut self, action: Action) {
@@ -523,9 +558,9 @@ impl App {
                 }
             }
             View::Results => {
-                let run = row.checked_sub(1).filter(|&run| run < state.runs().len());
-                if let Some(run) = run.filter(|_| Sweep::of(state.plan()).is_none()) {
-                    (self.ui.run, self.settled) = (RunChoice::Fixed(run), None);
+                let place = row.checked_sub(1).and_then(|row| Some(self.ui.runs_of(state).get(row)?.place));
+                if let Some(place) = place.filter(|_| Sweep::of(state.plan()).is_none()) {
+                    (self.ui.run, self.settled) = (RunChoice::Fixed(place), None);
                 }
             }
             View::Timeline => {

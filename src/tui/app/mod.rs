@@ -2,6 +2,8 @@
 
 mod act;
 mod export;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use crate::tui::playhead::{Motion, Playhead};
 use crate::tui::reel::Reel;
 use crate::tui::terminal::{Input, Options, Terminal};
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Overlay, RunChoice, Timeline, Ui, View};
+use crate::tui::ui::{Overlay, RoundChoice, RunChoice, Timeline, Ui, View};
 use crate::tui::views::{Activity, Scene};
 use crate::tui::{DashboardError, Left, Look, Reader, ascii, terminal, views};
 
@@ -34,7 +36,7 @@ use export::Exports;
 /// How long the loop sleeps when nothing moves. Keys and signals wake it.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Sorting the table may take this share of the time.
+/// Sorting the table may take one part in so many of the time, and so may the figures of a race under way.
 const SORTING_SHARE: u32 = 20;
 
 /// What `r` does while a race is under way.
@@ -76,7 +78,7 @@ pub(super) struct App {
     before: Option<RaceState>,
     /// The page that compares the two, while it is open.
     comparing: Option<Comparing>,
-    /// The run that the last frame of a race under way was about.
+    /// The place of the run that the last frame of a race under way was about.
     looked_at: Option<usize>,
     /// The run that was chosen for whoever watches when the race was seen to be over.
     settled: Option<usize>,
@@ -220,7 +222,8 @@ impl App {
                 race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
                 match notice {
-                    Notice::Events(events) => self.apply(events),
+                    // Where nothing records the race, the events are the dashboard's alone.
+                    Notice::Events(events) => self.apply(Arc::unwrap_or_clone(events)),
                     Notice::Over { .. } | Notice::Refused(_) => break,
                     Notice::Preparing(_) => {}
                 }
@@ -250,6 +253,7 @@ impl App {
         (self.replay, self.figures, self.settled) = (None, None, None);
         self.ui.scroll = None;
         self.ui.run = RunChoice::Follow;
+        self.ui.round = RoundChoice::Follow;
         self.ui.timeline = Timeline::default();
         self.ui.table.order.clear();
         self.arranged = None;
@@ -274,7 +278,8 @@ impl App {
         for notice in notices {
             match notice {
                 Notice::Preparing(step) => self.preparing = Some(step),
-                Notice::Events(events) => self.apply(events),
+                // Where nothing records the race, the events are the dashboard's alone.
+                Notice::Events(events) => self.apply(Arc::unwrap_or_clone(events)),
                 Notice::Refused(error) => self.over(Some(error)),
                 Notice::Over { tidied } => self.over(tidied.err()),
             }
@@ -302,21 +307,18 @@ impl App {
     fn stay_with_a_run(&mut self) {
         let Some(state) = self.state.as_ref() else { return };
         let reading = self.ui.overlay != Overlay::None || self.ui.view == View::Tasks;
-        let runs = || state.runs().iter().enumerate();
+        let runs = self.ui.runs_of(state);
         let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
-        let loser = runs().filter(|(_, run)| lost(run) > 0).max_by_key(|(_, run)| lost(run));
-        let fastest = runs().filter(|(_, run)| run.is_comparable()).min_by_key(|(_, run)| run.wall());
-        let told = loser.or(fastest).map(|(place, _)| place);
-        let place = match told.filter(|_| !reading) {
-            Some(place) => place,
-            None => self.looked_at.unwrap_or_else(|| self.ui.run_of(state).index()),
-        };
+        let loser = runs.iter().filter(|shown| lost(shown.run) > 0).max_by_key(|shown| lost(shown.run));
+        let fastest = runs.iter().filter(|s| s.run.is_comparable()).min_by_key(|shown| shown.run.wall());
+        let told = loser.or(fastest).map(|shown| shown.place);
+        let place = told.filter(|_| !reading).or(self.looked_at);
+        let place = place.or_else(|| state.rounds().group_of(self.ui.run_of(state))).unwrap_or(0);
         (self.ui.run, self.settled) = (RunChoice::Fixed(place), Some(place));
     }
 
-    fn apply(&mut self, events: Arc<Vec<Event>>) {
-        // Where nothing records the race, the events are the dashboard's alone.
-        for event in Arc::unwrap_or_clone(events) {
+    fn apply(&mut self, events: Vec<Event>) {
+        for event in events {
             if let Fact::RaceStarted { plan } = &event.fact {
                 self.state = Some(RaceState::new(plan.clone()));
             }
@@ -372,7 +374,7 @@ impl App {
         self.arrange();
         self.refigure();
         if let Some(picture) = self.picture().filter(|picture| !picture.is_over()) {
-            self.looked_at = Some(self.ui.run_of(picture).index());
+            self.looked_at = picture.rounds().group_of(self.ui.run_of(picture));
         }
         match (&self.comparing, &self.before, &self.state) {
             (Some(page), Some(a), Some(b)) => {

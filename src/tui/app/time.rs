@@ -85,7 +85,7 @@ impl App {
         let over = self.picture().is_some_and(RaceState::is_over) && self.race.is_none();
         match self.ui.run {
             RunChoice::Follow if over => self.stay_with_a_run(),
-            RunChoice::Fixed(run) if !over && self.settled == Some(run) => {
+            RunChoice::Fixed(place) if !over && self.settled == Some(place) => {
                 (self.ui.run, self.settled) = (RunChoice::Follow, None);
             }
             _ => {}
@@ -218,7 +218,7 @@ impl App {
     fn run_to_step(&self) -> Option<RunId> {
         let picture = self.picture()?;
         match self.ui.run {
-            RunChoice::Fixed(run) if self.settled != Some(run) => Some(RunId::of(run)),
+            RunChoice::Fixed(place) if self.settled != Some(place) => Some(self.ui.run_of(picture)),
             _ if picture.plan().order == Order::Together => Some(self.ui.run_of(picture)),
             _ => None,
         }

@@ -85,7 +85,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
     };
     canvas.part(head).rule(area.y, &title, '─', theme.rule, theme.dim);
     // The picture may not have all of them.
-    let whole = scene.playback.and_then(|playback| shown_run(scene, playback.whole));
+    let place = scene.ui.run_of(race).index();
+    let whole = scene.playback.and_then(|playback| playback.whole.runs().get(place));
     let told = whole.map_or(0, |whole| whole.accesses().len()).max(accesses.len());
     let place = format!(" {} of {} told, keys , . ", words::count(at as u64 + 1), words::count(told as u64));
     canvas.text_right(area.right().saturating_sub(1), area.y, 32, &place, theme.dim);

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::event::{ExecutorKind, Order};
+use crate::event::{ExecutorKind, Order, Round, RunId};
 use crate::model::{RaceState, RunStatus};
 use crate::race::Preparing;
 use crate::report::words;
@@ -110,8 +110,11 @@ fn race_words(scene: &Scene<'_>, race: &RaceState) -> (String, ratatui::style::S
             _ => (format!("race over, {} tasks not done", words::count(u64::from(not_done))), theme.bad),
         };
     }
-    let runs = race.runs().len();
-    let begun = race.runs().iter().filter(|run| run.started().is_some()).count();
+    let of_round = |runs: &[RunId]| -> (usize, usize) {
+        let begun = |run: &&RunId| race.runs().get(run.index()).is_some_and(|run| run.started().is_some());
+        (runs.iter().filter(begun).count(), runs.len())
+    };
+    let (begun, runs) = of_round(race.rounds().runs(race.current_round()));
     match (race.plan().order, race.running()) {
         (Order::Together, _) => (format!("{runs} runs at once"), theme.warn),
         (Order::OneByOne, Some(run)) => {
@@ -136,10 +139,43 @@ fn tabs(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
             style,
         );
     }
-    let right = row.right().saturating_sub(1);
-    if let Some(race) = scene.race {
-        canvas.text_right(right, row.y, right.saturating_sub(x + 2), &race.plan().source, theme.dim);
+    let mut right = row.right().saturating_sub(1);
+    let Some(race) = scene.race else { return };
+    if let Some(words) = round_words(scene, race) {
+        let width = u16::try_from(text::width(&words)).unwrap_or(u16::MAX);
+        canvas.text_right(right, row.y, right.saturating_sub(x + 2), &words, theme.strong);
+        right = right.saturating_sub(width + 2);
+        if usize::from(right.saturating_sub(x + 2)) < text::width(&race.plan().source) {
+            return;
+        }
     }
+    canvas.text_right(right, row.y, right.saturating_sub(x + 2), &race.plan().source, theme.dim);
+}
+
+/// Which round of a race that repeats is shown, and what else there is; none where there is one round.
+fn round_words(scene: &Scene<'_>, race: &RaceState) -> Option<String> {
+    let rounds = race.rounds();
+    if !rounds.are_several() {
+        return None;
+    }
+    let (counted, warmups) = (rounds.counted(), rounds.warmups());
+    if scene.ui.view == View::Results {
+        let warmups = match warmups {
+            0 => String::new(),
+            1 => " after 1 warm-up".to_owned(),
+            more => format!(" after {more} warm-ups"),
+        };
+        return Some(format!("{}{warmups}", words::rounds(counted)));
+    }
+    let place = scene.ui.round_of(race);
+    let shown = words::round(*rounds.all().get(place)?, counted, warmups);
+    let now =
+        rounds.all().get(race.current_round()).filter(|_| !race.is_over() && place != race.current_round());
+    Some(match now {
+        Some(Round::Counted(now)) => format!("{shown} (now {now}), [ ] others"),
+        Some(Round::Warmup(now)) => format!("{shown} (now warm-up {now}), [ ] others"),
+        None => format!("{shown}, [ ] others"),
+    })
 }
 
 fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {

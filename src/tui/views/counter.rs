@@ -7,6 +7,7 @@ use crate::model::{Counter, RaceState, RunState};
 use crate::report::words;
 use crate::tui::canvas::Canvas;
 use crate::tui::theme::LOST;
+use crate::tui::ui::Shown;
 use crate::tui::widgets::bar_with_loss;
 
 use super::{Scene, name_columns};
@@ -17,19 +18,25 @@ const NUMBER: u16 = 12;
 /// A head and a row for each run; none where nothing is counted.
 pub(super) fn counter_rows(race: &RaceState) -> u16 {
     match race.plan().workload {
-        WorkloadKind::Counter => u16::try_from(race.runs().len()).unwrap_or(u16::MAX).saturating_add(1),
+        WorkloadKind::Counter => u16::try_from(race.rounds().groups()).unwrap_or(u16::MAX).saturating_add(1),
         _ => 0,
     }
 }
 
 /// A row for each run: a bar of the additions made so far, those that are lost at its end, and the numbers.
-/// All bars are on one scale.
-pub(super) fn counters(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState) {
+/// All bars are on one scale. `head` stands above the names of the runs.
+pub(super) fn counters(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    (head, runs): (&str, &[Shown<'_>]),
+) {
     if area.height == 0 {
         return;
     }
     let theme = scene.theme;
-    let labels = race.plan().runs.iter().map(|run| run.label.as_str());
+    let labels = runs.iter().map(|shown| shown.run.plan().label.as_str());
     let name = (area.x + 2, name_columns(labels, 11, 20).min(area.width / 3));
     let right = area.right().saturating_sub(1);
     let [expected, actual, lost] = match area.width {
@@ -39,7 +46,7 @@ pub(super) fn counters(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, r
         _ => [None; 3],
     };
     let heads = [(expected, "expected"), (actual, "actual"), (lost, "lost")];
-    canvas.text(name.0, area.y, name.1, "counter", theme.dim);
+    canvas.text(name.0, area.y, name.1, head, theme.dim);
     for (right, head) in heads {
         if let Some(right) = right {
             canvas.text_right(right, area.y, NUMBER, head, theme.dim);
@@ -49,8 +56,8 @@ pub(super) fn counters(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, r
     let bar_right = expected.or(actual).or(lost).map_or(right, |first| first.saturating_sub(NUMBER));
     let bar = Rect { x: left, width: bar_right.saturating_sub(left), height: 1, ..area };
     legend(canvas, bar, scene);
-    let whole = scale(race);
-    for ((place, run), y) in race.runs().iter().enumerate().zip(area.y + 1..area.bottom()) {
+    let whole = scale(race, runs);
+    for (&Shown { place, run, .. }, y) in runs.iter().zip(area.y + 1..area.bottom()) {
         let Some(counter) = run.counter() else {
             canvas.text(name.0, y, name.1, &run.plan().label, theme.dim);
             let words = if run.started().is_some() { "" } else { "its turn has not come" };
@@ -88,10 +95,10 @@ fn legend(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
 
 /// What the bars' right end stands for: the additions of a run that made them all, since each makes as many;
 /// before there is one, a round number that is not reached yet.
-fn scale(race: &RaceState) -> u64 {
+fn scale(race: &RaceState, runs: &[Shown<'_>]) -> u64 {
     let made = |run: &RunState| run.counter().map(|counter: Counter| counter.expected.max(counter.actual));
-    let most = race.runs().iter().filter_map(made).max().unwrap_or(0);
-    if race.is_over() || race.runs().iter().any(RunState::did_everything) {
+    let most = runs.iter().filter_map(|shown| made(shown.run)).max().unwrap_or(0);
+    if race.is_over() || runs.iter().any(|shown| shown.run.did_everything()) {
         return most;
     }
     let steps = (0..19).map(|zeros| 10_u64.pow(zeros)).flat_map(|ten| [ten, 2 * ten, 5 * ten]);

@@ -5,18 +5,46 @@ use ratatui::layout::Rect;
 use crate::event::Order;
 use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
-use crate::report::{Reason, Summary};
+use crate::report::{Group, Reason, RunSummary, Summary};
+use crate::stats::Interval;
 use crate::tui::canvas::Canvas;
 use crate::tui::widgets::{Gauge, gauge};
 
 use super::{Scene, name_columns};
 
-/// A rule and a row for each run.
+/// A rule and a row for each executor.
 pub(super) fn gauge_rows(race: &RaceState) -> u16 {
-    u16::try_from(race.runs().len()).unwrap_or(u16::MAX).saturating_add(1)
+    u16::try_from(race.rounds().groups()).unwrap_or(u16::MAX).saturating_add(1)
 }
 
-/// The gauges of all runs on one scale, and the sentence that says what happened.
+/// What a gauge is about: a run, or an executor's rounds.
+struct Figures<'a> {
+    run: &'a RunSummary,
+    speedup: Option<f64>,
+    /// What the true median of the rounds probably lies in.
+    within: Option<Interval>,
+    efficiency: Option<f64>,
+}
+
+impl Figures<'_> {
+    fn of(summary: &Summary) -> Vec<Figures<'_>> {
+        let of = |(group, run): (&Group, _)| match summary.repeats() {
+            false => of_run(run),
+            true => Figures {
+                run,
+                speedup: group.speedup.map(|speedup| speedup.value),
+                within: group.speedup.filter(|_| !group.is_baseline()).and_then(|speedup| speedup.interval),
+                efficiency: group.efficiency,
+            },
+        };
+        fn of_run(run: &RunSummary) -> Figures<'_> {
+            Figures { run, speedup: run.speedup, within: None, efficiency: run.efficiency }
+        }
+        summary.groups.iter().zip(summary.typical()).map(of).collect()
+    }
+}
+
+/// The gauges of all executors on one scale, and the sentence that says what happened.
 pub(super) fn gauges(
     canvas: &mut Canvas<'_>,
     area: Rect,
@@ -26,17 +54,23 @@ pub(super) fn gauges(
 ) {
     let theme = scene.theme;
     let title = match summary.order {
+        Order::OneByOne if summary.repeats() && area.width >= 100 => {
+            "speedup: the median of the rounds, [ ] its 95 % interval; ◆ marks the ideal"
+        }
+        Order::OneByOne if summary.repeats() => "speedup: median of rounds, [ ] 95 % interval, ◆ ideal",
         Order::OneByOne => "speedup: how many times as fast as sequential; ◆ marks the ideal",
         Order::Together => "speedup, while all runs shared the network and the processors; ◆ marks the ideal",
     };
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
-    let most = summary.runs.iter().map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0)));
+    let figures = Figures::of(summary);
+    let reach = |of: &Figures<'_>| of.within.map_or(of.speedup.unwrap_or(1.0), |within| within.high);
+    let most = figures.iter().map(|of| f64::from(of.run.workers).max(reach(of)));
     let most = most.fold(1.0, f64::max);
     let words_width = if area.width >= 100 { 38 } else { 23 };
-    let labels = summary.runs.iter().map(|run| run.label.as_str());
+    let labels = figures.iter().map(|of| of.run.label.as_str());
     let name = if area.width >= 72 { name_columns(labels, 12, 20) } else { 12 };
     let mut y = area.y + 1;
-    for (place, run) in summary.runs.iter().enumerate() {
+    for (place, Figures { run, speedup, within, efficiency }) in figures.into_iter().enumerate() {
         if y >= area.bottom() {
             return;
         }
@@ -46,17 +80,36 @@ pub(super) fn gauges(
         let row = Rect { x: left, y, width: area.width.saturating_sub(7 + name + words_width), height: 1 };
         let right = row.right() + 2;
         let room = area.right().saturating_sub(right + 1);
-        match run.speedup {
+        match speedup {
             Some(value) => {
                 let ideal = f64::from(run.workers);
                 let style = theme.run(place);
-                gauge(canvas, row, Gauge { value, ideal, most }, style, theme.track, theme.strong);
-                let x = canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
-                let of = match run.efficiency.filter(|_| summary.order == Order::OneByOne) {
+                let ends = within.map(|within| (within.low, within.high));
+                let shown = Gauge { value, within: ends, ideal, most };
+                gauge(canvas, row, shown, style, theme.track, theme.strong);
+                let mut x =
+                    canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
+                if let Some(within) = within {
+                    let words = format!("{}–{}", words::ratio(within.low), words::ratio(within.high));
+                    let style = if within.includes(1.0) { theme.warn } else { theme.base };
+                    x = canvas.text(x, y, area.right().saturating_sub(x + 1), &words, style) + 1;
+                }
+                // The interval says more than what would be ideal, which is marked.
+                let of = match efficiency
+                    .filter(|_| within.is_none() || area.width >= 100)
+                    .filter(|_| summary.order == Order::OneByOne)
+                {
+                    Some(_) if within.is_some_and(|within| within.includes(1.0)) => {
+                        "no difference told".to_owned()
+                    }
+                    Some(efficiency) if within.is_some() => {
+                        format!("of {ideal:.0}×, {}", words::percent(efficiency))
+                    }
                     Some(efficiency) if area.width >= 100 => {
                         format!("of {ideal:.0}× ideal, {} efficient", words::percent(efficiency))
                     }
                     Some(efficiency) => format!("of {ideal:.0}×, {}", words::percent(efficiency)),
+                    None if within.is_some() => String::new(),
                     None => format!("of {ideal:.0}×"),
                 };
                 canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);

@@ -12,7 +12,7 @@ use crate::model::{RaceState, RunState};
 use crate::report::words::count;
 use crate::tui::canvas::Canvas;
 use crate::tui::theme::{GHOST, GHOST_TICK, Theme};
-use crate::tui::ui::Ghost as Choice;
+use crate::tui::ui::{Ghost as Choice, Shown};
 use crate::tui::widgets::Axis;
 
 use super::Scene;
@@ -31,22 +31,20 @@ pub(super) struct Ghost<'a> {
 }
 
 impl<'a> Ghost<'a> {
-    /// The ghost for the lanes of `run`: the sequential run of the same round, or else the first one; none where
+    /// The ghost for the lanes of a run: the one that it is measured against; none where
     /// it is not wanted, one of the two has not begun, or that run is sequential itself.
     pub(super) fn below(
         scene: &Scene<'_>,
         race: &'a RaceState,
-        run: &RunState,
+        of: &Shown<'_>,
         axis: &Axis,
     ) -> Option<Ghost<'a>> {
+        let run = of.run;
         let sequential = run.plan().executor == ExecutorKind::Sequential;
         if scene.ui.ghost == Choice::Hidden || sequential || run.started().is_none() {
             return None;
         }
-        let sequential = race.runs().iter().find(|other| {
-            other.plan().executor == ExecutorKind::Sequential && other.plan().round == run.plan().round
-        });
-        let sequential = sequential.or_else(|| race.baseline())?;
+        let sequential = race.baseline_of(of.id)?;
         let (start, until) = (sequential.started()?, sequential.until(scene.now)?);
         let columns = |time: Duration| {
             time.as_secs_f64() / axis.window().long.as_secs_f64() * axis.columns().len() as f64

@@ -19,6 +19,9 @@ use super::{Playback, Scene};
 /// Screens of so many columns have the log beside the page.
 const BESIDE: u16 = 110;
 
+/// The fewest columns of a page with the log beside it: with these, it tells all that it can.
+const LEAST_PAGE: u16 = 70;
+
 /// The fewest rows of a page with the log below it, and of the log itself.
 const LEAST_ROWS: (u16, u16) = (8, 4);
 
@@ -29,7 +32,7 @@ const LOOK_BACK: usize = 400;
 /// page too small for both keeps the view.
 pub(super) fn cut(body: Rect) -> (Rect, Option<Rect>) {
     if body.width >= BESIDE {
-        let columns = (body.width / 100 * 43 + body.width % 100 * 43 / 100).clamp(48, 76);
+        let columns = (body.width - LEAST_PAGE).min(76);
         let (page, log) = cut_left(body, body.width - columns);
         return (page, Some(log));
     }
@@ -179,23 +182,26 @@ impl Columns {
         };
         let time = widest(&mut entries.iter().map(|entry| millis(entry.time, Precision::Microseconds)));
         let after = widest(&mut entries.iter().map(|entry| later(entry.after, precision))).min(12);
-        let workers = u16::try_from(run.plan().workers).unwrap_or(u16::MAX);
+        let workers = u16::try_from(run.plan().workers.max(1)).unwrap_or(u16::MAX);
         let digits = u16::try_from(workers.to_string().len()).unwrap_or(6);
-        let free = row.width.saturating_sub(time + after + 4);
+        let free = row.width.saturating_sub(time + after + 3);
         // Where every lane has one task, its number is the task's.
         let is_alike =
             |(place, task): (usize, &TaskState)| task.lane.is_none_or(|lane| lane.index() == place);
         let one_each = run.tasks().len() <= 64 && run.tasks().iter().enumerate().all(is_alike);
         // A badge is as wide as a lane's number and a space on either side.
         let badge = digits + 2;
-        let stair =
-            [badge, 2, 1].into_iter().find(|&step| (workers - 1).saturating_mul(step) + badge <= free / 4);
+        let stair = [badge, 2, 1]
+            .into_iter()
+            .find(|&step| (workers - 1).saturating_mul(step).saturating_add(badge) <= free / 4);
         let stair = stair.filter(|_| workers <= 64);
         let lanes = stair.map_or(badge, |step| (workers - 1) * step + badge);
         let numbers = u16::try_from(playback.whole.plan().tasks.len().to_string().len()).unwrap_or(6);
         let names = playback.whole.plan().tasks.iter().take(200).map(|task| text::width(&task.name));
         let names = u16::try_from(names.max().unwrap_or(0)).unwrap_or(u16::MAX).min(18);
-        let named = free.saturating_sub(lanes + 1) >= names + 30;
+        // A space after the last badge, where the words can do without.
+        let lanes = lanes + u16::from(free.saturating_sub(lanes) >= 30);
+        let named = free.saturating_sub(lanes) >= names + 30;
         Columns {
             row,
             time,
@@ -225,8 +231,8 @@ impl Columns {
         let line = Rect { y, height: 1, ..self.row };
         let is_later = when == When::Later;
         let base = if is_later { theme.dim } else { theme.base };
-        let right = line.right().saturating_sub(1);
-        let mut x = line.x + 2 + self.time;
+        let right = line.right();
+        let mut x = line.x + 1 + self.time;
         canvas.text_right(
             x,
             y,
@@ -242,7 +248,7 @@ impl Columns {
             let style = if is_later { theme.lane(lane.index()) } else { theme.lane_badge(lane.index()) };
             (at.min(right), format!(" {} ", lane.0 + 1), style)
         });
-        x += self.lanes + 1;
+        x += self.lanes;
         if let Some(task) = entry.task.filter(|_| self.task > 0) {
             let number = (task.0 + 1).to_string();
             let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
@@ -260,6 +266,11 @@ impl Columns {
             true => theme.bad,
             false => base,
         };
+        // Nobody's task yet, where a lane's number stands for the task's.
+        let unnamed = entry.task.filter(|_| self.task == 0 && entry.lane.is_none());
+        if let Some(task) = unnamed {
+            x = canvas.text(x, y, right.saturating_sub(x), &(task.0 + 1).to_string(), theme.dim) + 1;
+        }
         let room = right.saturating_sub(x);
         let long = text::shown(&entry.what.long);
         let short = entry.what.short.as_deref().filter(|_| text::width(&long) > usize::from(room));

@@ -10,6 +10,7 @@ mod json;
 mod log;
 mod overlays;
 mod race;
+mod repeats;
 mod results;
 mod scaling;
 mod story;
@@ -36,13 +37,14 @@ use super::canvas::{Canvas, cut_bottom, cut_top};
 use super::playhead::{Edge, Extent, Motion, Reach};
 use super::reel::Reel;
 use super::theme::Theme;
-use super::ui::{LogPanel, Ui, View};
+use super::ui::{LogPanel, Shown, Ui, View};
 use super::widgets::Window;
 
 pub use accesses::focused;
 pub use diff::{DiffScene, draw_diff};
 pub use log::has_room;
 pub use race::run_at;
+pub use results::results_below;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
 pub use transport::moment_at;
@@ -102,6 +104,11 @@ pub struct Playback<'a> {
 }
 
 impl Scene<'_> {
+    /// The runs that every view of a race shows: those of one round.
+    fn runs<'a>(&self, race: &'a RaceState) -> Vec<Shown<'a>> {
+        self.ui.runs_of(race)
+    }
+
     /// The playback, where the picture is not the live race's.
     fn past(&self) -> Option<&Playback<'_>> {
         self.playback.as_ref().filter(|playback| playback.motion != Motion::Live)
@@ -143,7 +150,8 @@ impl Scene<'_> {
 
 /// How long the longest run is known to be, and the window that shows all runs.
 pub fn all_of(scene: &Scene<'_>, race: &RaceState) -> (Duration, Window) {
-    let reaches = || (0..race.runs().len()).map(|run| scene.reach(race, RunId::of(run)));
+    let runs = scene.runs(race);
+    let reaches = || runs.iter().map(|shown| scene.reach(race, shown.id));
     let longest = reaches().flatten().map(|reach| match reach {
         Reach::AtLeast(long) | Reach::Whole(long) => long,
     });

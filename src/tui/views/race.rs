@@ -6,12 +6,13 @@ use ratatui::style::Style;
 use crate::event::{Collect, LaneId, Phase, TaskId, Variant, WorkloadKind};
 use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
 use crate::report::scaling::Sweep;
-use crate::report::so_far;
 use crate::report::words::{self, Glyphs};
+use crate::report::{Group, so_far};
 use crate::stats;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::theme::{Mark, PLAYHEAD, Theme};
+use crate::tui::ui::Shown;
 use crate::tui::widgets::{Axis, LaneRow, Weight, axis, bar, density, unknown_bar};
 
 use super::chrome::status_name;
@@ -20,9 +21,11 @@ use super::gauges::{gauge_rows, gauges};
 use super::{Scene, name_columns};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
-    let (table, mut rest) = cut_top(canvas.area(), shown_runs(scene, race, canvas.area().height).rows());
-    runs(canvas, table, scene, race);
-    let many = race.runs().len() > MANY_RUNS && Sweep::of(race.plan()).is_some();
+    let shown = scene.runs(race);
+    let visible = visible(scene, race, &shown, canvas.area().height);
+    let (table, mut rest) = cut_top(canvas.area(), visible.rows());
+    runs(canvas, table, scene, race, &shown, &visible);
+    let many = shown.len() > MANY_RUNS && Sweep::of(race.plan()).is_some();
     if let Some(summary) = scene.summary.filter(|_| many && race.is_over()) {
         let verdict = text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4)));
         let rows = u16::try_from(verdict.len()).unwrap_or(2) + 1;
@@ -42,11 +45,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     // Where there is no room for all, the lanes and then the counter give way.
     if rest.height >= counter_rows(race) + 2 {
         let (block, below) = cut_top(rest, counter_rows(race));
-        counters(canvas, block, scene, race);
+        counters(canvas, block, scene, race, ("counter", &shown));
         rest = below;
     }
     // A tall screen shows the gauges as soon as there is something to compare with.
-    let early = rest.height >= 40 && !many && race.baseline().is_some_and(RunState::is_comparable);
+    let compared = shown.iter().any(|shown| race.baseline_of(shown.id).is_some_and(RunState::is_comparable));
+    let early = rest.height >= 40 && !many && compared;
     if let Some(summary) = scene.summary.filter(|_| race.is_over() && !many || early) {
         let verdict = match race.is_over() {
             true => text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4))),
@@ -63,8 +67,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         }
     }
     let run = scene.ui.run_of(race);
-    if let Some(state) = race.runs().get(run.index()).filter(|_| rest.height >= 2) {
-        selected(canvas, rest, scene, race, state);
+    if let Some(shown) = shown.iter().find(|shown| shown.id == run).filter(|_| rest.height >= 2) {
+        selected(canvas, rest, scene, race, shown);
     }
 }
 
@@ -72,13 +76,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
 const MANY_RUNS: usize = 6;
 
 /// Which runs have a row, where there is no room for all.
-struct ShownRuns {
+struct Visible {
     first: usize,
     shown: usize,
     left_out: usize,
 }
 
-impl ShownRuns {
+impl Visible {
     /// The head, the runs, and what says that there are more.
     fn rows(&self) -> u16 {
         u16::try_from(1 + self.shown + usize::from(self.left_out > 0)).unwrap_or(u16::MAX)
@@ -87,21 +91,24 @@ impl ShownRuns {
 
 /// The runs that have a row on a page so high: all of them where they leave half of it, and otherwise those
 /// around the selected one.
-fn shown_runs(scene: &Scene<'_>, race: &RaceState, height: u16) -> ShownRuns {
-    let runs = race.runs().len();
+fn visible(scene: &Scene<'_>, race: &RaceState, shown: &[Shown<'_>], height: u16) -> Visible {
+    let runs = shown.len();
     let most = usize::from(height / 2).saturating_sub(2).max(MANY_RUNS);
     if runs <= most + 1 {
-        return ShownRuns { first: 0, shown: runs, left_out: 0 };
+        return Visible { first: 0, shown: runs, left_out: 0 };
     }
-    let selected = scene.ui.run_of(race).index();
+    let selected = scene.ui.run_of(race);
+    let selected = shown.iter().position(|shown| shown.id == selected).unwrap_or(0);
     let first = selected.saturating_sub(most / 2).min(runs - most);
-    ShownRuns { first, shown: most, left_out: runs - most }
+    Visible { first, shown: most, left_out: runs - most }
 }
 
-/// The run whose row is so many rows below the top of a page so high.
+/// The place of the run whose row is so many rows below the top of a page so high.
 pub fn run_at(scene: &Scene<'_>, race: &RaceState, height: u16, row: usize) -> Option<usize> {
-    let shown = shown_runs(scene, race, height);
-    row.checked_sub(1).filter(|&row| row < shown.shown).map(|row| shown.first + row)
+    let shown = scene.runs(race);
+    let visible = visible(scene, race, &shown, height);
+    let row = row.checked_sub(1).filter(|&row| row < visible.shown)?;
+    shown.get(visible.first + row).map(|shown| shown.place)
 }
 
 /// Where the columns of the runs' table stand: left edge and width, or the right edge of a number. The
@@ -114,6 +121,8 @@ struct Columns {
     done: Option<u16>,
     rate: Option<u16>,
     elapsed: Option<u16>,
+    /// Of a race that repeats: the median of the rounds so far.
+    median: Option<u16>,
     speedup: u16,
 }
 
@@ -121,23 +130,30 @@ struct Columns {
 const NUMBER: u16 = 11;
 
 impl Columns {
-    fn of(area: Rect, race: &RaceState) -> Columns {
+    fn of(area: Rect, race: &RaceState, shown: &[Shown<'_>]) -> Columns {
         let roomy = area.width >= 100;
+        let repeats = race.rounds().are_several();
         // What moves no bytes has no rate of them.
         let moves =
-            race.plan().workload == WorkloadKind::Download || race.runs().iter().any(|run| run.bytes() > 0);
-        let rated = area.width >= 72 && moves;
-        let wanted = name_columns(race.plan().runs.iter().map(|run| run.label.as_str()), 11, 20);
+            race.plan().workload == WorkloadKind::Download || shown.iter().any(|shown| shown.run.bytes() > 0);
+        // Where races repeat, what their rounds have in common says more than one round's rate.
+        let rated = area.width >= if repeats { 110 } else { 72 } && moves;
+        let wanted = name_columns(shown.iter().map(|shown| shown.run.plan().label.as_str()), 11, 20);
         // A long name says more than the number of workers, which is part of many.
         let no_room = !roomy && rated && wanted > 11;
         let name =
             (area.x + 2, area.width.saturating_sub(11).min(if area.width >= 60 { wanted } else { 11 }));
         let workers = (area.width >= 60 && !no_room).then(|| name.0 + name.1 + 8);
-        let abandoned = race.runs().iter().any(|run| run.counts().abandoned > 0);
+        let abandoned = shown.iter().any(|shown| shown.run.counts().abandoned > 0);
         let state_width = if abandoned { 13 } else { 10 };
         let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, state_width));
         let speedup = area.right().saturating_sub(1);
-        let elapsed = (area.width >= 31).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
+        let median =
+            (repeats && area.width >= 60).then(|| speedup.saturating_sub(if roomy { 16 } else { 9 }));
+        let elapsed = (area.width >= 31).then(|| match median {
+            Some(median) => median.saturating_sub(if roomy { 16 } else { 10 }),
+            None => speedup.saturating_sub(if roomy { 16 } else { 9 }),
+        });
         let rate = rated.then(|| elapsed.unwrap_or(speedup).saturating_sub(11));
         let done = (area.width >= 40).then(|| match rate {
             Some(rate) => rate.saturating_sub(11),
@@ -153,14 +169,22 @@ impl Columns {
             done,
             rate,
             elapsed,
+            median,
             speedup,
         }
     }
 }
 
-fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState) {
+fn runs(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    shown: &[Shown<'_>],
+    visible: &Visible,
+) {
     let theme = scene.theme;
-    let columns = Columns::of(area, race);
+    let columns = Columns::of(area, race, shown);
     let y = area.y;
     let dim = theme.dim;
     canvas.text(columns.name.0, y, columns.name.1, "executor", dim);
@@ -179,11 +203,18 @@ fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState
     if let Some(right) = columns.elapsed {
         canvas.text_right(right, y, NUMBER, "elapsed", dim);
     }
+    if let Some(right) = columns.median {
+        let counted = scene.summary.and_then(|summary| summary.groups.iter().map(|g| g.repeats.len()).max());
+        let head = match counted {
+            Some(rounds @ 1..) if area.width >= 100 => format!("median of {rounds}"),
+            _ => "median".to_owned(),
+        };
+        canvas.text_right(right, y, 14, &head, dim);
+    }
     canvas.text_right(columns.speedup, y, 7, "speedup", dim);
-    let selected = scene.ui.run_of(race).index();
-    let shown = shown_runs(scene, race, canvas.area().height);
-    if shown.left_out > 0 {
-        let (above, below) = (shown.first, race.runs().len() - shown.first - shown.shown);
+    let selected = scene.ui.run_of(race);
+    if visible.left_out > 0 {
+        let (above, below) = (visible.first, shown.len() - visible.first - visible.shown);
         let words = match (above, below) {
             (0, below) => format!("+{below} more runs below, ↑ ↓ select"),
             (above, 0) => format!("+{above} more runs above, ↑ ↓ select"),
@@ -191,14 +222,14 @@ fn runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState
         };
         canvas.text(columns.name.0, area.bottom().saturating_sub(1), area.width, &words, dim);
     }
-    let rows = (area.y + 1..).take(shown.shown);
-    for ((index, run), y) in race.runs().iter().enumerate().skip(shown.first).zip(rows) {
+    let rows = (area.y + 1..).take(visible.shown);
+    for (shown, y) in shown.iter().skip(visible.first).zip(rows) {
         let row = Rect { y, height: 1, ..area };
         if row.y >= area.bottom() {
             break;
         }
-        run_row(canvas, row, &columns, scene, race, run);
-        if index == selected {
+        run_row(canvas, row, &columns, scene, race, shown);
+        if shown.id == selected {
             canvas.style(row, theme.selected);
             canvas.glyph(row.x, row.y, '▸', theme.strong.patch(theme.selected));
         }
@@ -211,12 +242,13 @@ fn run_row(
     columns: &Columns,
     scene: &Scene<'_>,
     race: &RaceState,
-    run: &RunState,
+    shown: &Shown<'_>,
 ) {
     let (theme, now, y) = (scene.theme, scene.now, row.y);
+    let Shown { id, place, run } = *shown;
     let counts = run.counts();
     let waiting = matches!(run.status(), RunStatus::Waiting);
-    let colour = if waiting { theme.dim } else { theme.run(place_of(race, run)) };
+    let colour = if waiting { theme.dim } else { theme.run(place) };
     canvas.text(columns.name.0, y, columns.name.1, &run.plan().label, colour);
     if let Some(right) = columns.workers {
         canvas.text_right(
@@ -241,11 +273,16 @@ fn run_row(
         canvas.text(x, y, width, &state, style);
     }
     let bar_area = Rect { x: columns.bar.0, width: columns.bar.1, ..row };
-    run_bar(canvas, bar_area, run, theme.run(place_of(race, run)), theme);
+    run_bar(canvas, bar_area, run, theme.run(place), theme);
     let tasks = run.tasks().len();
     if let Some(right) = columns.done.filter(|_| !waiting) {
         let done = format!("{}/{}", words::count(u64::from(counts.done)), words::count(tasks as u64));
         canvas.text_right(right, y, 15, &done, theme.base);
+    }
+    if let Some(right) = columns.median {
+        let group = scene.summary.and_then(|summary| summary.groups.get(place));
+        let median = group.and_then(Group::median).map_or_else(|| "–".to_owned(), words::seconds);
+        canvas.text_right(right, y, NUMBER, &median, if waiting { theme.dim } else { theme.base });
     }
     let Some(elapsed) = run.elapsed(now) else { return };
     if let (Some(right), Some(rate)) = (columns.rate, stats::rate(run.bytes(), elapsed)) {
@@ -254,7 +291,7 @@ fn run_row(
     if let Some(right) = columns.elapsed {
         canvas.text_right(right, y, NUMBER, &words::seconds(elapsed), theme.strong);
     }
-    let (speedup, style) = speedup_words(race, run, row.width >= 100, theme);
+    let (speedup, style) = speedup_words(race.baseline_of(id), run, row.width >= 100, theme);
     canvas.text_right(columns.speedup, y, 15, &speedup, style);
 }
 
@@ -279,14 +316,8 @@ fn run_bar(canvas: &mut Canvas<'_>, area: Rect, run: &RunState, colour: Style, t
     }
 }
 
-/// The place of a run in its race.
-pub(super) fn place_of(race: &RaceState, run: &RunState) -> usize {
-    race.runs().iter().position(|other| std::ptr::eq(other, run)).unwrap_or(0)
-}
-
 /// The speedup, final or so far.
-fn speedup_words(race: &RaceState, run: &RunState, roomy: bool, theme: &Theme) -> (String, Style) {
-    let baseline = race.baseline();
+fn speedup_words(baseline: Option<&RunState>, run: &RunState, roomy: bool, theme: &Theme) -> (String, Style) {
     if let Some(baseline) = baseline
         && baseline.is_comparable()
         && run.is_comparable()
@@ -306,8 +337,8 @@ fn speedup_words(race: &RaceState, run: &RunState, roomy: bool, theme: &Theme) -
 }
 
 /// The selected run: its tasks, and its lanes beside them.
-fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
-    let theme = scene.theme;
+fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, shown: &Shown<'_>) {
+    let (theme, run) = (scene.theme, shown.run);
     if area.width < 60 {
         let title = format!("{}: {}", run.plan().label, race.plan().noun);
         canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.dim);
@@ -331,7 +362,7 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let title = format!("{} {lanes_word}", words::count(run.lanes().len() as u64));
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
     legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, run, scene);
-    lanes(canvas, lanes_area, scene, race, run);
+    lanes(canvas, lanes_area, scene, race, shown);
 }
 
 /// Names the phases that this run has been in, at the right end of a row.
@@ -340,16 +371,16 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, row: Rect, run: &RunState, scene: 
     for lane in run.lanes().iter().take(LEGEND_LANES) {
         mix.add(&lane.total(scene.now));
     }
-    phase_names(canvas, row, &mix, &marks(std::slice::from_ref(run), &mix), scene.theme);
+    phase_names(canvas, row, &mix, &marks(&[run], &mix), scene.theme);
 }
 
 /// The marks on the lanes of runs that were in the phases of a mix.
-pub(super) fn marks(runs: &[RunState], mix: &Mix) -> Vec<Mark> {
-    let in_order = |run: &RunState| run.plan().variant == Some(Variant::Collect(Collect::Submit));
-    let replaced = |run: &RunState| run.lanes().iter().take(LEGEND_LANES).any(|l| l.workers().len() > 1);
+pub(super) fn marks(runs: &[&RunState], mix: &Mix) -> Vec<Mark> {
+    let in_order = |run: &&RunState| run.plan().variant == Some(Variant::Collect(Collect::Submit));
+    let replaced = |run: &&RunState| run.lanes().iter().take(LEGEND_LANES).any(|l| l.workers().len() > 1);
     let is_there = |mark: &Mark| match mark {
         Mark::Turns => mix.of(Phase::Computing) > 0 && mix.of(Phase::Locked) > 0,
-        Mark::Delivered => runs.iter().any(RunState::takes_results),
+        Mark::Delivered => runs.iter().any(|run| run.takes_results()),
         Mark::Held => runs.iter().any(in_order),
         Mark::Abandoned => runs.iter().any(|run| run.counts().abandoned > 0),
         Mark::Replaced => runs.iter().any(replaced),
@@ -487,8 +518,8 @@ fn task_row(
 }
 
 /// The lanes of one run, on an axis of their own.
-fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
-    let (theme, colour) = (scene.theme, scene.theme.run(place_of(race, run)));
+fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, of: &Shown<'_>) {
+    let (theme, colour, run) = (scene.theme, scene.theme.run(of.place), of.run);
     let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else {
         canvas.text(area.x + 1, area.y, area.width, "its turn has not come", theme.dim);
         return;
@@ -497,7 +528,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
     let digits = u16::try_from(count.to_string().len()).unwrap_or(6);
     let (rows, axis_row) = cut_bottom(area, 1);
     let gutter = digits + 2;
-    let window = scene.window_of(race, scene.ui.run_of(race));
+    let window = scene.window_of(race, of.id);
     let cells = Rect { x: rows.x + gutter, width: rows.width.saturating_sub(gutter + 1), ..rows };
     let time = Axis::new(window, cells);
     let all_fit = count <= usize::from(rows.height);

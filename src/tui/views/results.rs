@@ -10,14 +10,14 @@ use crate::event::WorkloadKind;
 use crate::model::RaceState;
 use crate::report::scaling::Sweep;
 use crate::report::words::{self, Glyphs};
-use crate::report::{DEFINITIONS, RunSummary, Summary};
+use crate::report::{RunSummary, Summary};
 use crate::stats::Latencies;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_top};
 
 use super::counter::{counter_rows, counters};
 use super::gauges::gauges;
-use super::{Scene, name_columns, scaling, usage};
+use super::{Scene, name_columns, repeats, scaling, usage};
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +170,18 @@ enum Rows {
     Runs,
     /// The latency of the same runs.
     Latency,
+    /// The runs that stand for their executors' rounds, with the figures of their tasks.
+    Median,
 }
+
+/// The figures of the runs that stand for their executors' rounds, as many as there are columns for.
+pub(super) fn median_runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
+    let room = area.width.saturating_sub(names(summary, area.width));
+    figures(canvas, area, scene, summary, Rows::Median, &fitting(&Figure::of_tasks(summary), room));
+}
+
+/// The page has so many parts at most.
+const PARTS: u16 = 7;
 
 /// A part of the page.
 enum Part {
@@ -195,11 +206,17 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
     };
-    let parts = parts(race, summary, area.width);
-    let all: u16 = parts.iter().map(|(rows, _)| rows).fold(0, |all, rows| all.saturating_add(*rows));
-    let fits = all <= area.height;
-    let shown = if fits { area.height } else { area.height.saturating_sub(1) };
-    let first = u16::try_from(scene.ui.results_scroll).unwrap_or(u16::MAX).min(all.saturating_sub(shown));
+    if summary.repeats() {
+        return repeats::draw(canvas, scene, race, summary);
+    }
+    let mut parts = parts(race, summary, area.width);
+    // Where there is room, the parts stand apart.
+    if rows_of(&parts).saturating_add(PARTS) <= area.height {
+        parts.iter_mut().filter(|(rows, _)| *rows > 0).for_each(|(rows, _)| *rows += 1);
+    }
+    let all = rows_of(&parts);
+    let below = below(all, area.height);
+    let first = u16::try_from(scene.ui.results_scroll).unwrap_or(u16::MAX).min(below);
     let whole = Rect { x: 0, y: 0, width: area.width, height: all };
     let mut empty = Cell::default();
     empty.set_style(theme.base);
@@ -212,7 +229,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         match part {
             Part::Runs(of) => figures(&mut page, place, scene, summary, Rows::Runs, &of),
             Part::Latency(of) => figures(&mut page, place, scene, summary, Rows::Latency, &of),
-            Part::Counters => counters(&mut page, place, scene, race),
+            Part::Counters => counters(&mut page, place, scene, race, ("counter", &scene.runs(race))),
             Part::Gauges(verdict) => gauges(&mut page, place, scene, summary, &verdict),
             Part::GoesOn => {
                 let words = "the race goes on; the gauges follow when it is over";
@@ -220,18 +237,32 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
             }
             Part::Time => usage::time(&mut page, place, scene, summary),
             Part::Critical => usage::critical(&mut page, place, scene, summary, race),
-            Part::Words(lines) => definitions(&mut page, place, scene, &lines),
+            Part::Words(lines) => defined(&mut page, place, scene, &lines),
         }
     }
     canvas.copy(area, &buffer, first);
-    if !fits && area.height > 0 {
-        let below = all.saturating_sub(first + shown);
-        let words = match below {
+    if below > 0 && area.height > 0 {
+        let words = match below - first {
             0 => format!("↑ {first} lines"),
-            _ => format!("↓ {below} more lines"),
+            more => format!("↓ {more} more lines"),
         };
         canvas.rule(area.bottom() - 1, &words, '─', theme.rule, theme.dim);
     }
+}
+
+/// How many rows of the page are below those that a screen shows of it at first: how far it can be scrolled.
+pub fn results_below(scene: &Scene<'_>, area: Rect) -> usize {
+    let Some((race, summary)) = scene.race.zip(scene.summary) else { return 0 };
+    usize::from(below(rows_of(&parts(race, summary, area.width)), area.height))
+}
+
+/// A page that is longer than its area leaves the last row to the words that say so.
+fn below(all: u16, height: u16) -> u16 {
+    if all <= height { 0 } else { all - height.saturating_sub(1) }
+}
+
+fn rows_of(parts: &[(u16, Part)]) -> u16 {
+    parts.iter().fold(0, |all, (rows, _)| all.saturating_add(*rows))
 }
 
 /// What the page has, each part with its rows.
@@ -264,11 +295,7 @@ fn parts(race: &RaceState, summary: &Summary, columns: u16) -> Vec<(u16, Part)> 
     parts.extend(later);
     parts.push((usage::time_rows(summary), Part::Time));
     parts.push((usage::critical_rows(summary), Part::Critical));
-    let mut words = Vec::new();
-    for (term, definition) in DEFINITIONS {
-        let lines = text::wrap(definition, usize::from(columns.saturating_sub(22)));
-        words.extend(lines.into_iter().enumerate().map(|(i, line)| (if i == 0 { *term } else { "" }, line)));
-    }
+    let words = words_of(summary, columns);
     parts.push((rows(words.len()) + 1, Part::Words(words)));
     parts
 }
@@ -288,8 +315,8 @@ pub(super) fn tables(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, sum
 }
 
 /// Columns for the names of a table's rows, where there is room for long ones.
-fn names(summary: &Summary, columns: u16) -> u16 {
-    let labels = summary.runs.iter().map(|run| run.label.as_str());
+pub(super) fn names(summary: &Summary, columns: u16) -> u16 {
+    let labels = summary.groups.iter().map(|group| group.label.as_str());
     if columns >= 72 { name_columns(labels, NAMES - 2, 20) + 2 } else { NAMES }
 }
 
@@ -325,6 +352,9 @@ fn figures(
         Rows::Latency => {
             canvas.text(area.x + 2, area.y, names, "latency", theme.dim);
         }
+        Rows::Median => {
+            canvas.text(area.x + 2, area.y, names, "median run", theme.dim);
+        }
     }
     let mut x = left;
     for figure in figures {
@@ -332,7 +362,7 @@ fn figures(
         canvas.text_right(x + width, area.y, width, head, theme.dim);
         x += width;
     }
-    for ((place, run), y) in summary.runs.iter().enumerate().zip(area.y + 1..area.bottom()) {
+    for ((place, run), y) in summary.typical().enumerate().zip(area.y + 1..area.bottom()) {
         canvas.text(area.x + 2, y, names - 2, &run.label, theme.run(place));
         if rows == Rows::Runs {
             canvas.text_right(left, y, 8, &run.workers.to_string(), theme.base);
@@ -351,7 +381,25 @@ fn figures(
     }
 }
 
-fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, lines: &[(&str, String)]) {
+/// What the figures of a race mean, as lines for so many columns, each with its term where that begins.
+fn words_of(summary: &Summary, columns: u16) -> Vec<(&'static str, String)> {
+    let mut words = Vec::new();
+    for (term, definition) in summary.definitions() {
+        let lines = text::wrap(definition, usize::from(columns.saturating_sub(22)));
+        words.extend(lines.into_iter().enumerate().map(|(i, line)| (if i == 0 { *term } else { "" }, line)));
+    }
+    words
+}
+
+/// What the figures mean, scrolled within the area.
+pub(super) fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
+    let lines = words_of(summary, area.width);
+    let room = usize::from(area.height.saturating_sub(1));
+    let first = scene.ui.results_scroll.min(lines.len().saturating_sub(room));
+    defined(canvas, area, scene, &lines[first..]);
+}
+
+fn defined(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, lines: &[(&str, String)]) {
     let theme = scene.theme;
     canvas.part(area).rule(area.y, "what the words mean", '─', theme.rule, theme.dim);
     for ((term, line), y) in lines.iter().zip(area.y + 1..area.bottom()) {

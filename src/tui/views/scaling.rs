@@ -331,6 +331,10 @@ fn fits(scaling: &Scaling) -> Vec<Entry> {
     if let Some(words) = scaling.karp_flatt_words() {
         entries.push((Sample::Nothing, "Karp-Flatt", words.split("; ").map(str::to_owned).collect()));
     }
+    if let Some(caution) = scaling.caution() {
+        let words = caution.trim_start_matches("caution: ").split("; ").map(str::to_owned);
+        entries.push((Sample::Glyph('!'), "caution", words.collect()));
+    }
     entries
 }
 
@@ -366,7 +370,11 @@ fn paint_entries(canvas: &mut Canvas<'_>, area: Rect, lines: &[PanelLine], theme
         match *sample {
             Sample::Nothing => {}
             Sample::Glyph(glyph) => {
-                let style = if glyph == '▴' { theme.good } else { theme.strong };
+                let style = match glyph {
+                    '▴' => theme.good,
+                    '!' => theme.warn,
+                    _ => theme.strong,
+                };
                 canvas.glyph(x + 1, y, glyph, style);
             }
             Sample::Curve(place) => {
@@ -422,7 +430,7 @@ fn document(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, scaling: &Sc
 fn points_table(canvas: &mut Canvas<'_>, scene: &Scene<'_>, scaling: &Scaling) -> u16 {
     const HEADS: [&str; 8] =
         ["workers", "wall", "speedup", "efficiency", "bound", "Amdahl", "USL", "Karp-Flatt"];
-    const WIDTHS: [u16; 8] = [9, 11, 10, 12, 9, 9, 8, 12];
+    const WIDTHS: [u16; 8] = [8, 12, 9, 12, 9, 9, 8, 12];
     let theme = scene.theme;
     let rows = scaling.rows();
     if rows.is_empty() {

@@ -29,7 +29,7 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
     };
     field(
         "task",
-        format!("{} of {} in {}", task.0 + 1, race.plan().tasks.len(), run.plan().label),
+        format!("{} of {} in {}", task.0 + 1, race.plan().tasks.len(), run.plan().name()),
         theme.strong,
     );
     field("name", plan.name.clone(), theme.base);

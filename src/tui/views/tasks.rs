@@ -91,7 +91,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         format!("{} of {}", words::count(table.order.len() as u64), words::count(run.tasks().len() as u64))
     };
     let mut words =
-        format!("{}: {shown} {}, by {} {order}", run.plan().label, race.plan().noun, table.sort.name());
+        format!("{}: {shown} {}, by {} {order}", run.plan().name(), race.plan().noun, table.sort.name());
     if !table.filter.is_empty() {
         words.push_str(&format!(", with “{}”", table.filter));
     }

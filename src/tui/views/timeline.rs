@@ -9,7 +9,7 @@ use crate::event::{At, LaneId, Phase, Worker, WorkloadKind};
 use crate::model::{Lane, Mix, RaceState, RunState, Stage};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
-use crate::tui::ui::Ghost as Choice;
+use crate::tui::ui::{Ghost as Choice, Shown};
 use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
 use super::accesses;
@@ -21,7 +21,7 @@ use super::{Scene, all_of};
 struct Block<'a> {
     strip: bool,
     ghost: Option<Ghost<'a>>,
-    run: usize,
+    shown: Shown<'a>,
     first_lane: usize,
     lanes: usize,
     hidden: usize,
@@ -47,8 +47,8 @@ enum Workers {
 }
 
 impl Gutter {
-    fn of(race: &RaceState, area: Rect) -> Gutter {
-        let mut lanes = race.runs().iter().flat_map(|run| run.lanes().iter().take(LEGEND_LANES));
+    fn of(runs: &[Shown<'_>], area: Rect) -> Gutter {
+        let mut lanes = runs.iter().flat_map(|shown| shown.run.lanes().iter().take(LEGEND_LANES));
         let (columns, workers) = match lanes.any(|lane| lane.worker().is_some_and(|w| w.pid().is_some())) {
             _ if area.width < 70 => (5, Workers::None),
             false => (15, Workers::Threads),
@@ -73,21 +73,22 @@ pub fn window(scene: &Scene<'_>, race: &RaceState) -> Window {
     scene.ui.timeline.window.unwrap_or_else(|| all_of(scene, race).1)
 }
 
-fn cells(race: &RaceState, area: Rect) -> Rect {
-    let gutter = Gutter::of(race, area).columns.min(area.width);
+fn cells(runs: &[Shown<'_>], area: Rect) -> Rect {
+    let gutter = Gutter::of(runs, area).columns.min(area.width);
     Rect { x: area.x + gutter, width: area.width.saturating_sub(gutter + 1), ..area }
 }
 
 /// The moment that a click on a column of the page means; none beside the axis.
 pub fn cursor_at(scene: &Scene<'_>, race: &RaceState, page: Rect, column: u16) -> Option<Duration> {
-    let axis = Axis::new(window(scene, race), cells(race, page));
+    let axis = Axis::new(window(scene, race), cells(&scene.runs(race), page));
     axis.columns().contains(&column).then(|| axis.moment(column))
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
     let theme = scene.theme;
     let area = canvas.area();
-    let time = Axis::new(window(scene, race), cells(race, area));
+    let runs = scene.runs(race);
+    let time = Axis::new(window(scene, race), cells(&runs, area));
     let words_rows = match scene.ui.timeline.cursor {
         Some(_) if area.height >= 14 => {
             let lanes = race.runs().get(scene.ui.run_of(race).index()).map_or(1, |run| run.lanes().len());
@@ -97,11 +98,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         _ => 0,
     };
     let (body, words_area) = cut_bottom(area, words_rows);
-    let (mut body, panel) = with_accesses(body, scene, race);
+    let (mut body, panel) = with_accesses(body, scene, race, &runs);
     if body.height >= 4 {
         let (row, rest) = cut_top(body, 1);
         axis(canvas, &time, row.y, theme.rule, theme.dim);
-        let gutter = Gutter::of(race, area);
+        let gutter = Gutter::of(&runs, area);
         if gutter.workers != Workers::None {
             let right = row.x + gutter.columns - 1;
             canvas.text_right(right, row.y, gutter.columns, gutter.title(), theme.dim);
@@ -109,7 +110,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         body = rest;
     }
     let (rest, row) = cut_bottom(body, u16::from(body.height >= 6));
-    let blocks = blocks(scene, race, &time, rest.height);
+    let blocks = blocks(scene, race, &runs, &time, rest.height);
     if row.height > 0 {
         let legend = if row.width >= 100 {
             let after = canvas.text(row.x + 1, row.y, 40, "seconds from each run’s own start", theme.dim);
@@ -119,17 +120,17 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         };
         let ghost = blocks.iter().find_map(|block| block.ghost);
         let legend = ghost.map_or(legend, |ghost| ghost.paint_legend(canvas, legend, theme));
-        let mix = mix_of(race, scene.now);
-        phase_names(canvas, legend, &mix, &marks(race.runs(), &mix), theme);
+        let mix = mix_of(&runs, scene.now);
+        let states: Vec<&RunState> = runs.iter().map(|shown| shown.run).collect();
+        phase_names(canvas, legend, &mix, &marks(&states, &mix), theme);
         body = rest;
     }
     let mut y = body.y;
     let cursor_column = scene.ui.timeline.cursor.and_then(|cursor| time.column(cursor));
     for block in blocks {
-        let Some(run) = race.runs().get(block.run) else { continue };
         let head = y;
-        y = draw_block(canvas, body, y, &time, scene, race, run, &block);
-        paint_playhead(canvas, &time, head + 1..y, scene, run);
+        y = draw_block(canvas, body, y, &time, scene, race, &runs, &block);
+        paint_playhead(canvas, &time, head + 1..y, scene, block.shown.run);
         if let Some(x) = cursor_column {
             for y in head + 1..y {
                 canvas.mark(x, y, '│', theme.cursor);
@@ -143,13 +144,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
 }
 
 /// The rows of the lanes, and those of the accesses to the counter below them, where something is counted.
-fn with_accesses(area: Rect, scene: &Scene<'_>, race: &RaceState) -> (Rect, Rect) {
+fn with_accesses(area: Rect, scene: &Scene<'_>, race: &RaceState, runs: &[Shown<'_>]) -> (Rect, Rect) {
     // The blocks, the axis, the legend, an empty row.
-    let lanes = u16::try_from(whole(race) + 3).unwrap_or(u16::MAX);
+    let lanes = u16::try_from(whole(runs) + 3).unwrap_or(u16::MAX);
     match accesses::rows(scene, race, area, area.height.saturating_sub(lanes)) {
         0 => cut_bottom(area, 0),
         rows => {
-            let ghosts = race.runs().len().saturating_sub(1) * usize::from(scene.ui.ghost == Choice::Shown);
+            let ghosts = runs.len().saturating_sub(1) * usize::from(scene.ui.ghost == Choice::Shown);
             let lanes = lanes.saturating_add(u16::try_from(ghosts).unwrap_or(u16::MAX));
             let (body, below) = cut_top(area, lanes.min(area.height - rows));
             (body, cut_top(below, rows).0)
@@ -157,9 +158,9 @@ fn with_accesses(area: Rect, scene: &Scene<'_>, race: &RaceState) -> (Rect, Rect
     }
 }
 
-fn mix_of(race: &RaceState, now: At) -> Mix {
+fn mix_of(runs: &[Shown<'_>], now: At) -> Mix {
     let mut mix = Mix::default();
-    for lane in race.runs().iter().flat_map(|run| run.lanes().iter().take(LEGEND_LANES)) {
+    for lane in runs.iter().flat_map(|shown| shown.run.lanes().iter().take(LEGEND_LANES)) {
         mix.add(&lane.total(now));
     }
     mix
@@ -167,15 +168,22 @@ fn mix_of(race: &RaceState, now: At) -> Mix {
 
 /// Shares the rows out: every run has a head, a strip and a ghost; lanes come first to the run that is looked
 /// at, and what is left is shared by the others.
-fn blocks<'a>(scene: &Scene<'_>, race: &'a RaceState, time: &Axis, rows: u16) -> Vec<Block<'a>> {
-    let selected = scene.ui.run_of(race).index();
-    let lanes: Vec<usize> = race.runs().iter().map(|run| run.lanes().len()).collect();
+fn blocks<'a>(
+    scene: &Scene<'_>,
+    race: &'a RaceState,
+    runs: &[Shown<'a>],
+    time: &Axis,
+    rows: u16,
+) -> Vec<Block<'a>> {
+    let looked_at = scene.ui.run_of(race);
+    let selected = runs.iter().position(|shown| shown.id == looked_at).unwrap_or(0);
+    let lanes: Vec<usize> = runs.iter().map(|shown| shown.run.lanes().len()).collect();
     // Where there is no room for both, the accesses to a counter take the place of the strips.
-    let strips = usize::from(rows) >= whole(race) || race.plan().workload != WorkloadKind::Counter;
+    let strips = usize::from(rows) >= whole(runs) || race.plan().workload != WorkloadKind::Counter;
     let has_strip = |run: &RunState| strips && has_strip(run);
-    let frame: usize = race.runs().iter().map(|run| 1 + usize::from(has_strip(run))).sum();
+    let frame: usize = runs.iter().map(|shown| 1 + usize::from(has_strip(shown.run))).sum();
     let mut ghosts: Vec<Option<Ghost<'a>>> =
-        race.runs().iter().map(|run| Ghost::below(scene, race, run, time)).collect();
+        runs.iter().map(|shown| Ghost::below(scene, race, shown, time)).collect();
     let rows_of_ghosts = ghosts.iter().flatten().count();
     // The ghost is there to be seen beside lanes: it has rows only where these leave lanes enough.
     let enough: usize = lanes.iter().map(|&lanes| lanes.min(2)).sum();
@@ -216,16 +224,15 @@ fn blocks<'a>(scene: &Scene<'_>, race: &'a RaceState, time: &Axis, rows: u16) ->
     let block = |(run, (lanes, given)): (usize, (usize, usize))| {
         let hidden = lanes - given;
         let first_lane = if run == selected { scene.ui.timeline.scroll.min(hidden) } else { 0 };
-        let strip = race.runs().get(run).is_some_and(has_strip);
-        let ghost = ghosts.get(run).copied().flatten();
-        Block { run, strip, ghost, first_lane, lanes: given, hidden }
+        let (shown, ghost) = (runs[run], ghosts.get(run).copied().flatten());
+        Block { shown, strip: has_strip(shown.run), ghost, first_lane, lanes: given, hidden }
     };
     lanes.into_iter().zip(given).enumerate().map(block).collect()
 }
 
 /// The rows of every run's block once all its workers are there, without the ghosts.
-fn whole(race: &RaceState) -> usize {
-    race.runs().iter().map(|run| run.plan().workers as usize + 1 + usize::from(has_strip(run))).sum()
+fn whole(runs: &[Shown<'_>]) -> usize {
+    runs.iter().map(|shown| shown.run.plan().workers as usize + 1 + usize::from(has_strip(shown.run))).sum()
 }
 
 /// Whether the strip of concurrency says more than the lanes: one lane is its own strip.
@@ -244,16 +251,17 @@ fn draw_block(
     time: &Axis,
     scene: &Scene<'_>,
     race: &RaceState,
-    run: &RunState,
+    runs: &[Shown<'_>],
     block: &Block<'_>,
 ) -> u16 {
     let theme = scene.theme;
-    let gutter = Gutter::of(race, body);
+    let gutter = Gutter::of(runs, body);
+    let Shown { id, place, run } = block.shown;
     if y >= body.bottom() {
         return y;
     }
-    let colour = theme.run(block.run);
-    let selected = scene.ui.run_of(race).index() == block.run;
+    let colour = theme.run(place);
+    let selected = scene.ui.run_of(race) == id;
     let row = Rect { y, height: 1, ..body };
     let mark = if selected { "▸ " } else { "  " };
     let x = canvas.text(body.x, y, 2, mark, theme.strong);
@@ -284,7 +292,7 @@ fn draw_block(
             &format!("{most} at once"),
             theme.dim,
         );
-        let strip = Rect { y, height: 1, ..cells(race, body) };
+        let strip = Rect { y, height: 1, ..cells(runs, body) };
         density(canvas, time, strip, run.in_progress(), (start, until), most, colour);
         y += 1;
     }
@@ -364,8 +372,10 @@ fn cursor_words(
 ) {
     let theme = scene.theme;
     let run = scene.ui.run_of(race);
-    let Some(state) = race.runs().get(run.index()).filter(|_| area.height > 1) else { return };
-    let ghost = Ghost::below(scene, race, state, time).filter(|ghost| ghost.reaches(cursor));
+    let runs = scene.runs(race);
+    let Some(of) = runs.iter().find(|of| of.id == run).filter(|_| area.height > 1) else { return };
+    let state = of.run;
+    let ghost = Ghost::below(scene, race, of, time).filter(|ghost| ghost.reaches(cursor));
     let ghost = ghost.map(|ghost| format!("; {} tasks done", ghost.progress(cursor)));
     let (label, at) = (&state.plan().label, words::seconds(cursor));
     let title = format!("{label} at {at}{}", ghost.unwrap_or_default());

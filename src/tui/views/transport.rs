@@ -18,6 +18,9 @@ struct Parts {
     rest: String,
 }
 
+/// Columns for what else is to be known.
+const REST: usize = 27;
+
 /// The least columns that make a track.
 const LEAST_TRACK: u16 = 8;
 
@@ -32,24 +35,26 @@ impl Parts {
             long if long.as_secs() == 0 => moment(end),
             long => words::seconds(long),
         };
-        let mut moment = format!("{} of {whole}  {}", moment(at), playback.speed);
-        let mut rest = rest(playback, at);
+        // Whatever they say, the words take the same room, so that the track keeps still below the mouse.
+        let widest = text::width(&moment(end));
+        let mut words = format!("{:>widest$} of {whole}  {:<5}", moment(at), playback.speed.to_string());
+        let mut rest = format!("{:>REST$}", rest(playback, at));
         let width = |words: &str| u16::try_from(text::width(words)).unwrap_or(u16::MAX);
-        let room = |moment: &str, rest: &str| {
-            let words = [width(state) + 1, width(moment) + 2, width(rest) + 2];
-            row.width.saturating_sub(words.iter().fold(0, |sum, part| sum.saturating_add(*part)))
+        let room = |words: &str, rest: &str| {
+            let taken = [width(state) + 1, width(words) + 2, width(rest) + 2];
+            row.width.saturating_sub(taken.iter().fold(0, |sum, part| sum.saturating_add(*part)))
         };
-        if room(&moment, &rest) < LEAST_TRACK {
+        if room(&words, &rest) < LEAST_TRACK {
             rest = String::new();
         }
-        if room(&moment, &rest) < LEAST_TRACK {
-            moment = self::moment(at);
+        if room(&words, &rest) < LEAST_TRACK {
+            words = format!("{:>widest$}", moment(at));
         }
-        let x = row.x + width(state) + 1 + width(&moment) + 2;
-        let columns = room(&moment, &rest);
+        let x = row.x + width(state) + 1 + width(&words) + 2;
+        let columns = room(&words, &rest);
         let columns = if columns < LEAST_TRACK { 0 } else { columns };
         let track = Rect { x: x.min(row.right()), width: columns, ..row };
-        Parts { state: state.to_owned(), moment, track, rest }
+        Parts { state: state.to_owned(), moment: words, track, rest }
     }
 }
 
@@ -62,7 +67,7 @@ fn end(playback: &Playback<'_>) -> At {
 fn rest(playback: &Playback<'_>, at: At) -> String {
     let reel = playback.reel;
     if reel.start() > 0 && at <= reel.first_moment() {
-        return "what was before is no longer kept".to_owned();
+        return "earlier is no longer kept".to_owned();
     }
     let ahead = end(playback).since(at);
     match playback.edge {

@@ -12,6 +12,8 @@ use super::bar::{Weight, bar};
 pub struct Gauge {
     /// The speedup.
     pub value: f64,
+    /// What it lies in, where it is a median.
+    pub within: Option<(f64, f64)>,
     /// What it could be at best.
     pub ideal: f64,
     /// What the right edge stands for.
@@ -31,6 +33,14 @@ pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, t
         canvas.glyph(area.x + column, area.y, ' ', track);
     }
     canvas.glyph(area.x + to_ideal, area.y, '◆', mark);
+    if let Some((low, high)) = gauge.within {
+        let (low, high) = (place(low).floor() as u16, place(high).floor() as u16);
+        // An interval that one cell has room for is told in words alone.
+        if high > low + 1 {
+            canvas.glyph(area.x + low, area.y, '[', mark);
+            canvas.glyph(area.x + high, area.y, ']', mark);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -40,10 +50,14 @@ mod tests {
     use super::*;
 
     fn drawn(value: f64, ideal: f64, most: f64) -> String {
+        within(value, None, ideal, most)
+    }
+
+    fn within(value: f64, within: Option<(f64, f64)>, ideal: f64, most: f64) -> String {
         let area = Rect::new(0, 0, 21, 1);
         let mut buffer = Buffer::empty(area);
         let style = Style::new();
-        let shown = Gauge { value, ideal, most };
+        let shown = Gauge { value, within, ideal, most };
         gauge(&mut Canvas::new(&mut buffer, area), area, shown, style, style, style);
         buffer.content.iter().map(|cell| cell.symbol().to_owned()).collect()
     }
@@ -53,5 +67,11 @@ mod tests {
         assert_eq!(drawn(4.5, 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆──◆");
         assert_eq!(drawn(1.0, 2.0, 10.0), "▆▆──◆                ");
         assert_eq!(drawn(2.5, 2.0, 10.0), "▆▆▆▆◆                ");
+    }
+
+    #[test]
+    fn the_interval_of_a_median_is_marked_where_it_can_be_seen() {
+        assert_eq!(within(3.0, Some((2.5, 3.9)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆[▆───]────◆");
+        assert_eq!(within(3.0, Some((2.98, 3.02)), 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆▆▆────────◆");
     }
 }

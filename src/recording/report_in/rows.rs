@@ -195,6 +195,8 @@ impl TryFrom<Text> for Kind {
 pub(super) struct Lane {
     pub(super) lane: usize,
     pub(super) worker: Option<Text>,
+    #[serde(default)]
+    pub(super) opened: Option<Time>,
     pub(super) pid: Option<u32>,
     pub(super) thread_id: Option<u64>,
     pub(super) spans: Vec<Span>,

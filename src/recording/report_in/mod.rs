@@ -2,8 +2,11 @@
 //! from.
 //!
 //! A report carries less than a recording: no samples of bytes, no answers' heads, no accesses to a counter, and
-//! not when a lane opened (it is taken to have opened with its run). The report of the race that comes out of
-//! this equals the one that went in.
+//! of a lane's workers the last. Where none was replaced, the report of the race that comes out of this equals
+//! the one that went in.
+
+mod rows;
+mod story;
 
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -12,15 +15,15 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::event::{
-    At, Check, ClockZero, ErrorKind, Event, ExecutorKind, Fact, LaneId, Machine, Order, Outcome, Phase,
-    RacePlan, RunEnd, RunId, RunPlan, TaskEnd, TaskError, TaskId, TaskPlan, TimeScale, Usage, Worker,
-    WorkloadKind,
+    At, ClockZero, Event, ExecutorKind, Fact, LaneId, Machine, Order, Phase, RacePlan, RunEnd, RunId,
+    RunPlan, TaskId, TaskPlan, TimeScale, Usage, Worker, WorkloadKind,
 };
 use crate::text::shown;
 
 use super::read::{Flaw, Recording};
-use super::report_rows::{End, Failure, Kind, Report, Run, Span, Status, Task, Text};
 use super::write::Header;
+use rows::{End, Report, Run, Span, Status, Task, Text};
+use story::Story;
 
 /// How many bytes of a report are read: the events take about three times as much memory.
 pub const MOST_BYTES: u64 = 256 << 20;
@@ -232,7 +235,8 @@ fn tell_run(id: RunId, run: Run, events: &mut Vec<Event>) -> Result<(), Contradi
     for (place, lane) in run.lanes.iter().enumerate() {
         if let Some(name) = &lane.worker {
             let worker = worker(&run, &name.0, lane.pid, lane.thread_id);
-            tell(start, Fact::LaneOpened { run: id, lane: LaneId::of(place), worker: Box::new(worker) });
+            let opened = lane.opened.map_or(start, |at| at.0);
+            tell(opened, Fact::LaneOpened { run: id, lane: LaneId::of(place), worker: Box::new(worker) });
         }
     }
     let mut spans: Vec<Span> = run.lanes.iter().flat_map(|lane| &lane.spans).copied().collect();
@@ -247,7 +251,7 @@ fn tell_run(id: RunId, run: Run, events: &mut Vec<Event>) -> Result<(), Contradi
         let task = &run.tasks[place];
         let of_task = spans.partition_point(|span| (span.task as usize) < place);
         let after = of_task + spans[of_task..].partition_point(|span| span.task as usize == place);
-        let mut story = Story { run: id, id: TaskId::of(place), task, spans: &spans[of_task..after] };
+        let story = Story { run: id, id: TaskId::of(place), task, spans: &spans[of_task..after] };
         story.tell(latest, &mut tell).ok_or(Contradiction::End { run: id.index() + 1, task: place + 1 })?;
     }
     let end = match run.status {
@@ -329,118 +333,6 @@ fn worker(run: &Run, name: &str, pid: Option<u32>, thread_id: Option<u64>) -> Wo
             Worker::AsyncSlot { threads: if thread_id.is_some() { 1 } else { 2 }, thread_id }
         }
         None => Worker::Thread { name: name.to_owned(), thread_id },
-    }
-}
-
-/// One task of a run, and its spans in the order of time.
-struct Story<'a> {
-    run: RunId,
-    id: TaskId,
-    task: &'a Task,
-    spans: &'a [Span],
-}
-
-impl Story<'_> {
-    /// Tells what became of the task; none where its end is told by halves.
-    fn tell(&mut self, latest: At, tell: &mut impl FnMut(At, Fact)) -> Option<()> {
-        let (run, task) = (self.run, self.id);
-        if let Some(at) = self.task.queued {
-            tell(at.0, Fact::TaskQueued { run, task });
-        }
-        let mut last = self.task.queued.map_or(At::ZERO, |at| at.0);
-        if let (Some(at), Some(lane)) = (self.task.started, self.task.lane) {
-            tell(at.0, Fact::TaskStarted { run, task, lane: LaneId(lane) });
-            last = self.tell_phases(at.0, tell).max(last);
-        }
-        match self.end()? {
-            Some((at, outcome)) => {
-                let result = self.task.result.as_ref().map(|text| text.0.clone());
-                let end = TaskEnd {
-                    outcome,
-                    bytes: self.task.bytes,
-                    write_nanos: 0,
-                    check: Check::Nothing,
-                    result,
-                };
-                tell(at.max(last), Fact::TaskFinished { run, task, end: Box::new(end) });
-            }
-            None if self.task.bytes > 0 => {
-                tell(latest.max(last), Fact::BytesArrived { run, task, bytes: self.task.bytes });
-            }
-            None => {}
-        }
-        if let Some(at) = self.task.delivered {
-            tell(at.0, Fact::ResultDelivered { run, task });
-        }
-        Some(())
-    }
-
-    /// Tells the phases and the attempts; returns the last moment of them.
-    fn tell_phases(&self, start: At, tell: &mut impl FnMut(At, Fact)) -> At {
-        let (run, task) = (self.run, self.id);
-        let mut attempt = 0;
-        let mut next_attempt = |at: At, tell: &mut dyn FnMut(At, Fact)| {
-            if attempt < self.task.attempts {
-                attempt += 1;
-                tell(at, Fact::AttemptStarted { run, task, number: attempt });
-            }
-            attempt < self.task.attempts
-        };
-        next_attempt(start, tell);
-        let (mut at, mut received, mut after_wait) = (start, None, false);
-        for span in self.spans {
-            at = at.max(span.from.0);
-            if after_wait {
-                next_attempt(at, tell);
-            }
-            after_wait = span.phase == Phase::BackingOff;
-            let byte = self.task.first_byte.map(|time| time.0).filter(|&byte| received != Some(byte));
-            // A first byte at which no stretch of receiving begins had one of no length.
-            if let Some(byte) = byte.filter(|byte| (at..span.to.0.max(at)).contains(byte)) {
-                if byte > at {
-                    tell(at, Fact::PhaseEntered { run, task, phase: span.phase });
-                }
-                // Those of the attempts that left no trace were before it.
-                while next_attempt(byte, tell) {}
-                tell(byte, Fact::PhaseEntered { run, task, phase: Phase::Receiving });
-                (at, received) = (byte, Some(byte));
-                if span.phase == Phase::Receiving {
-                    continue;
-                }
-            }
-            tell(at, Fact::PhaseEntered { run, task, phase: span.phase });
-        }
-        let end = self.spans.last().map_or(start, |span| span.to.0).max(at);
-        while next_attempt(end, tell) {}
-        match self.task.first_byte.map(|time| time.0.max(end)).filter(|_| received.is_none()) {
-            Some(byte) => {
-                tell(byte, Fact::PhaseEntered { run, task, phase: Phase::Receiving });
-                byte
-            }
-            None => end.min(self.task.finished.map_or(end, |at| at.0)),
-        }
-    }
-
-    /// How the task ended and when; an inner none where it hasn't, an outer one where that is told by halves.
-    fn end(&self) -> Option<Option<(At, Outcome)>> {
-        let Some(outcome) = self.task.outcome else { return Some(None) };
-        let at = self.task.finished?.0;
-        let message = |error: &Failure| error.message.0.clone();
-        let outcome = match (outcome, &self.task.error) {
-            (End::Done, _) => Outcome::Done,
-            (End::Cancelled, _) => Outcome::Cancelled,
-            (End::Abandoned, _) => Outcome::Abandoned,
-            (End::Panicked, error) => Outcome::Panicked { message: message(error.as_ref()?) },
-            (End::Failed, error) => {
-                let error = error.as_ref()?;
-                let kind = match error.kind {
-                    Kind::Error(kind) => kind,
-                    Kind::Panic => ErrorKind::Raised,
-                };
-                Outcome::Failed(TaskError { kind, message: message(error) })
-            }
-        };
-        Some(Some((at, outcome)))
     }
 }
 

@@ -1,0 +1,234 @@
+//! The page *Results* of a race that repeats: what the rounds of each executor say together.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::model::RaceState;
+use crate::report::words::{self, Glyphs};
+use crate::report::{Group, Summary};
+use crate::stats::Difference;
+use crate::text;
+use crate::tui::canvas::{Canvas, cut_top};
+use crate::tui::theme::Theme;
+use crate::tui::ui::Shown;
+use crate::tui::widgets::{Dots, Looks, Scale, dots, scale};
+
+use super::Scene;
+use super::counter::{counter_rows, counters};
+use super::gauges::{gauge_rows, gauges};
+use super::results::{definitions, median_runs, names};
+
+/// A column of the table: its head, its width, and what it says.
+struct Column {
+    head: &'static str,
+    width: u16,
+    words: fn(&Group) -> String,
+}
+
+/// The columns, those that matter most first: a narrow screen has the first of them.
+const COLUMNS: &[Column] = &[
+    Column { head: "rounds", width: 8, words: |group| group.repeats.len().to_string() },
+    Column { head: "median wall", width: 13, words: |group| or_dash(group.median().map(words::seconds)) },
+    Column {
+        head: "95 % interval",
+        width: 15,
+        words: |group| or_dash(group.wall.and_then(words::seconds_within)),
+    },
+    Column {
+        head: "speedup",
+        width: 9,
+        words: |group| or_dash(group.speedup.map(|speedup| words::times(speedup.value, Glyphs::Unicode))),
+    },
+    Column {
+        head: "95 % interval",
+        width: 15,
+        words: |group| or_dash(group.speedup.filter(|_| !group.is_baseline()).and_then(words::ratio_within)),
+    },
+    Column { head: "difference", width: 16, words: |group| difference(group).to_owned() },
+    Column { head: "stand out", width: 11, words: |group| group.outliers().count().to_string() },
+    Column {
+        head: "least",
+        width: 9,
+        words: |group| or_dash(group.extremes().map(|(least, _)| words::seconds(least))),
+    },
+    Column {
+        head: "most",
+        width: 9,
+        words: |group| or_dash(group.extremes().map(|(_, most)| words::seconds(most))),
+    },
+    Column { head: "efficiency", width: 12, words: |group| or_dash(group.efficiency.map(words::percent)) },
+    Column { head: "workers", width: 9, words: |group| group.workers.to_string() },
+    Column { head: "left out", width: 10, words: |group| group.left_out.to_string() },
+];
+
+fn or_dash(words: Option<String>) -> String {
+    words.unwrap_or_else(|| "–".to_owned())
+}
+
+fn difference(group: &Group) -> &'static str {
+    match group.difference() {
+        None => "–",
+        Some(Difference::Faster) => "faster",
+        Some(Difference::Slower) => "slower",
+        Some(Difference::NotTold) => "no difference",
+        Some(Difference::TooFew) => "too few rounds",
+    }
+}
+
+/// The most runs that stand out which have a line each.
+const NOTES: usize = 3;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState, summary: &Summary) {
+    let (theme, area) = (scene.theme, canvas.area());
+    let groups = u16::try_from(summary.groups.len()).unwrap_or(u16::MAX);
+    let (table, mut rest) = cut_top(area, groups.saturating_add(1));
+    figures(canvas, table, scene, summary);
+    let verdict = match race.is_over() {
+        true => text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4))),
+        false => vec!["the race goes on; what follows from the figures comes at its end".to_owned()],
+    };
+    let notes = notes(summary, usize::from(rest.width.saturating_sub(4)));
+    let lines = u16::try_from(verdict.len() + notes.len()).unwrap_or(u16::MAX);
+
+    // What a counter race is about needs the rows more than high clouds.
+    let counted = counter_rows(race);
+    let pitch = match rest.height.saturating_sub(lines + counted) {
+        room if room >= groups.saturating_mul(4).saturating_add(24) => 3,
+        room if room >= groups.saturating_mul(2).saturating_add(4) => 2,
+        _ => 1,
+    };
+    // An empty row apart, where that costs nothing that matters.
+    let gap = u16::from(rest.height > groups.saturating_mul(pitch).saturating_add(lines + groups + 12));
+    rest = cut_top(rest, gap).1;
+    let (strips, below) = cut_top(rest, groups.saturating_mul(pitch).saturating_add(2));
+    clouds(canvas, strips, scene, summary, pitch);
+    rest = cut_top(below, gap).1;
+    for (line, style) in
+        notes.iter().map(|note| (note, theme.warn)).chain(verdict.iter().map(|l| (l, theme.strong)))
+    {
+        let (row, below) = cut_top(rest, 1);
+        canvas.text(row.x + 2, row.y, row.width.saturating_sub(3), line, style);
+        rest = below;
+    }
+    // The definitions come before what other pages show too.
+    const DEFINED: u16 = 9;
+    let gauged = gauge_rows(race);
+    if counted > 0 && rest.height >= counted + gap {
+        let (block, below) = cut_top(cut_top(rest, gap).1, counted);
+        let worst = |(place, group): (usize, &Group)| {
+            Some(Shown { id: group.typical, place, run: race.runs().get(group.typical.index())? })
+        };
+        let worst: Vec<Shown<'_>> = summary.groups.iter().enumerate().filter_map(worst).collect();
+        counters(canvas, block, scene, race, ("worst round", &worst));
+        rest = below;
+    }
+    if rest.height >= gauged + gap + DEFINED {
+        let (block, below) = cut_top(cut_top(rest, gap).1, gauged);
+        gauges(canvas, block, scene, summary, &[]);
+        rest = below;
+    }
+    if rest.height >= groups.saturating_add(1 + gap + DEFINED) {
+        let (block, below) = cut_top(cut_top(rest, gap).1, groups + 1);
+        median_runs(canvas, block, scene, summary);
+        rest = cut_top(below, gap).1;
+    }
+    if rest.height >= 3 {
+        definitions(canvas, rest, scene, summary);
+    }
+}
+
+fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
+    let theme = scene.theme;
+    let names = names(summary, area.width);
+    canvas.text(area.x + 2, area.y, names, "executor", theme.dim);
+    let mut x = area.x + names;
+    for column in COLUMNS {
+        if x + column.width >= area.right() {
+            break;
+        }
+        x += column.width;
+        canvas.text_right(x, area.y, column.width, column.head, theme.dim);
+        for (group, y) in summary.groups.iter().zip(area.y + 1..area.bottom()) {
+            canvas.text_right(x, y, column.width, &(column.words)(group), style(column, group, theme));
+        }
+    }
+    for ((place, group), y) in summary.groups.iter().enumerate().zip(area.y + 1..area.bottom()) {
+        canvas.text(area.x + 2, y, names - 2, &group.label, theme.run(place));
+    }
+}
+
+fn style(column: &Column, group: &Group, theme: &Theme) -> Style {
+    match (column.head, group.difference()) {
+        ("median wall" | "speedup", _) => theme.strong,
+        ("difference", Some(Difference::Faster)) => theme.good,
+        ("difference", Some(Difference::Slower)) => theme.bad,
+        ("difference", Some(_)) => theme.warn,
+        ("left out", _) if group.left_out > 0 => theme.bad,
+        ("stand out", _) if group.outliers().next().is_some() => theme.warn,
+        _ => theme.base,
+    }
+}
+
+/// The runs that stand out, a line each with the likely cause; of many, the first.
+fn notes(summary: &Summary, columns: usize) -> Vec<String> {
+    let found = summary.groups.iter().flat_map(|group| group.outliers().map(move |found| (group, found)));
+    let mut notes: Vec<String> = found
+        .map(|(group, (repeat, cause))| {
+            let wall = words::seconds(repeat.wall);
+            format!("○ {} in round {} took {wall}: {}", group.label, repeat.round, cause.words())
+        })
+        .collect();
+    let more = notes.len().saturating_sub(NOTES);
+    if more > 0 {
+        notes.truncate(NOTES - 1);
+        notes.push(format!("○ {} more stand out", words::count(more as u64 + 1)));
+    }
+    notes.iter().map(|note| text::fit(note, columns)).collect()
+}
+
+/// Every round's wall time on one scale, a cloud for each executor.
+fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary, pitch: u16) {
+    let theme = scene.theme;
+    let title = match area.width {
+        116.. => {
+            "every round’s wall time ● (2: two there), ┃ the median, ├─┤ its 95 % interval, ○ stands out, ╱ a stretch left out"
+        }
+        _ => "● a round’s wall time (2: two), ┃ median, ├─┤ 95 % interval, ○ stands out",
+    };
+    canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
+    let names = names(summary, area.width);
+    let cells = Rect {
+        x: area.x + names + 1,
+        y: area.y + 1,
+        width: area.width.saturating_sub(names + 3),
+        height: area.height.saturating_sub(1),
+    };
+    let walls =
+        summary.groups.iter().flat_map(|group| &group.repeats).map(|repeat| repeat.wall.as_secs_f64());
+    let Some(time) = Scale::of(walls, cells) else {
+        canvas.text(area.x + 2, area.y + 1, area.width, "no round that counts is over yet", theme.dim);
+        return;
+    };
+    let mut y = cells.y;
+    for (place, group) in summary.groups.iter().enumerate() {
+        let row = Rect { y, height: pitch, ..cells }.intersection(cells);
+        if row.height == 0 {
+            break;
+        }
+        canvas.text(area.x + 2, row.bottom() - 1, names - 2, &group.label, theme.run(place));
+        let values: Vec<(f64, bool)> = group
+            .repeats
+            .iter()
+            .map(|repeat| (repeat.wall.as_secs_f64(), repeat.outlier.is_some()))
+            .collect();
+        let within = group.wall.and_then(|wall| wall.interval).map(|within| (within.low, within.high));
+        let cloud = Dots { values: &values, median: group.wall.map(|wall| wall.value), within };
+        let looks =
+            Looks { cloud: theme.run(place), median: theme.strong, odd: theme.warn, faint: theme.rule };
+        dots(canvas, &time, row, cloud, looks);
+        y += pitch;
+    }
+    if y < area.bottom() {
+        scale(canvas, &time, y, theme.rule, theme.dim);
+    }
+}
