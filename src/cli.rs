@@ -93,6 +93,9 @@ pub struct RaceArgs {
     #[arg(long, value_name = "EXPR", help_heading = "Report")]
     pub fail_if: Vec<Condition>,
     /// Record the race in FILE while it runs, to replay and export it
+    ///
+    /// Another race from the dashboard is recorded in FILE-2, and so on. A recording of that name gives way; any
+    /// other file stays.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
     pub record: Option<PathBuf>,
 }

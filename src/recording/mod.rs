@@ -18,4 +18,4 @@ pub use speed::{NoSpeed, Speed};
 pub use tape::{Player, Tape, Told};
 pub use trace_in::{Imported, TraceError, TraceLimits, read_trace, read_trace_file};
 pub use trace_out::write_trace;
-pub use write::{Header, Recorder, WriteError, create, write};
+pub use write::{Header, Recorder, WriteError, create, name_after, write};

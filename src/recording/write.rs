@@ -100,6 +100,19 @@ pub enum WriteError {
     },
 }
 
+/// Where the next race is recorded after the one at `path`, so that it takes nobody's place: `race.jsonl`,
+/// `race-2.jsonl`, `race-3.jsonl`.
+pub fn name_after(path: &Path) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let numbered = stem.rsplit_once('-').and_then(|(name, number)| Some((name, number.parse::<u32>().ok()?)));
+    let (name, number) = match numbered {
+        Some((name, number)) if number >= 2 => (name, number.saturating_add(1)),
+        _ => (&*stem, 2),
+    };
+    let extension = path.extension().map_or_else(String::new, |it| format!(".{}", it.to_string_lossy()));
+    path.with_file_name(format!("{name}-{number}{extension}"))
+}
+
 /// Makes the file of a recording. One that is there already is replaced when it is a recording, too.
 ///
 /// # Errors
@@ -173,9 +186,18 @@ impl Recorder {
     }
 }
 
+/// Gives this thread the lowest priority: a race that keeps all processors busy is written down when it leaves
+/// one idle, at the latest when it is over.
+fn give_way() {
+    // Linux has priorities for threads, by their ids; elsewhere the whole program would give way.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
+}
+
 /// Writes batches as they come, each at once: a killed program leaves all that was told before the last of
 /// them. The first failure ends it, for what came after a gap could not be read.
 fn write_down(mut file: File, plan: &RacePlan, batches: &Receiver<Arc<Vec<Event>>>) -> io::Result<()> {
+    give_way();
     let mut text = Vec::new();
     line(&Header::of(plan), &mut text)?;
     while let Ok(batch) = batches.recv() {
@@ -186,4 +208,18 @@ fn write_down(mut file: File, plan: &RacePlan, batches: &Receiver<Arc<Vec<Event>
         text.clear();
     }
     file.write_all(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_race_has_a_recording_of_its_own() {
+        let after = |path: &str| name_after(Path::new(path)).display().to_string();
+        assert_eq!(after("to/race.jsonl"), "to/race-2.jsonl");
+        assert_eq!(after("to/race-2.jsonl"), "to/race-3.jsonl");
+        assert_eq!(after("race-1.jsonl"), "race-1-2.jsonl");
+        assert_eq!(after("race"), "race-2");
+    }
 }

@@ -163,6 +163,61 @@ fn a_recording_gives_way_to_the_next_one() -> Fallible {
     Ok(())
 }
 
+/// The names of the scenarios that are built in.
+fn scenario_names() -> Fallible<Vec<String>> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml"))?;
+    let config: toml::Table = text.parse()?;
+    let scenarios = config.get("scenarios").and_then(toml::Value::as_table).ok_or("no scenarios")?;
+    Ok(scenarios.keys().cloned().collect())
+}
+
+/// The recordings that come with the program, by scenario.
+fn shipped() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings")
+}
+
+#[test]
+fn every_built_in_scenario_has_a_recording_that_is_whole() -> Fallible {
+    let mut bytes = 0;
+    for scenario in scenario_names()? {
+        let path = shipped().join(format!("{scenario}.jsonl"));
+        bytes += fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?.len();
+        let read = recording::read_file(&path)?;
+        assert_eq!((read.plan.scenario.as_str(), &read.flaws), (scenario.as_str(), &Vec::new()));
+        let race = read.race();
+        assert!(race.is_over() && race.misfits() == 0, "{scenario}: {} misfits", race.misfits());
+        assert_eq!(race.went_as_meant(), !["daemon", "errors"].contains(&scenario.as_str()), "{scenario}");
+        let marks = read.tape.told().iter().filter(|told| told.event.fact == Fact::Collected).count();
+        assert!(marks >= 10, "{scenario}: {marks} moments at which everything is known");
+    }
+    assert!(bytes < 4_000_000, "{bytes} bytes are more than anybody wants to download");
+    Ok(())
+}
+
+#[test]
+fn what_is_seen_at_a_moment_of_a_recording_is_what_was_seen_live() -> Fallible {
+    for scenario in ["images-20", "counter"] {
+        let tape = recording::read_file(&shipped().join(format!("{scenario}.jsonl")))?.tape;
+        let plan = tape.plan().ok_or("no plan")?.clone();
+        let marks: Vec<usize> =
+            (0..tape.len()).filter(|&place| tape.told()[place].event.fact == Fact::Collected).collect();
+        let (mut live, mut folded) = (RaceState::new(plan.clone()), 0);
+        let mut player = Player::new(plan);
+        for tenth in 0..10 {
+            let mark = marks[tenth * (marks.len() - 1) / 9];
+            // A live race has folded what was told up to the mark, and shows its moment.
+            tape.told()[folded..=mark].iter().for_each(|told| live.apply(&told.event));
+            folded = mark + 1;
+            let moment = tape.told()[mark].known;
+            assert_eq!(tape.known_at(moment), mark + 1);
+            player.seek(&tape, tape.known_at(moment));
+            assert_eq!(player.state(), &live);
+            assert_eq!(live.last_moment(), moment);
+        }
+    }
+    Ok(())
+}
+
 /// On a full disk the race goes on, and what was written before can be read.
 #[test]
 fn a_full_disk_ends_the_recording_and_not_the_race() -> Fallible {

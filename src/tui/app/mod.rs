@@ -16,7 +16,7 @@ use crate::config::{Settings, Start};
 use crate::event::{Event, Fact};
 use crate::model::{Counter, RaceState, RunState};
 use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
-use crate::recording::{Speed, Tape};
+use crate::recording::{self, Speed, Tape};
 use crate::report::Summary;
 use crate::report::diff::Both;
 use crate::report::words::Glyphs;
@@ -259,6 +259,7 @@ impl App {
         self.arranged = None;
         self.shown = Some(self.next.clone());
         self.race = Some(Race::start(self.next.clone(), &self.libraries)?);
+        self.next.record = self.next.record.take().map(|path| recording::name_after(&path));
         self.dirty = true;
         Ok(())
     }
