@@ -461,7 +461,8 @@ fn access_words(access: Access) -> Words {
                     let stored = format!("{stored}: {} lost", words::count(lost));
                     Words::bad(format!("store {stored}")).or(stored)
                 }
-                None => Words::bad(format!("store {stored}: others’ additions lost")).or(stored),
+                None => Words::bad(format!("store {stored}: others’ additions lost"))
+                    .or(format!("store {stored}")),
             }
         }
     }

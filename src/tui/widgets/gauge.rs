@@ -36,7 +36,7 @@ pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, t
     if let Some((low, high)) = gauge.within {
         let (low, high) = (place(low).floor() as u16, place(high).floor() as u16);
         // An interval that one cell has room for is told in words alone.
-        if high > low + 1 {
+        if high > low {
             canvas.glyph(area.x + low, area.y, '[', mark);
             canvas.glyph(area.x + high, area.y, ']', mark);
         }
