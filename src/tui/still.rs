@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::config::{Settings, ThemeName};
 use crate::event::At;
-use crate::model::{Counter, RaceState, RunState, RunStatus};
+use crate::model::{RaceState, RunStatus};
 use crate::report::words::Glyphs;
 use crate::report::{ScreenSize, Summary};
 
@@ -52,7 +52,7 @@ impl<'a> Stage<'a> {
     /// What `view` shows of a race at `now`. A race that is over is shown with the run that its result is about.
     pub(super) fn frame(&self, race: &RaceState, summary: Option<&Summary>, now: At, view: View) -> Buffer {
         let mut ui = Ui { view, ..Ui::default() };
-        if let Some(run) = telling_run(&ui, race).filter(|_| race.is_over()) {
+        if let Some(run) = ui.telling_run(race).filter(|_| race.is_over()) {
             ui.run = RunChoice::Fixed(run);
         }
         if let Some(run) = race.runs().get(ui.run_of(race).index()).filter(|_| view == View::Tasks) {
@@ -77,16 +77,6 @@ impl<'a> Stage<'a> {
         }
         frame
     }
-}
-
-/// The place of the run that a race's result is about, among those that are shown: the one that lost most updates,
-/// or the fastest.
-fn telling_run(ui: &Ui, race: &RaceState) -> Option<usize> {
-    let runs = ui.runs_of(race);
-    let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
-    let loser = runs.iter().filter(|shown| lost(shown.run) > 0).max_by_key(|shown| lost(shown.run));
-    let fastest = runs.iter().filter(|shown| shown.run.is_comparable()).min_by_key(|shown| shown.run.wall());
-    loser.or(fastest).map(|shown| shown.place)
 }
 
 /// The figures of a race at `now`; none before its first run is over.

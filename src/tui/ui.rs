@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::event::{At, RunId, TaskId};
-use crate::model::{RaceState, RunState};
+use crate::model::{Counter, RaceState, RunState};
 use crate::scenario::ExecutorChoice;
 
 use super::widgets::Window;
@@ -396,6 +396,17 @@ impl Ui {
             }
         };
         chosen.map_or(RunId(0), |run| run.id)
+    }
+
+    /// The place of the run that a race's result is about, among those that are shown: the one that lost most
+    /// updates, or the fastest.
+    pub fn telling_run(&self, race: &RaceState) -> Option<usize> {
+        let runs = self.runs_of(race);
+        let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
+        let loser = runs.iter().filter(|shown| lost(shown.run) > 0).max_by_key(|shown| lost(shown.run));
+        let fastest =
+            runs.iter().filter(|shown| shown.run.is_comparable()).min_by_key(|shown| shown.run.wall());
+        loser.or(fastest).map(|shown| shown.place)
     }
 }
 

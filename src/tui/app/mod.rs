@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 
 use crate::config::{Settings, Start};
 use crate::event::{Event, Fact};
-use crate::model::{Counter, RaceState, RunState};
+use crate::model::RaceState;
 use crate::race::{Libraries, Notice, Preparing, Race, RaceError};
 use crate::recording::{self, Speed, Tape};
 use crate::report::Summary;
@@ -308,12 +308,7 @@ impl App {
     fn stay_with_a_run(&mut self) {
         let Some(state) = self.state.as_ref() else { return };
         let reading = self.ui.overlay != Overlay::None || self.ui.view == View::Tasks;
-        let runs = self.ui.runs_of(state);
-        let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
-        let loser = runs.iter().filter(|shown| lost(shown.run) > 0).max_by_key(|shown| lost(shown.run));
-        let fastest = runs.iter().filter(|s| s.run.is_comparable()).min_by_key(|shown| shown.run.wall());
-        let told = loser.or(fastest).map(|shown| shown.place);
-        let place = told.filter(|_| !reading).or(self.looked_at);
+        let place = self.ui.telling_run(state).filter(|_| !reading).or(self.looked_at);
         let place = place.or_else(|| state.rounds().group_of(self.ui.run_of(state))).unwrap_or(0);
         (self.ui.run, self.settled) = (RunChoice::Fixed(place), Some(place));
     }

@@ -327,7 +327,7 @@ fn entries(
         let after = before.replace(at).map(|before| between(before, at));
         let what = teller.tell(&told.event);
         teller.watch(&told.event);
-        let task = task_of(&told.event.fact);
+        let task = told.event.fact.task();
         let lane = match &told.event.fact {
             Fact::TaskStarted { lane, .. } | Fact::LaneOpened { lane, .. } => Some(*lane),
             // Nobody has taken it up; or what is taken has left the lane.
@@ -337,23 +337,6 @@ fn entries(
         Entry { time: between(start, at), after, lane, task, what }
     };
     range.filter_map(event).map(entry).collect()
-}
-
-fn task_of(fact: &Fact) -> Option<TaskId> {
-    match fact {
-        Fact::TaskQueued { task, .. }
-        | Fact::TaskStarted { task, .. }
-        | Fact::PhaseEntered { task, .. }
-        | Fact::AttemptStarted { task, .. }
-        | Fact::AttemptFailed { task, .. }
-        | Fact::ResponseArrived { task, .. }
-        | Fact::BodyArrived { task, .. }
-        | Fact::CounterAccessed { task, .. }
-        | Fact::ResultDelivered { task, .. }
-        | Fact::BytesArrived { task, .. }
-        | Fact::TaskFinished { task, .. } => Some(*task),
-        _ => None,
-    }
 }
 
 /// Puts events into words, knowing which phases their tasks are in.
