@@ -34,11 +34,11 @@ pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, t
     }
     canvas.glyph(area.x + to_ideal, area.y, '◆', mark);
     if let Some((low, high)) = gauge.within {
-        let (low, high) = (place(low).floor() as u16, place(high).floor() as u16);
+        let (low, high) = (place(low), place(high));
         // An interval that one cell has room for is told in words alone.
-        if high > low {
-            canvas.glyph(area.x + low, area.y, '[', mark);
-            canvas.glyph(area.x + high, area.y, ']', mark);
+        if high - low >= 1.0 {
+            canvas.glyph(area.x + low.floor() as u16, area.y, '[', mark);
+            canvas.glyph(area.x + high.floor() as u16, area.y, ']', mark);
         }
     }
 }
