@@ -30,8 +30,8 @@ use super::ui::View;
 pub struct CastOptions {
     /// How its frames look.
     pub looks: Looks,
-    /// How fast the race is played; none for as it happened, or as fast as it takes for the race to be over in
-    /// [`LONGEST`].
+    /// How fast the race is played; none for as it happened, or as fast as it takes for the race to be over
+    /// within two minutes.
     pub speed: Option<Speed>,
 }
 
