@@ -1,11 +1,12 @@
 //! The chart of a sweep as SVG: one element that needs nothing else, for a file or inside a page.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Write};
 
 use crate::report::Theme;
+use crate::report::markup::{Px, Text};
 use crate::report::words::count;
 use crate::stats::scaling::Knee;
-use crate::text::{shown, wrap};
+use crate::text::wrap;
 
 use super::words::{
     coherency_words, contention_words, knee_words, limit_words, peak_words, residual_words, serial_words,
@@ -62,36 +63,6 @@ impl Palette {
 
 /// How a curve is dashed: each is told from the others without its colour, too.
 const DASHES: [(&str, &str); 4] = [("trs-i", "1 5"), ("trs-b", "4 4"), ("trs-a", "12 5"), ("trs-u", "")];
-
-/// A length with at most two decimals.
-struct Px(f64);
-
-impl Display for Px {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rounded = (self.0.clamp(-1e6, 1e6) * 100.0).round() / 100.0;
-        write!(f, "{}", rounded + 0.0)
-    }
-}
-
-/// Foreign text as the characters of an element.
-struct Text<'a>(&'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in shown(self.0).chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}')?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The chart as an `<svg>` element, `width` pixels wide (320 to 4,000 of them) and as high as it needs to be.
 /// Styles are within it, and so are fonts' fallbacks; nothing is fetched, and no script is in it.
