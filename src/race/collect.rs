@@ -98,7 +98,9 @@ impl Collected<'_> {
         let sampled = batch.len();
         batch.extend(arriving.try_iter());
         // The sample of a task that has gone on meanwhile may be about its end or its next attempt.
-        let gone_on = self.sampler.watch(&batch[sampled..]);
+        let late = &batch[sampled..];
+        self.sampler.watch(late);
+        let gone_on: HashSet<(RunId, TaskId)> = late.iter().filter_map(gone_on).collect();
         let samples = samples.into_iter().filter(|(place, _)| !gone_on.contains(place));
         batch.extend(
             samples
@@ -110,6 +112,14 @@ impl Collected<'_> {
             self.early = batch.split_off(batch.partition_point(|event| event.at <= now));
         }
         batch
+    }
+}
+
+/// The task that has come to its end or begun an attempt.
+fn gone_on(event: &Event) -> Option<(RunId, TaskId)> {
+    match event.fact {
+        Fact::TaskFinished { run, task, .. } | Fact::AttemptStarted { run, task, .. } => Some((run, task)),
+        _ => None,
     }
 }
 
@@ -128,9 +138,8 @@ impl Sampler<'_> {
         }
     }
 
-    /// Takes note of the tasks that start and end; returns those that ended or began anew.
-    fn watch(&mut self, events: &[Event]) -> HashSet<(RunId, TaskId)> {
-        let mut gone_on = HashSet::new();
+    /// Takes note of the tasks that start and end.
+    fn watch(&mut self, events: &[Event]) {
         for event in events {
             match event.fact {
                 Fact::TaskStarted { run, task, .. } => {
@@ -138,18 +147,15 @@ impl Sampler<'_> {
                 }
                 Fact::TaskFinished { run, task, .. } => {
                     self.active.remove(&(run, task));
-                    gone_on.insert((run, task));
                 }
                 Fact::AttemptStarted { run, task, .. } => {
                     if let Some(bytes) = self.active.get_mut(&(run, task)) {
                         *bytes = 0;
                     }
-                    gone_on.insert((run, task));
                 }
                 _ => {}
             }
         }
-        gone_on
     }
 
     /// The bytes of the tasks that have more than when they were last asked.

@@ -12,7 +12,7 @@
 //!
 //! Times are microseconds with three decimals, so that no nanosecond is lost in a race of up to 26 days. Process
 //! and thread ids are made up, and in order like the `sort_index` of each: viewers that don't know that order by ids
-//! (speedscope) or by names (Perfetto before version 53, which orders processes by how many slices they have).
+//! (speedscope) or by how many slices they have (Perfetto 52, whatever the trace asks for).
 //! Viewers that honour `cname` show each phase in a colour of its own; Perfetto chooses one for each name.
 //!
 //! Beside what viewers read, the member `threadrace` has the plan, without the output folder: from it and from the
