@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 use threadrace::config::{self, Flags, Settings, Sources, ThemeName};
 use threadrace::event::{At, ExecutorKind};
 use threadrace::model::RaceState;
+use threadrace::recording;
 use threadrace::report::Summary;
 use threadrace::tui::{Activity, Depth, RunChoice, Scene, Theme, Ui, View, draw};
 
@@ -153,6 +154,16 @@ fn frame(bencher: Bencher<'_, '_>, shot: Shot) {
 fn fold(bencher: Bencher<'_, '_>, tasks: usize) {
     let events = Race::new(1).tasks(tasks).runs(&RUNS).events();
     bencher.counter(ItemsCount::new(events.len())).bench_local(|| folded(divan::black_box(&events)));
+}
+
+/// What a recording costs without its disk: all events of a race as lines, one by one.
+#[divan::bench(args = [100, MANY], sample_count = 5)]
+fn record(bencher: Bencher<'_, '_>, tasks: usize) {
+    let race = Race::new(1).tasks(tasks).runs(&RUNS);
+    let (plan, events) = (race.plan(), race.events());
+    bencher
+        .counter(ItemsCount::new(events.len()))
+        .bench_local(|| recording::write(&plan, divan::black_box(&events), &mut std::io::sink()));
 }
 
 /// What the table of tasks costs when it is sorted anew; the dashboard does that seldom.

@@ -3,13 +3,14 @@
 
 usage: benches/recording.py [PAIRS]; files go to /dev/shm where that is
 
-Runs the same race in turn with and without --record, and prints each run's median wall time of both with their
-ratio, pair by pair, and how large the recording is. THREADRACE names another program than
-target/release/threadrace.
+Runs the same race in turn with and without --record, and prints each run's median wall time of both with the median
+of their ratios, pair by pair, and its 95 % interval (bootstrap), and how large the recording is. THREADRACE names
+another program than target/release/threadrace.
 """
 
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -41,6 +42,12 @@ def walls(folder, scenario, record):
     return runs, os.path.getsize(recording) if record else 0
 
 
+def interval(ratios, chance):
+    """The percentile bootstrap's 95 % interval of the median of these ratios."""
+    medians = sorted(statistics.median(chance.choices(ratios, k=len(ratios))) for _ in range(4000))
+    return medians[100], medians[-101]
+
+
 def main():
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 11
     scenarios = {"images-20": ["images-20", "-e", "pool,async"], "40,000 x 10 KiB, no latency": ["busy"]}
@@ -60,10 +67,11 @@ def main():
         print(f"{name}, {pairs} pairs, a recording of {size / 1e6:.1f} MB")
         for run in plain[0]:
             without, with_it = [one[run] for one in plain], [one[run] for one in recorded]
-            ratio = statistics.median(b / a for a, b in zip(without, with_it))
+            ratios = [b / a for a, b in zip(without, with_it)]
+            low, high = interval(ratios, random.Random(1))
             print(
-                f"  {run:12} {statistics.median(without):.3f} s plain, "
-                f"{statistics.median(with_it):.3f} s recorded; pair by pair {ratio:.3f}"
+                f"  {run:12} {statistics.median(without):.3f} s plain, {statistics.median(with_it):.3f} s recorded; "
+                f"pair by pair {statistics.median(ratios):.3f} ({low:.3f} to {high:.3f})"
             )
 
 

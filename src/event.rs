@@ -383,6 +383,7 @@ pub struct TaskEnd {
     /// What a finished task's work was held against.
     pub check: Check,
     /// What came out, in a few words of the task's own (`664,579 primes`); none when there is nothing to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
 }
 
@@ -391,15 +392,20 @@ pub struct TaskEnd {
 pub struct ResponseHead {
     /// The status code.
     pub status: u16,
-    /// The protocol's version, such as `HTTP/1.1`.
+    /// The protocol's version, such as `HTTP/1.1`; empty where heads are not kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// The body's announced length in bytes; none when the server does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
     /// The address that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,
     /// The URL that answered, when redirects led away from the task's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirected_to: Option<String>,
     /// The headers in the order of arrival; foreign text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
 }
 
