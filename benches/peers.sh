@@ -6,7 +6,7 @@ export LC_ALL=C
 
 usage() {
     cat <<'END'
-usage: benches/peers.sh [--rounds N] [--load LOAD]... [--at N]... [--dir DIR]
+usage: benches/peers.sh [--rounds N] [--load LOAD]... [--at N]... [--awake] [--dir DIR]
 
 Every tool downloads the same files in turn (A B C D, A B C D, ...), each time into an empty folder, after one
 round that isn't counted. Prints median seconds, and threadrace's divided by the fastest peer's.
@@ -14,6 +14,8 @@ round that isn't counted. Prints median seconds, and threadrace's divided by the
   --rounds N   counted rounds (7; 5 for the large load)
   --load LOAD  few (20 x 2 MiB), many (1000 x 10 KiB) or large (4 x 512 MiB); all three when not given
   --at N       downloads at once; 1, 5 and 16 when not given
+  --awake      keeps every processor from halting, with a loop on each that gives way to anything (SCHED_IDLE, Linux):
+               what is left out is how long a processor takes to wake up, which on a virtual machine is long
   --dir DIR    where the folder with the files is made: /dev/shm when it has 9 GiB to spare (then no disk
                disturbs), else $TMPDIR, else /tmp. The large load needs 5 GiB, the others 100 MiB.
 
@@ -27,12 +29,13 @@ fail() {
     exit 1
 }
 
-rounds='' loads=() widths=() base=''
+rounds='' loads=() widths=() base='' awake=''
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2 && shift 2 ;;
     --load) loads+=("$2") && shift 2 ;;
     --at) widths+=("$2") && shift 2 ;;
+    --awake) awake=yes && shift ;;
     --dir) base=$2 && shift 2 ;;
     --help | -h) usage && exit ;;
     *) usage >&2 && exit 2 ;;
@@ -47,6 +50,9 @@ threadrace=${THREADRACE:-$root/target/release/threadrace}
 [ -x "$threadrace" ] || fail "$threadrace is missing: cargo build --release"
 PATH=$PATH:/usr/sbin:/sbin
 command -v nginx >/dev/null || fail "needs nginx to download from"
+if [ -n "$awake" ]; then
+    chrt -i 0 true 2>/dev/null || fail "--awake needs Linux and its command chrt (util-linux)"
+fi
 peers=()
 for peer in curl wget2 aria2c; do
     if command -v $peer >/dev/null; then peers+=($peer); else echo "$peer is missing and left out"; fi
@@ -61,7 +67,12 @@ if [ -z "$base" ]; then
 fi
 dir=$(mktemp -d "$base/threadrace-peers.XXXXXX")
 nginx_pid=
+loops=()
 clean_up() {
+    if [ ${#loops[@]} -gt 0 ]; then
+        kill "${loops[@]}" 2>/dev/null || true
+        wait "${loops[@]}" 2>/dev/null || true
+    fi
     if [ -n "$nginx_pid" ]; then
         kill "$nginx_pid" 2>/dev/null || true
         wait "$nginx_pid" 2>/dev/null || true
@@ -209,7 +220,14 @@ cell() {
 }
 
 serve
-echo "in $dir, $(getconf _NPROCESSORS_ONLN) processors; median seconds of a whole process"
+processors=$(getconf _NPROCESSORS_ONLN)
+if [ -n "$awake" ]; then
+    for _ in $(seq "$processors"); do
+        chrt -i 0 "$BASH" -c 'while :; do :; done' &
+        loops+=($!)
+    done
+fi
+echo "in $dir, $processors processors${awake:+ kept awake}; median seconds of a whole process"
 printf '%-6s %3s  %9s %9s %9s %9s %9s  %s\n' load at pool async curl wget2 aria2c 'ours / fastest peer'
 for load in "${loads[@]}"; do
     make_load "$load"

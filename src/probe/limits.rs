@@ -111,59 +111,62 @@ impl Limit {
     }
 }
 
-/// A limit, and how far it is used up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Room {
-    limit: Limit,
-    most: u64,
-    used: u64,
-}
+/// Mappings that this program never has but for its workers: it has a few hundred.
+const OTHER_MAPPINGS: u64 = 10_000;
 
 /// Whether there is room for a run with these needs, now.
 ///
 /// # Errors
 /// The first limit that it would break.
 pub fn room_for(needs: Needs) -> Result<(), NoRoom> {
-    fits(needs, rooms(Path::new("/proc"), Path::new("/sys/fs/cgroup")))
+    fits(needs, Path::new("/proc"), Path::new("/sys/fs/cgroup"))
 }
 
-fn fits(needs: Needs, rooms: Vec<Room>) -> Result<(), NoRoom> {
-    for Room { limit, most, used } in rooms {
-        let needed = limit.needed(needs);
-        if used.saturating_add(needed) > most {
-            return Err(NoRoom { limit, most, used, needed });
-        }
-    }
-    Ok(())
-}
-
-/// The limits that there are, below the folders where the kernel tells them.
-fn rooms(proc: &Path, cgroups: &Path) -> Vec<Room> {
-    let mut rooms = Vec::new();
-    let mut add = |limit, most: Option<u64>, used: Option<u64>| {
-        if let (Some(most), Some(used)) = (most, used) {
-            rooms.push(Room { limit, most, used });
-        }
+/// Holds the needs against the limits that there are, below the folders where the kernel tells them. What takes
+/// long to count is counted only where it may matter.
+fn fits(needs: Needs, proc: &Path, cgroups: &Path) -> Result<(), NoRoom> {
+    let holds = |limit, most: Option<u64>, used: &dyn Fn() -> Option<u64>| {
+        most.map_or(Ok(()), |most| held(needs, limit, most, used()))
     };
-    add(Limit::OpenFiles, getrlimit(Resource::Nofile).current, entries(&proc.join("self/fd")));
-    let bound = getrlimit(Resource::Nproc).current.filter(|_| !is_exempt(proc));
-    add(Limit::UserThreads, bound, bound.and_then(|_| threads_of(proc, getuid().as_raw())));
     let all = all_threads(proc);
-    add(Limit::Threads, number(&proc.join("sys/kernel/threads-max")), all);
-    add(Limit::Ids, number(&proc.join("sys/kernel/pid_max")), all);
-    let mappings = fs::read_to_string(proc.join("self/maps")).ok();
-    let mappings = mappings.and_then(|maps| u64::try_from(maps.lines().count()).ok());
-    add(Limit::Mappings, number(&proc.join("sys/vm/max_map_count")), mappings);
-    for group in control_groups(proc, cgroups) {
+    // Nobody has more threads than all have together.
+    let may_break =
+        |most: &u64| all.is_none_or(|all| held(needs, Limit::UserThreads, *most, Some(all)).is_err());
+    let user = getrlimit(Resource::Nproc).current.filter(may_break).filter(|_| !is_exempt(proc));
+    let may_break = |most: &u64| held(needs, Limit::Mappings, *most, Some(OTHER_MAPPINGS)).is_err();
+    let mappings = number(&proc.join("sys/vm/max_map_count")).filter(may_break);
+    holds(Limit::OpenFiles, getrlimit(Resource::Nofile).current, &|| entries(&proc.join("self/fd")))?;
+    holds(Limit::UserThreads, user, &|| threads_of(proc, getuid().as_raw()))?;
+    holds(Limit::Threads, number(&proc.join("sys/kernel/threads-max")), &|| all)?;
+    holds(Limit::Ids, number(&proc.join("sys/kernel/pid_max")), &|| all)?;
+    holds(Limit::Mappings, mappings, &|| lines(&proc.join("self/maps")))?;
+    control_groups(proc, cgroups).into_iter().try_for_each(|group| {
         let file = group.join("pids.max");
-        add(Limit::ControlGroup(file.clone()), number(&file), number(&group.join("pids.current")));
+        let most = number(&file);
+        holds(Limit::ControlGroup(file), most, &|| number(&group.join("pids.current")))
+    })
+}
+
+/// Holds the needs against one limit, of which so much is in use; where that can't be told, it holds.
+fn held(needs: Needs, limit: Limit, most: u64, used: Option<u64>) -> Result<(), NoRoom> {
+    let needed = limit.needed(needs);
+    match used {
+        Some(used) if used.saturating_add(needed) > most => Err(NoRoom { limit, most, used, needed }),
+        _ => Ok(()),
     }
-    rooms
 }
 
 /// The number in a file; none where it says `max`.
 fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
+    read(file)?.trim().parse().ok()
+}
+
+fn lines(file: &Path) -> Option<u64> {
+    u64::try_from(read(file)?.lines().count()).ok()
+}
+
+fn read(file: &Path) -> Option<String> {
+    String::from_utf8(super::proc::read(file)?).ok()
 }
 
 fn entries(folder: &Path) -> Option<u64> {
@@ -178,7 +181,7 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 
 /// Whether this process may go beyond the limit of its user's processes.
 fn is_exempt(proc: &Path) -> bool {
-    let status = fs::read_to_string(proc.join("self/status")).unwrap_or_default();
+    let status = read(&proc.join("self/status")).unwrap_or_default();
     let capabilities = field(&status, "CapEff").and_then(|hex| u64::from_str_radix(hex, 16).ok());
     getuid().is_root() || capabilities.unwrap_or(0) & UNLIMITED_PROCESSES != 0
 }
@@ -189,7 +192,7 @@ fn threads_of(proc: &Path, user: u32) -> Option<u64> {
     let threads = processes.filter_map(|process| {
         // `self` and `thread-self` name this process once more each.
         process.file_name().to_str()?.parse::<u32>().ok()?;
-        let status = fs::read_to_string(process.path().join("status")).ok()?;
+        let status = read(&process.path().join("status"))?;
         let owner: u32 = field(&status, "Uid")?.parse().ok()?;
         (owner == user).then(|| field(&status, "Threads")?.parse::<u64>().ok())?
     });
@@ -198,13 +201,13 @@ fn threads_of(proc: &Path, user: u32) -> Option<u64> {
 
 /// The threads of the machine: what `/proc/loadavg` tells behind the slash.
 fn all_threads(proc: &Path) -> Option<u64> {
-    let line = fs::read_to_string(proc.join("loadavg")).ok()?;
+    let line = read(&proc.join("loadavg"))?;
     line.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
 }
 
 /// The folders of the control groups that this process is in, from its own up, as far as they count threads.
 fn control_groups(proc: &Path, cgroups: &Path) -> Vec<PathBuf> {
-    let text = fs::read_to_string(proc.join("self/cgroup")).unwrap_or_default();
+    let text = read(&proc.join("self/cgroup")).unwrap_or_default();
     let mut groups = Vec::new();
     for line in text.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
@@ -227,16 +230,11 @@ mod tests {
 
     type Fallible = Result<(), Box<dyn std::error::Error>>;
 
-    fn room(limit: Limit, most: u64, used: u64) -> Room {
-        Room { limit, most, used }
-    }
-
     #[test]
     fn what_fits_exactly_fits_and_one_more_does_not() {
-        let files = |files| Needs { threads: 0, files };
-        let tight = || vec![room(Limit::OpenFiles, 100, 40)];
-        assert_eq!(fits(files(60), tight()), Ok(()));
-        let no_room = fits(files(61), tight()).err();
+        let held = |files| held(Needs { threads: 0, files }, Limit::OpenFiles, 100, Some(40));
+        assert_eq!(held(60), Ok(()));
+        let no_room = held(61).err();
         assert_eq!(no_room, Some(NoRoom { limit: Limit::OpenFiles, most: 100, used: 40, needed: 61 }));
         assert_eq!(
             no_room.map(|error| error.to_string()).as_deref(),
@@ -251,43 +249,84 @@ mod tests {
     fn a_thread_counts_against_every_limit_of_threads_and_by_its_mappings() {
         let needs = Needs { threads: 92, files: 0 };
         for limit in [Limit::UserThreads, Limit::Threads, Limit::Ids, Limit::ControlGroup("a".into())] {
-            assert_eq!(fits(needs, vec![room(limit.clone(), 101, 1)]), Ok(()));
-            assert!(fits(needs, vec![room(limit, 100, 1)]).is_err());
+            assert_eq!(held(needs, limit.clone(), 101, Some(1)), Ok(()));
+            assert!(held(needs, limit, 100, Some(1)).is_err());
         }
-        assert_eq!(fits(needs, vec![room(Limit::Mappings, 400, 0)]), Ok(()));
-        assert!(fits(needs, vec![room(Limit::Mappings, 399, 0)]).is_err());
-        assert!(fits(Needs { threads: u64::MAX, files: u64::MAX }, Vec::new()).is_ok());
+        assert_eq!(held(needs, Limit::Mappings, 400, Some(0)), Ok(()));
+        assert!(held(needs, Limit::Mappings, 399, Some(0)).is_err());
+        assert!(held(Needs { threads: u64::MAX, files: u64::MAX }, Limit::Ids, 0, None).is_ok());
+    }
+
+    /// The folders `/proc` and `/sys/fs/cgroup` of a machine that tells all of its limits.
+    struct Machine {
+        proc: tempfile::TempDir,
+        cgroups: tempfile::TempDir,
+    }
+
+    impl Machine {
+        fn new() -> std::io::Result<Machine> {
+            let machine = Machine { proc: tempfile::tempdir()?, cgroups: tempfile::tempdir()? };
+            machine.tells("loadavg", "0.1 0.2 0.3 2/345 6789\n")?;
+            machine.tells("sys/kernel/threads-max", "100000\n")?;
+            machine.tells("sys/kernel/pid_max", "100000\n")?;
+            machine.tells("sys/vm/max_map_count", "400000\n")?;
+            machine.tells("self/maps", "a\nb\nc\n")?;
+            machine.tells("self/cgroup", "8:pids:/box\n4:memory:/box/deep\n0::/box/deep\n")?;
+            Ok(machine)
+        }
+
+        fn tells(&self, name: &str, text: &str) -> std::io::Result<()> {
+            Machine::write(self.proc.path(), name, text)
+        }
+
+        fn groups(&self, name: &str, text: &str) -> std::io::Result<()> {
+            Machine::write(self.cgroups.path(), name, text)
+        }
+
+        fn write(root: &Path, name: &str, text: &str) -> std::io::Result<()> {
+            let file = root.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(root))?;
+            fs::write(file, text)
+        }
+
+        /// The limit that so many more threads would break, with how much there is of it and in use.
+        fn broken_by(&self, threads: u64) -> Option<(Limit, u64, u64)> {
+            let no_room = fits(Needs { threads, files: 0 }, self.proc.path(), self.cgroups.path()).err()?;
+            Some((no_room.limit, no_room.most, no_room.used))
+        }
     }
 
     #[test]
     fn limits_are_read_where_the_kernel_tells_them() -> Fallible {
-        let (proc, cgroups) = (tempfile::tempdir()?, tempfile::tempdir()?);
-        let write = |root: &Path, name: &str, text: &str| -> std::io::Result<()> {
-            let file = root.join(name);
-            fs::create_dir_all(file.parent().unwrap_or(root))?;
-            fs::write(file, text)
-        };
-        write(proc.path(), "loadavg", "0.1 0.2 0.3 2/345 6789\n")?;
-        write(proc.path(), "sys/kernel/threads-max", "1000\n")?;
-        write(proc.path(), "sys/vm/max_map_count", "65530\n")?;
-        write(proc.path(), "self/maps", "a\nb\nc\n")?;
-        write(proc.path(), "self/cgroup", "8:pids:/box\n4:memory:/box/deep\n0::/box/deep\n")?;
-        write(cgroups.path(), "box/pids.max", "50\n")?;
-        write(cgroups.path(), "box/pids.current", "7\n")?;
-        write(cgroups.path(), "box/deep/pids.max", "max\n")?;
-        write(cgroups.path(), "box/deep/pids.current", "7\n")?;
-        write(cgroups.path(), "pids/box/pids.max", "60\n")?;
-        write(cgroups.path(), "pids/box/pids.current", "8\n")?;
-        let found = rooms(proc.path(), cgroups.path());
-        let group = |name: &str| Limit::ControlGroup(cgroups.path().join(name));
-        let expected = [
-            room(Limit::Threads, 1000, 345),
-            room(Limit::Mappings, 65530, 3),
-            room(group("pids/box/pids.max"), 60, 8),
-            room(group("box/pids.max"), 50, 7),
-        ];
-        let found: Vec<_> = found.into_iter().filter(|room| room.limit != Limit::UserThreads).collect();
-        assert_eq!(found, expected);
+        let machine = Machine::new()?;
+        assert_eq!(machine.broken_by(1000), None);
+        machine.groups("pids/box/pids.max", "60\n")?;
+        machine.groups("pids/box/pids.current", "8\n")?;
+        machine.groups("box/pids.max", "50\n")?;
+        machine.groups("box/pids.current", "7\n")?;
+        machine.groups("box/deep/pids.max", "max\n")?;
+        machine.groups("box/deep/pids.current", "7\n")?;
+        let group = |name: &str| Limit::ControlGroup(machine.cgroups.path().join(name));
+        assert_eq!(machine.broken_by(1000), Some((group("pids/box/pids.max"), 60, 8)));
+        assert_eq!(machine.broken_by(40), Some((group("box/pids.max"), 50, 7)));
+        assert_eq!(machine.broken_by(10), None);
+        machine.tells("sys/vm/max_map_count", "3999\n")?;
+        assert_eq!(machine.broken_by(992), Some((Limit::Mappings, 3999, 3)));
+        machine.tells("sys/kernel/pid_max", "1344\n")?;
+        assert_eq!(machine.broken_by(992), Some((Limit::Ids, 1344, 345)));
+        machine.tells("sys/kernel/threads-max", "1343\n")?;
+        assert_eq!(machine.broken_by(992), Some((Limit::Threads, 1343, 345)));
+        Ok(())
+    }
+
+    #[test]
+    fn mappings_are_counted_where_they_may_not_fit() -> Fallible {
+        let machine = Machine::new()?;
+        // As many as fit into none but its own.
+        machine.tells("sys/vm/max_map_count", "14000\n")?;
+        assert_eq!(machine.broken_by(3489), None);
+        machine.tells("self/maps", &"a\n".repeat(13))?;
+        assert_eq!(machine.broken_by(3489), Some((Limit::Mappings, 14000, 13)));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The few lines of `/proc` that are read, and how they read (proc(5)).
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,8 +90,12 @@ impl Proc {
     }
 }
 
-fn read(path: &Path) -> Option<Vec<u8>> {
-    fs::read(path).ok()
+/// The whole of a file that the kernel makes up: in as few pieces as can be, for it makes each anew, and
+/// without asking for the length, which is zero.
+pub(super) fn read(path: &Path) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(4096);
+    File::open(path).ok()?.take(u64::MAX).read_to_end(&mut text).ok()?;
+    Some(text)
 }
 
 /// The fields of a `stat` file. The second is the command's name in parentheses, in which anything may
