@@ -45,6 +45,7 @@ pub(super) fn share_a_queue(
         by_lane: (0..size).map(|_| Mutex::new(None)).collect(),
     });
     let (main, handout) = main_thread::of(job, terms);
+    let job = Arc::new(job.clone());
     for task in job.task_ids() {
         job.queued(task);
         let (job, workers, handout) = (job.clone(), workers.clone(), handout.clone());

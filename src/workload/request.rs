@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
 use reqwest::{Client, RequestBuilder, Response, Url, Version};
 use serde::{Deserialize, Serialize};
@@ -179,13 +180,15 @@ impl<'a> Attempts<'a> {
 }
 
 /// Does the work of a task within its deadline.
-pub(super) async fn in_time(
+pub(super) fn in_time(
     deadline: Duration,
     work: impl Future<Output = Result<TaskResult, TaskError>>,
-) -> Result<TaskResult, TaskError> {
-    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
-        let words = format!("not finished within {} (download.timeout_seconds)", seconds(deadline));
-        Err(TaskError::new(ErrorKind::Deadline, words))
+) -> impl Future<Output = Result<TaskResult, TaskError>> {
+    tokio::time::timeout(deadline, work).map(move |ended| {
+        ended.unwrap_or_else(|_| {
+            let words = format!("not finished within {} (download.timeout_seconds)", seconds(deadline));
+            Err(TaskError::new(ErrorKind::Deadline, words))
+        })
     })
 }
 
