@@ -7,6 +7,10 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use crate::event::RacePlan;
+
+use super::scaling::Sweep;
+
 /// What a race can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -56,6 +60,12 @@ impl Target {
         Target::Markdown,
         Target::Table,
     ];
+
+    /// What a race of that plan can be written as, in the order of the list: what shows a sweep needs one.
+    pub fn of_race(plan: &RacePlan) -> Vec<Target> {
+        let sweeps = Sweep::of(plan).is_some();
+        Target::ALL.into_iter().filter(|&target| target != Target::Scaling || sweeps).collect()
+    }
 
     const fn row(self) -> Row {
         let (name, extension, about) = match self {

@@ -96,7 +96,7 @@ fn a_race_can_be_taken_home() {
     pty.wait_for_text("race over");
     pty.send("x");
     pty.wait_for_text("export the race into out");
-    pty.send("\x1b[B\x1b[B\x1b[B\r");
+    pty.send("\x1b[B\x1b[B\r");
     pty.wait_for_text("wrote out/quick.screen.svg");
     let picture = fs::read_to_string(folder.path().join("out/quick.screen.svg")).expect("it was written");
     assert!(picture.contains("race over") && !picture.contains("export the race"), "the list is not in it");

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use threadrace::event::{At, Collect, ExecutorKind, Order, RacePlan, Round, Variant};
 use threadrace::model::RaceState;
 use threadrace::report::scaling::{Progress, Sweep, Why};
-use threadrace::report::{Format, Scaling, Summary, Theme, scaling_svg, write};
+use threadrace::report::{Format, Scaling, Summary, Target, Theme, scaling_svg, write};
 use threadrace::stats::scaling::Knee;
 
 use crate::simulate::{Fate, Race};
@@ -47,6 +47,13 @@ fn a_sweep_is_one_executor_with_three_numbers_of_workers() {
     // With 3 tasks, 4 and 8 workers are 3 each.
     let few = Race::new(1).tasks(3).runs(&[(Sequential, 1), (Pool, 1), (Pool, 2), (Pool, 4), (Pool, 8)]);
     assert_eq!(steps(&few.plan()), Some(vec![1, 2, 3]));
+}
+
+#[test]
+fn only_a_sweep_is_offered_as_a_picture_of_one() {
+    let offered = |race: &Race| Target::of_race(&race.plan()).contains(&Target::Scaling);
+    assert!(offered(&swept(10, &[1, 2, 4])));
+    assert!(!offered(&swept(10, &[1, 2])));
 }
 
 #[test]

@@ -264,9 +264,11 @@ impl App {
                 _ => *scroll = step(*scroll, 10_000),
             },
             Overlay::Export { at } => {
-                *at = step(*at, Target::ALL.len() - 1);
-                let at = *at;
-                self.in_exports(at, action);
+                let targets =
+                    self.state.as_ref().map(|race| Target::of_race(race.plan())).unwrap_or_default();
+                *at = step(*at, targets.len().saturating_sub(1));
+                let target = targets.get(*at).copied();
+                self.in_exports(target, action);
             }
             Overlay::Scenarios { at } => match action {
                 Action::Close | Action::Scenarios => self.ui.overlay = Overlay::None,

@@ -125,13 +125,13 @@ impl App {
         }
     }
 
-    /// What a key does to the list of targets.
-    pub(super) fn in_exports(&mut self, at: usize, action: Action) {
+    /// What a key does to the list of targets, of which one is selected.
+    pub(super) fn in_exports(&mut self, target: Option<Target>, action: Action) {
         match action {
             Action::Close | Action::Export => self.ui.overlay = Overlay::None,
             Action::Enter => {
                 self.ui.overlay = Overlay::None;
-                if let Some(&target) = Target::ALL.get(at) {
+                if let Some(target) = target {
                     self.export(target);
                 }
             }

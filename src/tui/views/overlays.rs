@@ -163,12 +163,13 @@ fn scenarios(scene: &Scene<'_>, page: Rect) -> Vec<Vec<Line>> {
 
 fn targets(scene: &Scene<'_>) -> Vec<Vec<Line>> {
     let theme = scene.theme;
-    let names = Target::ALL.map(|target| target.name().len()).into_iter().max().unwrap_or(0) + 2;
-    let entry = |target: Target| {
+    let targets = scene.race.map(|race| Target::of_race(race.plan())).unwrap_or_default();
+    let names = targets.iter().map(|target| target.name().len()).max().unwrap_or(0) + 2;
+    let entry = |target: &Target| {
         let name = format!("{:<names$}", target.name());
         vec![vec![(name, theme.strong), (target.about().to_owned(), theme.base)]]
     };
-    Target::ALL.into_iter().map(entry).collect()
+    targets.iter().map(entry).collect()
 }
 
 fn executors(scene: &Scene<'_>, page: Rect, chosen: &[crate::scenario::ExecutorChoice]) -> Vec<Vec<Line>> {
