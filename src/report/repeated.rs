@@ -3,7 +3,7 @@
 use super::groups::{Group, best};
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::verdict::{capital, joined, limit, overlap, was, who};
-use super::words::{count, listed, ratio, ratio_within, rounds, seconds, seconds_within};
+use super::words::{count, listed, ratio, ratio_within, rounds, seconds, seconds_of, seconds_within};
 use crate::stats::{Difference, Estimate};
 use crate::text::fit;
 
@@ -79,7 +79,7 @@ fn time_of(summary: &Summary, group: &Group) -> String {
         return String::new();
     };
     let within = seconds_within(wall).map_or_else(String::new, |within| format!(" ({within})"));
-    let median = seconds(group.median().unwrap_or_default());
+    let median = seconds_of(wall);
     let of = rounds(wall.samples);
     format!("{} did {} in {median}, the median of {of}{within}.", capital(&who(run)), summary.work())
 }

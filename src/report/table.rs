@@ -27,7 +27,7 @@ pub(super) type Column<T = RunSummary> = (&'static str, fn(&T) -> String);
 pub(super) const REPEATS: &[Column<Group>] = &[
     ("workers", |group| count(u64::from(group.workers))),
     ("rounds", |group| count(group.repeats.len() as u64)),
-    ("median wall", |group| or_dash(group.median().map(seconds))),
+    ("median wall", |group| or_dash(group.wall.map(words::seconds_of))),
     ("95 % interval", |group| or_dash(group.wall.and_then(words::seconds_within))),
     ("speedup", |group| or_dash(group.speedup.map(|speedup| times(speedup.value, Glyphs::Unicode)))),
     ("95 % interval", |group| {

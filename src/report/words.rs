@@ -40,18 +40,31 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-/// Two durations and what is between them, with the unit once where it is the same: `9.98–10.10 s`. Two that
-/// differ by less than is commonly told have a decimal more.
-pub fn span(from: Duration, to: Duration) -> String {
-    const MINUTE: Duration = Duration::from_secs(60);
-    let (earlier, later) = (from, to);
-    let (from, to) = (seconds(from), seconds(to));
-    if from == to && earlier != later && later < MINUTE {
-        return match later.as_secs_f64() {
-            later if later < 1.0 => format!("{:.1}–{:.1} ms", earlier.as_secs_f64() * 1e3, later * 1e3),
-            later => format!("{:.3}–{later:.3} s", earlier.as_secs_f64()),
-        };
+/// A duration under a minute with so many decimals more than is common; a longer one as it is.
+fn finer(time: Duration, more: usize) -> String {
+    let (millis, whole) = (time.as_secs_f64() * 1e3, time.as_secs_f64());
+    match seconds(time).split_once(' ') {
+        Some((number, unit @ ("ms" | "s"))) if more > 0 && !number.starts_with('<') => {
+            let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len()) + more;
+            let value = if unit == "ms" { millis } else { whole };
+            format!("{value:.decimals$} {unit}")
+        }
+        _ => seconds(time),
     }
+}
+
+/// How many decimals more than is common tell two durations apart.
+fn decimals_between(from: Duration, to: Duration) -> usize {
+    const MOST: usize = 3;
+    let apart = |&more: &usize| from == to || finer(from, more) != finer(to, more);
+    (0..=MOST).find(apart).unwrap_or(0)
+}
+
+/// Two durations and what is between them, with the unit once where it is the same: `9.98–10.10 s`. Two that
+/// differ by less than is commonly told have as many decimals more as tell them apart.
+pub fn span(from: Duration, to: Duration) -> String {
+    let more = decimals_between(from, to);
+    let (from, to) = (finer(from, more), finer(to, more));
     match (from.split_once(' '), to.split_once(' ')) {
         (Some((number, unit)), Some((_, same))) if unit == same && !unit.contains(' ') => {
             format!("{number}–{to}")
@@ -60,11 +73,20 @@ pub fn span(from: Duration, to: Duration) -> String {
     }
 }
 
+fn ends(estimate: Estimate) -> Option<(Duration, Duration)> {
+    let interval = estimate.interval?;
+    Duration::try_from_secs_f64(interval.low).ok().zip(Duration::try_from_secs_f64(interval.high).ok())
+}
+
 /// What a time in seconds lies in: `9.98–10.10 s`; none where nothing is known of it.
 pub fn seconds_within(estimate: Estimate) -> Option<String> {
-    let interval = estimate.interval?;
-    let [low, high] = [interval.low, interval.high].map(|end| Duration::try_from_secs_f64(end).ok());
-    Some(span(low?, high?))
+    ends(estimate).map(|(low, high)| span(low, high))
+}
+
+/// A time in seconds with the decimals of what it lies in, so that it is seen to lie there.
+pub fn seconds_of(estimate: Estimate) -> String {
+    let more = ends(estimate).map_or(0, |(low, high)| decimals_between(low, high));
+    finer(Duration::try_from_secs_f64(estimate.value).unwrap_or_default(), more)
 }
 
 /// What a ratio lies in: `4.80–5.02`; none where nothing is known of it.
@@ -138,6 +160,8 @@ pub fn listed(names: &[String]) -> String {
 mod tests {
     use proptest::prelude::*;
 
+    use crate::stats::Interval;
+
     use super::*;
 
     #[test]
@@ -194,10 +218,29 @@ mod tests {
         assert_eq!(said(9_980, 10_100), "9.98–10.10 s");
         assert_eq!(said(980, 1_020), "980 ms–1.02 s");
         assert_eq!(said(9_981, 9_984), "9.981–9.984 s");
-        assert_eq!(span(Duration::from_micros(151_900), Duration::from_micros(152_300)), "151.9–152.3 ms");
         assert_eq!(said(61_000, 63_000), "1 min 01 s–1 min 03 s");
+        let said = |from, to| span(Duration::from_micros(from), Duration::from_micros(to));
+        assert_eq!(said(151_900, 152_300), "151.9–152.3 ms");
+        assert_eq!(said(12_660, 12_710), "12.66–12.71 ms");
+        assert_eq!(said(9_991, 9_994), "9.991–9.994 ms");
+        assert_eq!(said(10_001_000, 10_002_000), "10.001–10.002 s");
+        assert_eq!(said(12_660, 12_660), "13–13 ms");
+    }
+
+    #[test]
+    fn rounds_have_their_number() {
         assert_eq!(round(Round::Warmup(1), 10, 2), "warm-up 1 of 2");
         assert_eq!(round(Round::Counted(3), 10, 2), "round 3 of 10");
+    }
+
+    #[test]
+    fn a_time_is_told_as_finely_as_what_it_lies_in() {
+        let estimate =
+            |value, low, high| Estimate { value, interval: Some(Interval { low, high }), samples: 9 };
+        let said = |estimate| (seconds_of(estimate), seconds_within(estimate).unwrap_or_default());
+        assert_eq!(said(estimate(0.0127, 0.01266, 0.01271)), ("12.70 ms".into(), "12.66–12.71 ms".into()));
+        assert_eq!(said(estimate(0.0127, 0.012, 0.014)), ("13 ms".into(), "12–14 ms".into()));
+        assert_eq!(said(estimate(10.02, 9.98, 10.1)), ("10.02 s".into(), "9.98–10.10 s".into()));
     }
 
     proptest! {

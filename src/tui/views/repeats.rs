@@ -28,7 +28,7 @@ struct Column {
 /// The columns, those that matter most first: a narrow screen has the first of them.
 const COLUMNS: &[Column] = &[
     Column { head: "rounds", width: 8, words: |group| group.repeats.len().to_string() },
-    Column { head: "median wall", width: 13, words: |group| or_dash(group.median().map(words::seconds)) },
+    Column { head: "median wall", width: 13, words: |group| or_dash(group.wall.map(words::seconds_of)) },
     Column {
         head: "95 % interval",
         width: 15,
