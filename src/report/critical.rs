@@ -43,6 +43,9 @@ pub enum Step {
 }
 
 impl Step {
+    /// What is no task.
+    const WAITS: [Step; 4] = [Step::Starting, Step::Queueing, Step::TakingUp, Step::Ending];
+
     /// What went on, in a report for programs.
     pub fn key(self) -> &'static str {
         match self {
@@ -82,6 +85,52 @@ pub struct Segment {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct CriticalPath {
     segments: Vec<Segment>,
+    sums: Sums,
+}
+
+/// What the segments come to, in nanoseconds: a path may have 100,000 of them, and every frame tells of it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Sums {
+    all: u64,
+    /// How many segments are tasks.
+    tasks: usize,
+    in_tasks: u64,
+    /// By the place in [`Step::WAITS`].
+    waits: [u64; Step::WAITS.len()],
+    /// The longest segments that are tasks, the longest first; of equals the first.
+    longest: Vec<(TaskId, u64)>,
+}
+
+impl Sums {
+    /// So many of the longest are named.
+    const NAMED: usize = 3;
+
+    fn of(segments: &[Segment]) -> Sums {
+        let mut sums = Sums::default();
+        for segment in segments {
+            let nanos = segment.to.0.saturating_sub(segment.from.0);
+            sums.all += nanos;
+            let Step::Task { task, .. } = segment.step else {
+                if let Some(place) = Step::WAITS.iter().position(|&wait| wait == segment.step) {
+                    sums.waits[place] += nanos;
+                }
+                continue;
+            };
+            sums.tasks += 1;
+            sums.in_tasks += nanos;
+            let place = sums.longest.partition_point(|&(_, longer)| longer >= nanos);
+            if place < Sums::NAMED {
+                sums.longest.insert(place, (task, nanos));
+                sums.longest.truncate(Sums::NAMED);
+            }
+        }
+        sums
+    }
+
+    /// The part of the whole that so many nanoseconds are, 0 to 1.
+    fn share(&self, nanos: u64) -> f64 {
+        nanos as f64 / self.all.max(1) as f64
+    }
 }
 
 /// A task that a worker took up.
@@ -138,7 +187,8 @@ impl CriticalPath {
         }
         walk.back_to(start, gap);
         walk.segments.reverse();
-        Some(CriticalPath { segments: walk.segments })
+        let sums = Sums::of(&walk.segments);
+        Some(CriticalPath { segments: walk.segments, sums })
     }
 
     /// The parts of the path, in the order of time.
@@ -148,55 +198,48 @@ impl CriticalPath {
 
     /// The part of the run's wall time that a segment is, 0 to 1.
     pub fn share(&self, segment: &Segment) -> f64 {
-        let all =
-            self.segments.first().zip(self.segments.last()).map(|(first, last)| last.to.since(first.from));
-        let long = segment.to.since(segment.from).as_secs_f64();
-        all.map_or(0.0, |all| long / all.as_secs_f64())
+        self.sums.share(segment.to.0.saturating_sub(segment.from.0))
     }
 
     /// The largest share that one task has; none when no task is on the path.
     pub fn longest_task(&self) -> Option<f64> {
-        let tasks = self.segments.iter().filter(|segment| segment.step.wait().is_none());
-        tasks.map(|segment| self.share(segment)).max_by(f64::total_cmp)
+        self.sums.longest.first().map(|&(_, nanos)| self.sums.share(nanos))
     }
 
     /// The path in words of at most `columns`, safe to show: its tasks in the order of time where they
-    /// fit, else how many they are and the longest of them; then what they waited for.
+    /// fit, else how many they are and the longest of them; then what they waited for. It costs no more for a
+    /// long path than for a short one.
     pub fn words(&self, tasks: &[TaskPlan], columns: usize) -> String {
-        let on_path = || {
-            self.segments.iter().filter_map(|segment| match segment.step {
-                Step::Task { task, .. } => Some((task, self.share(segment))),
-                _ => None,
-            })
-        };
-        let waits = [Step::Starting, Step::Queueing, Step::TakingUp, Step::Ending].map(|step| {
-            let of = self.segments.iter().filter(|segment| segment.step == step);
-            let share: f64 = of.map(|segment| self.share(segment)).sum();
+        let sums = &self.sums;
+        let waits = Step::WAITS.iter().zip(sums.waits).filter_map(|(step, nanos)| {
+            let share = sums.share(nanos);
             step.wait().filter(|_| share >= 0.005).map(|what| format!("; {what} {}", percent(share)))
         });
-        let waits: String = waits.into_iter().flatten().collect();
-        let named = |(task, share): (TaskId, f64)| {
+        let waits: String = waits.collect();
+        let named = |task: TaskId, share: f64| {
             let name = tasks.get(task.index()).map_or("?", |plan| &plan.name);
             format!("{} {}", text::fit(name, 24), percent(share))
         };
-        let number = on_path().count();
-        if number == 0 {
+        if sums.tasks == 0 {
             return text::fit(waits.trim_start_matches("; "), columns);
         }
         // A name and its share take four columns at the very least.
-        if number <= columns / 4 {
-            let all: Vec<String> = on_path().map(named).collect();
+        if sums.tasks <= columns / 4 {
+            let on_path = self.segments.iter().filter_map(|segment| match segment.step {
+                Step::Task { task, .. } => Some(named(task, self.share(segment))),
+                _ => None,
+            });
+            let all: Vec<String> = on_path.collect();
             let all = format!("{}{waits}", all.join(" → "));
             if text::width(&all) <= columns {
                 return all;
             }
         }
-        let together: f64 = on_path().map(|(_, share)| share).sum();
-        let mut words = format!("{} tasks in a row {}", count(number as u64), percent(together));
-        let mut longest: Vec<(TaskId, f64)> = on_path().collect();
-        longest.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-        for (place, task) in longest.into_iter().take(3).enumerate() {
-            let more = format!("{}{}", if place == 0 { ", longest " } else { ", " }, named(task));
+        let together = percent(sums.share(sums.in_tasks));
+        let mut words = format!("{} tasks in a row {together}", count(sums.tasks as u64));
+        for (place, &(task, nanos)) in sums.longest.iter().enumerate() {
+            let before = if place == 0 { ", longest " } else { ", " };
+            let more = format!("{before}{}", named(task, sums.share(nanos)));
             if text::width(&words) + text::width(&more) + text::width(&waits) > columns {
                 break;
             }
@@ -407,6 +450,18 @@ mod tests {
                     prop_assert!(started <= segment.from.0 && segment.to.0 <= finished.max(started));
                 }
             }
+            let mut longest: Vec<(TaskId, u64)> = segments
+                .iter()
+                .filter_map(|segment| match segment.step {
+                    Step::Task { task, .. } => Some((task, segment.to.0 - segment.from.0)),
+                    _ => None,
+                })
+                .collect();
+            prop_assert_eq!(path.sums.tasks, longest.len());
+            prop_assert_eq!(path.sums.in_tasks + path.sums.waits.iter().sum::<u64>(), end - 100);
+            longest.sort_by_key(|&(_, nanos)| std::cmp::Reverse(nanos));
+            longest.truncate(Sums::NAMED);
+            prop_assert_eq!(&path.sums.longest, &longest);
             prop_assert!(text::width(&path.words(&names(tasks.len()), columns)) <= columns);
         }
     }
