@@ -12,9 +12,11 @@ use ratatui::layout::Rect;
 use threadrace::config::{self, Flags, Settings, Sources, ThemeName};
 use threadrace::event::{At, ExecutorKind};
 use threadrace::model::RaceState;
-use threadrace::recording;
+use threadrace::recording::{self, Speed};
 use threadrace::report::Summary;
-use threadrace::tui::{Activity, Depth, RunChoice, Scene, Theme, Ui, View, draw};
+use threadrace::tui::{
+    Activity, Depth, Edge, Extent, LogPanel, Motion, Playback, Reel, RunChoice, Scene, Theme, Ui, View, draw,
+};
 
 use simulate::{Race, folded};
 
@@ -146,6 +148,48 @@ fn frame(bencher: Bencher<'_, '_>, shot: Shot) {
             buffer.reset();
             draw(divan::black_box(&mut buffer), divan::black_box(&scene));
         });
+    });
+}
+
+/// One frame of 200 × 60 cells of a race that stands still half-way, with the log of what happened around there.
+#[divan::bench(args = [100, MANY])]
+fn frozen(bencher: Bencher<'_, '_>, tasks: usize) {
+    let events = Race::new(1).tasks(tasks).runs(&RUNS).events();
+    let Some((reel, whole)) = Reel::of(events.into_iter().collect()) else { panic!("a race has a plan") };
+    let race = state(tasks, Moment::Racing);
+    let now = race.last_moment();
+    let (settings, theme) = (settings(), Theme::new(ThemeName::Dark, Depth::True));
+    let extent = Extent::of(&whole);
+    let mut ui = Ui { log: LogPanel::Shown, ..Ui::default() };
+    let looked_at = ui.run_of(&race);
+    ui.table.arrange(&race, &race.runs()[looked_at.index()], now);
+    let summary = Summary::of(&race, now);
+    let playback = Playback {
+        reel: &reel,
+        place: reel.known_at(now),
+        motion: Motion::Frozen,
+        speed: Speed::default(),
+        edge: Edge::End,
+        whole: &whole,
+        extent: Some(&extent),
+        banner: None,
+    };
+    let scene = Scene {
+        race: Some(&race),
+        summary: Some(&summary),
+        activity: Activity::Idle,
+        now,
+        next: &settings,
+        next_differs: false,
+        notice: None,
+        playback: Some(playback),
+        ui: &ui,
+        theme: &theme,
+    };
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 60));
+    bencher.bench_local(|| {
+        buffer.reset();
+        draw(divan::black_box(&mut buffer), divan::black_box(&scene));
     });
 }
 
