@@ -124,30 +124,43 @@ fn frame(bencher: Bencher<'_, '_>, shot: Shot) {
             *last = Some((shot.tasks, shot.moment, state(shot.tasks, shot.moment)));
         }
         let Some((_, _, race)) = last else { return };
-        let (settings, theme) = (settings(), Theme::new(ThemeName::Dark, Depth::True));
         let now = race.last_moment();
         let run = if shot.moment == Moment::OverThreads { RunChoice::Fixed(1) } else { RunChoice::Follow };
         let mut ui = Ui { view: shot.view, run, ..Ui::default() };
         let looked_at = ui.run_of(race);
         ui.table.arrange(race, &race.runs()[looked_at.index()], now);
-        let summary = Summary::of(race, now);
-        let scene = Scene {
-            race: Some(race),
-            summary: Some(&summary),
-            activity: if race.is_over() { Activity::Idle } else { Activity::Racing },
-            now,
-            next: &settings,
-            next_differs: false,
-            notice: None,
-            playback: None,
-            ui: &ui,
-            theme: &theme,
-        };
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 60));
-        bencher.bench_local(|| {
-            buffer.reset();
-            draw(divan::black_box(&mut buffer), divan::black_box(&scene));
-        });
+        let activity = if race.is_over() { Activity::Idle } else { Activity::Racing };
+        paint(bencher, race, &ui, activity, None);
+    });
+}
+
+/// Paints a frame of 200 × 60 cells again and again.
+fn paint(
+    bencher: Bencher<'_, '_>,
+    race: &RaceState,
+    ui: &Ui,
+    activity: Activity,
+    playback: Option<Playback<'_>>,
+) {
+    let (settings, theme) = (settings(), Theme::new(ThemeName::Dark, Depth::True));
+    let now = race.last_moment();
+    let summary = Summary::of(race, now);
+    let scene = Scene {
+        race: Some(race),
+        summary: Some(&summary),
+        activity,
+        now,
+        next: &settings,
+        next_differs: false,
+        notice: None,
+        playback,
+        ui,
+        theme: &theme,
+    };
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 60));
+    bencher.bench_local(|| {
+        buffer.reset();
+        draw(divan::black_box(&mut buffer), divan::black_box(&scene));
     });
 }
 
@@ -158,12 +171,10 @@ fn frozen(bencher: Bencher<'_, '_>, tasks: usize) {
     let Some((reel, whole)) = Reel::of(events.into_iter().collect()) else { panic!("a race has a plan") };
     let race = state(tasks, Moment::Racing);
     let now = race.last_moment();
-    let (settings, theme) = (settings(), Theme::new(ThemeName::Dark, Depth::True));
     let extent = Extent::of(&whole);
     let mut ui = Ui { log: LogPanel::Shown, ..Ui::default() };
     let looked_at = ui.run_of(&race);
     ui.table.arrange(&race, &race.runs()[looked_at.index()], now);
-    let summary = Summary::of(&race, now);
     let playback = Playback {
         reel: &reel,
         place: reel.known_at(now),
@@ -174,23 +185,7 @@ fn frozen(bencher: Bencher<'_, '_>, tasks: usize) {
         extent: Some(&extent),
         banner: None,
     };
-    let scene = Scene {
-        race: Some(&race),
-        summary: Some(&summary),
-        activity: Activity::Idle,
-        now,
-        next: &settings,
-        next_differs: false,
-        notice: None,
-        playback: Some(playback),
-        ui: &ui,
-        theme: &theme,
-    };
-    let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 60));
-    bencher.bench_local(|| {
-        buffer.reset();
-        draw(divan::black_box(&mut buffer), divan::black_box(&scene));
-    });
+    paint(bencher, &race, &ui, Activity::Idle, Some(playback));
 }
 
 /// The fold: all events of a race, one by one.

@@ -55,7 +55,7 @@ fn finer(time: Duration, more: usize) -> String {
 
 /// How many decimals more than is common tell two durations apart.
 fn decimals_between(from: Duration, to: Duration) -> usize {
-    const MOST: usize = 3;
+    const MOST: usize = 2;
     let apart = |&more: &usize| from == to || finer(from, more) != finer(to, more);
     (0..=MOST).find(apart).unwrap_or(0)
 }
@@ -73,6 +73,7 @@ pub fn span(from: Duration, to: Duration) -> String {
     }
 }
 
+/// The ends, in seconds, of what an estimate lies in.
 fn ends(estimate: Estimate) -> Option<(Duration, Duration)> {
     let interval = estimate.interval?;
     Duration::try_from_secs_f64(interval.low).ok().zip(Duration::try_from_secs_f64(interval.high).ok())
