@@ -625,6 +625,36 @@ fn each_round_has_its_executors_in_the_same_rows() {
     assert_eq!(looked_at.plan().name(), "pool-round-4");
 }
 
+/// The same race, each run made to take so long, in turn.
+fn taking(events: Vec<Event>, mut walls: impl Iterator<Item = u64>) -> Vec<Event> {
+    let (mut later, mut began) = (0, At::ZERO);
+    let moved = |event: Event| {
+        let mut at = At(event.at.0.saturating_add_signed(later));
+        match event.fact {
+            Fact::RunStarted { .. } => began = at,
+            Fact::RunFinished { .. } => {
+                let wanted = At(began.0 + walls.next().expect("as many walls as runs"));
+                later += wanted.0.cast_signed() - at.0.cast_signed();
+                at = wanted;
+            }
+            _ => {}
+        }
+        Event { at, ..event }
+    };
+    events.into_iter().map(moved).collect()
+}
+
+#[test]
+fn a_long_interval_keeps_its_distance() {
+    use ExecutorKind::{Pool, Sequential};
+    let race = Race::new(4).tasks(1).runs(&[(Sequential, 1), (Pool, 1)]).rounds(10);
+    let events = taking(race.events(), (0..).map(|run| 999_120_000 + run * 10_000));
+    let results = Shot::of(folded(&events), View::Results).text(120, 36);
+    let row = results.lines().find(|line| line.contains("sequential  ")).expect("a row");
+    assert!(row.contains(" ms  999.1"), "{results}");
+    assert!(row.contains(" ms   "), "{results}");
+}
+
 #[test]
 fn clouds_of_equals_overlap_and_are_called_equal() {
     use ExecutorKind::{Async, Pool, Sequential};

@@ -18,47 +18,50 @@ use super::counter::{counter_rows, counters};
 use super::gauges::{gauge_rows, gauges};
 use super::results::{definitions, median_runs, names};
 
-/// A column of the table: its head, its width, and what it says.
+/// A column of the table: its head, how wide it is at least, and what it says.
 struct Column {
     head: &'static str,
-    width: u16,
+    least: u16,
     words: fn(&Group) -> String,
 }
 
+/// Columns between a cell and the one before it.
+const GAP: usize = 2;
+
 /// The columns, those that matter most first: a narrow screen has the first of them.
 const COLUMNS: &[Column] = &[
-    Column { head: "rounds", width: 8, words: |group| group.repeats.len().to_string() },
-    Column { head: "median wall", width: 13, words: |group| or_dash(group.wall.map(words::seconds_of)) },
+    Column { head: "rounds", least: 8, words: |group| group.repeats.len().to_string() },
+    Column { head: "median wall", least: 13, words: |group| or_dash(group.wall.map(words::seconds_of)) },
     Column {
         head: "95 % interval",
-        width: 15,
+        least: 15,
         words: |group| or_dash(group.wall.and_then(words::seconds_within)),
     },
     Column {
         head: "speedup",
-        width: 9,
+        least: 9,
         words: |group| or_dash(group.speedup.map(|speedup| words::times(speedup.value, Glyphs::Unicode))),
     },
     Column {
         head: "95 % interval",
-        width: 15,
+        least: 15,
         words: |group| or_dash(group.speedup.filter(|_| !group.is_baseline()).and_then(words::ratio_within)),
     },
-    Column { head: "difference", width: 16, words: |group| difference(group).to_owned() },
-    Column { head: "stand out", width: 11, words: |group| group.outliers().count().to_string() },
+    Column { head: "difference", least: 16, words: |group| difference(group).to_owned() },
+    Column { head: "stand out", least: 11, words: |group| group.outliers().count().to_string() },
     Column {
         head: "least",
-        width: 9,
+        least: 9,
         words: |group| or_dash(group.extremes().map(|(least, _)| words::seconds(least))),
     },
     Column {
         head: "most",
-        width: 9,
+        least: 9,
         words: |group| or_dash(group.extremes().map(|(_, most)| words::seconds(most))),
     },
-    Column { head: "efficiency", width: 12, words: |group| or_dash(group.efficiency.map(words::percent)) },
-    Column { head: "workers", width: 9, words: |group| group.workers.to_string() },
-    Column { head: "left out", width: 10, words: |group| group.left_out.to_string() },
+    Column { head: "efficiency", least: 12, words: |group| or_dash(group.efficiency.map(words::percent)) },
+    Column { head: "workers", least: 9, words: |group| group.workers.to_string() },
+    Column { head: "left out", least: 10, words: |group| group.left_out.to_string() },
 ];
 
 fn or_dash(words: Option<String>) -> String {
@@ -143,13 +146,16 @@ fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Sum
     canvas.text(area.x + 2, area.y, names, "executor", theme.dim);
     let mut x = area.x + names;
     for column in COLUMNS {
-        if x + column.width >= area.right() {
+        let cells: Vec<String> = summary.groups.iter().map(column.words).collect();
+        let widest = cells.iter().map(|cell| text::width(cell)).max().unwrap_or(0);
+        let width = column.least.max(u16::try_from(widest + GAP).unwrap_or(u16::MAX));
+        if x.saturating_add(width) >= area.right() {
             break;
         }
-        x += column.width;
-        canvas.text_right(x, area.y, column.width, column.head, theme.dim);
-        for (group, y) in summary.groups.iter().zip(area.y + 1..area.bottom()) {
-            canvas.text_right(x, y, column.width, &(column.words)(group), style(column, group, theme));
+        x += width;
+        canvas.text_right(x, area.y, width, column.head, theme.dim);
+        for ((group, cell), y) in summary.groups.iter().zip(&cells).zip(area.y + 1..area.bottom()) {
+            canvas.text_right(x, y, width, cell, style(column, group, theme));
         }
     }
     for ((place, group), y) in summary.groups.iter().enumerate().zip(area.y + 1..area.bottom()) {
