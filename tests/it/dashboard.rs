@@ -256,11 +256,35 @@ fn every_size_is_drawn_and_a_race_that_is_over_costs_nothing() {
     pty.assert_restored();
 }
 
+/// What a frozen picture says of its moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct FrozenAt {
+    seconds: f64,
+    /// How many of the run's events have happened.
+    events: usize,
+}
+
+fn frozen_at(screen: &vt100::Screen) -> Option<FrozenAt> {
+    let screen = screen.contents();
+    let (_, moment) = screen.split_once("┃┃ frozen")?;
+    let (seconds, _) = moment.split_once(" s of")?;
+    let (_, log) = screen.split_once("events in order, in ms")?;
+    let (events, _) = log.trim_start_matches([' ', '─']).split_once(" of ")?;
+    Some(FrozenAt { seconds: seconds.trim().parse().ok()?, events: events.parse().ok()? })
+}
+
 #[test]
 fn a_live_race_is_frozen_scrubbed_and_returned_to() {
     let folder = folder();
     let mut pty = Pty::spawn(program(folder.path(), &["slow"]), (120, 36));
-    pty.wait_for_text("waiting");
+    // Only then is there something to go back to, step by step.
+    pty.wait_for("a run of more than a second", |screen| {
+        screen.contents().lines().any(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            words.contains(&"running")
+                && words.windows(2).any(|pair| pair[1] == "s" && pair[0].parse::<f64>().is_ok())
+        })
+    });
     pty.send(" ");
     pty.wait_for_text("┃┃ frozen");
     pty.wait_for_text("events in order");
@@ -269,18 +293,17 @@ fn a_live_race_is_frozen_scrubbed_and_returned_to() {
         let screen = screen.contents();
         screen.contains("live is") && screen.contains("ahead: End")
     });
-    let moment = |screen: &vt100::Screen| {
-        let screen = screen.contents();
-        let line = screen.lines().find(|line| line.contains("┃┃ frozen")).map(str::to_owned);
-        line.and_then(|line| Some(line.split(" of ").next()?.to_owned()))
-    };
-    let frozen = pty.look(moment);
-    for keys in [",", "\x1b[D", "\x1b[H"] {
-        let before = pty.look(moment);
+    for keys in ["\x1b[D", ",", "\x1b[H"] {
+        let before = pty.look(frozen_at);
+        assert!(before.is_some(), "no moment is told");
         pty.send(keys);
-        pty.wait_for("an earlier moment", |screen| moment(screen).is_some_and(|now| Some(now) < before));
+        // Two events may lie in the same millisecond.
+        pty.wait_for("fewer events, or an earlier moment", |screen| {
+            frozen_at(screen).zip(before).is_some_and(|(now, before)| {
+                now != before && now.events <= before.events && now.seconds <= before.seconds
+            })
+        });
     }
-    assert!(frozen.is_some());
     pty.send(">> ");
     pty.wait_for_text("not live ×4");
     pty.send("\x1b[F");
