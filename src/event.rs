@@ -796,8 +796,8 @@ pub enum Fact {
         run: RunId,
         /// The task.
         task: TaskId,
-        /// The head.
-        head: Box<ResponseHead>,
+        /// The head, which whoever keeps it shares.
+        head: Arc<ResponseHead>,
     },
     /// The body of an answer that is short text, or its beginning; sent for the first [`HEADS_KEPT`] tasks of
     /// a run whose workload is about it.
@@ -807,7 +807,7 @@ pub enum Fact {
         /// The task.
         task: TaskId,
         /// The text, as it came; foreign.
-        text: Box<str>,
+        text: Arc<str>,
     },
     /// A worker read or wrote the shared counter; told only where somebody is to follow it with the eye.
     CounterAccessed {

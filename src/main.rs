@@ -1,6 +1,7 @@
 //! The program: parse, choose a front, exit code; nothing else.
 
 use std::io::{self, IsTerminal, Write};
+use std::mem;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -225,11 +226,14 @@ fn finish(
     let asked_to_end = || front.signals.as_ref().and_then(Signals::heard);
     saved?;
     printed?;
-    match (asked_to_end(), front.error) {
+    let ended = match (asked_to_end(), front.error) {
         (Some(number), _) => Ok(Exit::Signal(number)),
         (None, Some(error)) => Err(error.into()),
         (None, None) => Ok(held_against(conditions, front.race.as_ref(), front.exit)),
-    }
+    };
+    // The process is about to end: taking a large race apart would only make its caller wait.
+    mem::forget(front.race);
+    ended
 }
 
 fn replay(args: ReplayArgs) -> Result<Exit, Failure> {

@@ -7,7 +7,7 @@
 //! Amounts in words stand here too, because everybody says them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -119,12 +119,15 @@ fn split_extension(name: &str) -> (&str, &str) {
 /// Names made different from each other, also where the file system takes `A` and `a` for the same:
 /// the second `a.jpg` becomes `a-2.jpg`.
 pub fn unique_names(names: Vec<String>) -> Vec<String> {
+    let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let wanted: HashSet<&str> = lower.iter().map(String::as_str).collect();
+    if wanted.len() == names.len() {
+        return names;
+    }
     let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
-    let wanted: HashSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let mut unique = Vec::with_capacity(names.len());
-    let mut next_number: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
-    for name in names {
-        let lower = name.to_lowercase();
+    let mut next_number: HashMap<&str, usize> = HashMap::new();
+    for (name, lower) in names.into_iter().zip(&lower) {
         if taken.insert(lower.clone()) {
             unique.push(name);
             continue;
@@ -135,7 +138,7 @@ pub fn unique_names(names: Vec<String>) -> Vec<String> {
             let candidate = format!("{stem}-{number}{extension}");
             *number += 1;
             let key = candidate.to_lowercase();
-            if !wanted.contains(&key) && taken.insert(key) {
+            if !wanted.contains(key.as_str()) && taken.insert(key) {
                 unique.push(candidate);
                 break;
             }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -356,8 +357,8 @@ fn bounded(fact: Fact) -> Fact {
         Fact::AttemptFailed { run, task, error: told } => {
             Fact::AttemptFailed { run, task, error: Box::new(error(*told)) }
         }
-        Fact::ResponseArrived { run, task, mut head } => {
-            let mut kept = 0;
+        Fact::ResponseArrived { run, task, head } => {
+            let (mut head, mut kept) = (Arc::unwrap_or_clone(head), 0);
             head.headers.retain(|(name, value)| {
                 kept += name.len() + value.len();
                 kept <= LONGEST_TEXT
@@ -365,7 +366,7 @@ fn bounded(fact: Fact) -> Fact {
             head.version = cut(&head.version, LONGEST_NAME);
             head.remote = head.remote.map(|remote| cut(&remote, LONGEST_RESULT));
             head.redirected_to = head.redirected_to.map(|url| cut(&url, LONGEST_TEXT));
-            Fact::ResponseArrived { run, task, head }
+            Fact::ResponseArrived { run, task, head: Arc::new(head) }
         }
         Fact::BodyArrived { run, task, text } => {
             Fact::BodyArrived { run, task, text: cut(&text, LONGEST_TEXT).into() }

@@ -78,13 +78,13 @@ impl Stage {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Story {
     /// The heads of the answers, in the order of arrival, each with when it came.
-    pub heads: Vec<(At, ResponseHead)>,
+    pub heads: Vec<(At, Arc<ResponseHead>)>,
     /// The attempts that failed and were followed by another.
     pub failures: Vec<(At, TaskError)>,
     /// The message of the error or panic that ended the task.
     pub error: Option<String>,
     /// The body of the last answer, where it is short text; foreign.
-    pub body: Option<Box<str>>,
+    pub body: Option<Arc<str>>,
 }
 
 /// One task of one run.
@@ -497,7 +497,7 @@ impl RunState {
             Fact::ResponseArrived { head, .. } => {
                 state.length = head.length;
                 if task.0 < HEADS_KEPT {
-                    state.story_mut().heads.push((at, (**head).clone()));
+                    state.story_mut().heads.push((at, head.clone()));
                 }
             }
             Fact::BodyArrived { text, .. } => {

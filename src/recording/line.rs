@@ -87,6 +87,8 @@ fn member(text: &mut Vec<u8>, lead: &[u8], value: impl itoa::Integer) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use crate::event::{Check, ErrorKind, LaneId, Phase, TaskError};
@@ -158,7 +160,7 @@ mod tests {
             (places(), heads()).prop_map(|((run, task), head)| Fact::ResponseArrived {
                 run,
                 task,
-                head: Box::new(head)
+                head: Arc::new(head)
             }),
             places().prop_map(|(run, task)| Fact::ResultDelivered { run, task }),
             Just(Fact::Collected),

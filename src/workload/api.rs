@@ -307,7 +307,7 @@ fn tell_body(context: &TaskContext, body: &[u8]) {
     if context.task().0 >= HEADS_KEPT || body.is_empty() {
         return;
     }
-    let text = beginning(body).into_boxed_str();
+    let text = beginning(body).into();
     context.emit(|run, task| Fact::BodyArrived { run, task, text });
 }
 

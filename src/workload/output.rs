@@ -229,7 +229,7 @@ impl OutputFolder {
         }
         for label in labels {
             for name in names {
-                self.manifest.files.insert(format!("{label}/{name}"), Written::Announced {});
+                self.manifest.files.insert(key(label, name), Written::Announced {});
             }
         }
         self.save()?;
@@ -238,7 +238,7 @@ impl OutputFolder {
 
     /// The files that stand where `name` and its part file will be written; all of them ours.
     fn in_the_way(&self, label: &str, folder: &Path, name: &str) -> Result<Vec<PathBuf>, OutputError> {
-        let known = self.manifest.files.get(&format!("{label}/{name}"));
+        let known = self.manifest.files.get(&key(label, name));
         let mut ours = Vec::new();
         for path in [folder.join(name), part_path(folder, name)] {
             let found = match fs::symlink_metadata(&path) {
@@ -270,7 +270,7 @@ impl OutputFolder {
             let finished: HashMap<&str, &Written> =
                 finished.iter().map(|(name, written)| (name.as_str(), written)).collect();
             for name in names {
-                let key = format!("{}/{name}", folder.label);
+                let key = key(&folder.label, name);
                 match finished.get(name) {
                     Some(&written) => self.manifest.files.insert(key, written.clone()),
                     None => self.manifest.files.remove(&key),
@@ -310,6 +310,11 @@ fn written(found: &fs::Metadata) -> Written {
     let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let nanos = modified.map_or(0, |since| since.as_nanos());
     Written::Finished { bytes: found.len(), modified_nanos: u64::try_from(nanos).unwrap_or(u64::MAX) }
+}
+
+/// The name of a run's file in the manifest.
+fn key(label: &str, name: &str) -> String {
+    [label, "/", name].concat()
 }
 
 fn part_path(folder: &Path, name: &str) -> PathBuf {

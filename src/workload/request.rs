@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -294,7 +295,7 @@ pub(super) fn tell_head(context: &TaskContext, asked: &Url, response: &Response,
                 redirected_to: None,
                 headers: Vec::new(),
             };
-            context.emit(|run, task| Fact::ResponseArrived { run, task, head: Box::new(head) });
+            context.emit(|run, task| Fact::ResponseArrived { run, task, head: Arc::new(head) });
         }
         return;
     }
@@ -306,7 +307,7 @@ pub(super) fn tell_head(context: &TaskContext, asked: &Url, response: &Response,
         redirected_to: redirected_to(asked, response.url()),
         headers: headers_kept(response.headers()),
     };
-    context.emit(|run, task| Fact::ResponseArrived { run, task, head: Box::new(head) });
+    context.emit(|run, task| Fact::ResponseArrived { run, task, head: Arc::new(head) });
 }
 
 fn version_name(version: Version) -> &'static str {

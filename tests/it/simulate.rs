@@ -482,7 +482,7 @@ impl Script {
             redirected_to: None,
             headers: vec![("content-type".to_owned(), "image/jpeg".to_owned())],
         };
-        self.tell(Fact::ResponseArrived { run: self.run, task: self.task, head: Box::new(head) });
+        self.tell(Fact::ResponseArrived { run: self.run, task: self.task, head: Arc::new(head) });
     }
 
     fn finish(&mut self, outcome: Outcome) {
