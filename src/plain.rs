@@ -271,15 +271,18 @@ fn line(race: &RaceState, event: &Event) -> Option<String> {
             let state = run.tasks().get(task.index())?;
             let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
             let latency = state.latency(event.at).unwrap_or_default();
-            let outcome = match &end.outcome {
-                Outcome::Done => format!("done, {} in {}", words::bytes(end.bytes), words::seconds(latency)),
-                Outcome::Failed(error) => format!("FAILED: {}", shown(&error.message)),
-                Outcome::Panicked { message } => format!("PANICKED: {}", shown(message)),
-                Outcome::Cancelled => "cancelled".to_owned(),
-                Outcome::Abandoned => "abandoned: the main thread ended first".to_owned(),
+            let (outcome, more) = match &end.outcome {
+                Outcome::Done => {
+                    let (bytes, latency) = (words::bytes(end.bytes), words::seconds(latency));
+                    ("done, ", Cow::Owned([&bytes, " in ", &latency].concat()))
+                }
+                Outcome::Failed(error) => ("FAILED: ", shown(&error.message)),
+                Outcome::Panicked { message } => ("PANICKED: ", shown(message)),
+                Outcome::Cancelled => ("cancelled", Cow::Borrowed("")),
+                Outcome::Abandoned => ("abandoned: the main thread ended first", Cow::Borrowed("")),
             };
             let (run, over, of) = (self::name(race, run), run.counts().over(), run.tasks().len());
-            format!("{run} {over}/{of} {} {outcome}\n", shown(name))
+            format!("{run} {over}/{of} {} {outcome}{more}\n", shown(name))
         }
         Fact::RunFinished { run, end } => {
             let run = race.runs().get(run.index())?;

@@ -19,7 +19,8 @@ pub const MAX_NAME_BYTES: usize = 200;
 /// The text with everything that could drive a terminal, reorder a line or hide in it written out as
 /// `\n`, `\u{1b}`, `\u{202e}` and so on.
 pub fn shown(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    // Most text is ASCII, which can be told at a glance.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
@@ -73,36 +74,32 @@ pub fn fit(text: &str, columns: usize) -> String {
 /// system gives a meaning of its own.
 pub fn file_name(foreign: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(foreign).decode_utf8_lossy();
-    let mut name: String = decoded
-        .chars()
-        .map(|c| match c {
-            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
-            c if is_unsafe(c) => '_',
-            c => c,
-        })
-        .collect();
-    let kept = name.trim_end_matches(['.', ' ']).trim_start_matches(' ');
-    name = kept.to_owned();
+    let has_a_meaning =
+        |c| matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') || is_unsafe(c);
+    let name = decoded.replace(has_a_meaning, "_");
+    let mut name = name.trim_end_matches(['.', ' ']).trim_start_matches(' ').to_owned();
     if name.is_empty() {
         return if decoded.is_empty() { "index".to_owned() } else { "_".to_owned() };
     }
     if name.starts_with(['.', '-']) {
         name.replace_range(0..1, "_");
     }
-    // What is cut off can bare an end that the whole name did not have.
-    let cut = shorten(&name, MAX_NAME_BYTES - 1);
-    let mut name = cut.trim_end_matches(['.', ' ']).to_owned();
-    if name.to_lowercase().ends_with(".part") {
+    if name.len() >= MAX_NAME_BYTES {
+        // What is cut off can bare an end that the whole name did not have.
+        name = shorten(&name, MAX_NAME_BYTES - 1).trim_end_matches(['.', ' ']).to_owned();
+    }
+    let end = name.len().checked_sub(PART.len()).and_then(|at| name.get(at..));
+    if end.is_some_and(|end| end.eq_ignore_ascii_case(PART)) {
         name.push('_');
     }
     name
 }
 
-/// The name cut to `bytes`, with its extension kept when that is short.
+/// The extension of a file that is on its way.
+const PART: &str = ".part";
+
+/// The name, longer than `bytes`, cut to them, with its extension kept when that is short.
 fn shorten(name: &str, bytes: usize) -> String {
-    if name.len() <= bytes {
-        return name.to_owned();
-    }
     let (stem, extension) = split_extension(name);
     let keep = (0..=bytes - extension.len()).rev().find(|&at| stem.is_char_boundary(at)).unwrap_or(0);
     format!("{}{extension}", &stem[..keep])
@@ -153,7 +150,7 @@ pub fn bytes(bytes: u64) -> String {
     if bytes < 1_000 {
         return format!("{bytes} B");
     }
-    let (mut scale, mut unit) = (1_000_u128, UNITS[0]);
+    let (mut scale, mut unit) = (1_000, UNITS[0]);
     for larger in &UNITS[1..] {
         if in_tenths(bytes, scale) < 10_000 {
             break;
@@ -164,8 +161,9 @@ pub fn bytes(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
-fn in_tenths(bytes: u64, scale: u128) -> u128 {
-    (u128::from(bytes) * 10 + scale / 2) / scale
+/// How many tenths of `scale`, a power of 1000, that is.
+fn in_tenths(bytes: u64, scale: u64) -> u64 {
+    bytes.saturating_add(scale / 20) / (scale / 10)
 }
 
 /// A number with its thousands apart: `9,950`.

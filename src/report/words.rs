@@ -18,8 +18,8 @@ pub enum Glyphs {
 
 /// A duration with three digits or so: `412 ms`, `9.98 s`, `1 min 03 s`, `2 h 05 min`.
 pub fn seconds(time: Duration) -> String {
-    let nanos = time.as_nanos();
-    let in_units_of = |unit: u128| (nanos + unit / 2) / unit;
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let in_units_of = |unit: u64| nanos.saturating_add(unit / 2) / unit;
     let (hundredths_of_ms, millis) = (in_units_of(10_000), in_units_of(1_000_000));
     let (hundredths, whole) = (in_units_of(10_000_000), in_units_of(1_000_000_000));
     if nanos == 0 {

@@ -104,7 +104,7 @@ pub struct Download {
 impl Workload for Download {
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         let caller = Caller::new(&self.shared.client)?;
-        Ok(Box::new(DownloadSession { download: self.clone(), caller, spent: None }))
+        Ok(Box::new(DownloadSession { download: self.clone(), caller }))
     }
 
     fn plan(&self) -> Option<WorkPlan> {
@@ -153,19 +153,13 @@ impl Workload for Download {
 struct DownloadSession {
     download: Download,
     caller: Caller,
-    /// The answer of the task before. It is taken apart while the server is at work on the next request,
-    /// which then goes out sooner.
-    spent: Option<Response>,
 }
 
 impl Session for DownloadSession {
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a> {
         Box::pin(async move {
             let deadline = self.download.shared.limits.deadline;
-            let mut spent = self.spent.take();
-            let ended = in_time(deadline, self.attempts(context, &mut spent)).await;
-            self.spent = spent;
-            ended.map_err(TaskFault::from)
+            in_time(deadline, self.attempts(context)).await.map_err(TaskFault::from)
         })
     }
 }
@@ -175,11 +169,7 @@ fn disk(error: &io::Error) -> Failure {
 }
 
 impl DownloadSession {
-    async fn attempts(
-        &self,
-        context: &TaskContext,
-        spent: &mut Option<Response>,
-    ) -> Result<TaskResult, TaskError> {
+    async fn attempts(&self, context: &TaskContext) -> Result<TaskResult, TaskError> {
         let limits = &self.download.shared.limits;
         let Some(target) = self.download.shared.targets.get(context.task().index()) else {
             return Err(TaskError::new(ErrorKind::Worker, "the run has no such task"));
@@ -188,7 +178,7 @@ impl DownloadSession {
         let mut part = None;
         loop {
             let number = attempts.begin();
-            let failure = match self.attempt(context, target, number, &mut part, spent).await {
+            let failure = match self.attempt(context, target, number, &mut part).await {
                 Ok(result) => {
                     part.map_or(Ok(()), PartFile::finish).map_err(|error| disk(&error).error)?;
                     return Ok(result);
@@ -207,11 +197,10 @@ impl DownloadSession {
         target: &Target,
         number: u32,
         part: &mut Option<PartFile>,
-        spent: &mut Option<Response>,
     ) -> Result<TaskResult, Failure> {
         let limits = &self.download.shared.limits;
         let (mut response, part) =
-            tokio::try_join!(self.request(context, target, number), self.file(target, part, spent))?;
+            tokio::try_join!(self.request(context, target, number), self.file(target, part))?;
         let length = announced_length(response.headers());
         tell_head(context, &target.url, &response, length);
         check_head(&response, length, limits)?;
@@ -249,22 +238,19 @@ impl DownloadSession {
             _ if length.is_some() => Check::Length,
             _ => Check::Nothing,
         };
-        *spent = Some(response);
         Ok(TaskResult { bytes, check, result: None })
     }
 
-    /// The task's part file, made by its first attempt. The request goes out first: the file is made, and the
-    /// answer before taken apart, while the server is at work.
+    /// The task's part file, made by its first attempt. The request goes out first: the file is made while
+    /// the server is at work.
     async fn file<'a>(
         &self,
         target: &Target,
         part: &'a mut Option<PartFile>,
-        spent: &mut Option<Response>,
     ) -> Result<&'a mut PartFile, Failure> {
         if part.is_none() {
             tokio::task::yield_now().await;
         }
-        *spent = None;
         match part {
             Some(part) => Ok(part),
             None => {
