@@ -264,7 +264,7 @@ fn line(race: &RaceState, event: &Event) -> Option<String> {
             let run = race.runs().get(run.index())?;
             let plan = run.plan();
             let name = name(race, run);
-            format!("{name}: {} tasks, {} at once\n", run.tasks().len(), plan.workers)
+            format!("{name}: {}, {} at once\n", words::tasks(run.tasks().len()), plan.workers)
         }
         Fact::TaskFinished { run, task, end } => {
             let run = race.runs().get(run.index())?;

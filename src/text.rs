@@ -74,8 +74,7 @@ pub fn fit(text: &str, columns: usize) -> String {
 /// system gives a meaning of its own.
 pub fn file_name(foreign: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(foreign).decode_utf8_lossy();
-    let has_a_meaning =
-        |c| matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') || is_unsafe(c);
+    let has_a_meaning = |c| matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') || is_unsafe(c);
     let name = decoded.replace(has_a_meaning, "_");
     let mut name = name.trim_end_matches(['.', ' ']).trim_start_matches(' ').to_owned();
     if name.is_empty() {
@@ -179,6 +178,11 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// So many of something: `1 worker`, `9,950 workers`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {many}", count(number)) }
+}
+
 /// Text broken into lines of at most `columns` columns, at spaces where there are any, and never between
 /// a number and its unit.
 pub fn wrap(words: &str, columns: usize) -> Vec<String> {
@@ -218,6 +222,13 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("", 7), Vec::<String>::new());
         assert_eq!(wrap("it took 9.11 s.", 13), ["it took", "9.11 s."]);
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(counted(0, "task", "tasks"), "0 tasks");
+        assert_eq!(counted(1, "task", "tasks"), "1 task");
+        assert_eq!(counted(9_950, "task", "tasks"), "9,950 tasks");
     }
 
     #[test]

@@ -118,10 +118,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
         sentences.push(format!("Its own times give {}, not {}.", factors((least, most)), times(said)));
     }
     let reached = Spread::of(&measured.speedups());
-    let workers = match measured.workers {
-        1 => "1 worker".to_owned(),
-        more => format!("{more} workers"),
-    };
+    let workers = words::workers(measured.workers);
     if let (Some((least, _)), Some(bound)) = (arithmetic, measured.bound)
         && least > bound * (1.0 + SAME)
     {
@@ -171,8 +168,8 @@ fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -
         TimeScale::ONE => String::new(),
         scale => format!(", simulated delays × {}", scale.factor()),
     };
-    let noun = if races == 1 { "race" } else { "races" };
-    writeln!(out, "Published claims, checked here: {races} {noun} each{shrunk}\n")?;
+    let races = words::counted(races as u64, "race", "races");
+    writeln!(out, "Published claims, checked here: {races} each{shrunk}\n")?;
     for (claim, measured) in claims {
         writeln!(out, "{}  {}", claim.scenario, claim.executor)?;
         writeln!(out, "  published   {}", published(claim))?;

@@ -16,7 +16,7 @@ use super::urls::UrlList;
 use crate::event::{ExecutorKind, WorkloadKind};
 use crate::origin::{Content, Latency, Shape};
 use crate::scenario::{ExecutorChoice, ExecutorError, ExecutorList, Scenario, Source, Work, WorkerCounts};
-use crate::text::shown;
+use crate::text::{counted, shown};
 use crate::workload::api::Calls;
 use crate::workload::compute::Computation;
 use crate::workload::counter::CounterWork;
@@ -42,6 +42,9 @@ enum Use {
     Listed,
 }
 
+/// What the scenario of the URLs is. How many they are, and whose, the report says.
+const OF_URLS: &str = "URLs of your own";
+
 impl Layers<'_> {
     /// The scenario of the URLs, with its entries in the listing and the flag that gave them.
     pub(super) fn of_urls(
@@ -55,7 +58,7 @@ impl Layers<'_> {
             Layer::BuiltIn | Layer::File(_) => sizes.tasks.layer = layer.clone(),
             Layer::Variable(_) | Layer::Flag(_) => list.keep(sizes.tasks.value),
         }
-        let about = Found { value: list.about(), layer: layer.clone(), span: 0..0 };
+        let about = Found { value: OF_URLS.to_owned(), layer: layer.clone(), span: 0..0 };
         let urls = list.into_urls();
         sizes.tasks.value = urls.len();
         let entries = [Entry::of(&keys::ABOUT, &about)].into_iter().chain(sizes.entries()).collect();
@@ -232,9 +235,12 @@ impl Layers<'_> {
         let workers = sizes.workers.value;
         if let Some(twice) = sizes.executors.value.repeated(workers) {
             let meant = match twice.key(workers) {
-                (kind, Some(workers), None) => format!("{kind} with {workers} workers"),
+                (kind, Some(workers), None) => {
+                    format!("{kind} with {}", counted(workers as u64, "worker", "workers"))
+                }
                 (kind, Some(workers), Some(variant)) => {
-                    format!("{kind} with {workers} workers, {},", variant.name())
+                    let workers = counted(workers as u64, "worker", "workers");
+                    format!("{kind} with {workers}, {},", variant.name())
                 }
                 (kind, None, None) => kind.to_string(),
                 (kind, None, Some(variant)) => format!("{kind}, {},", variant.name()),

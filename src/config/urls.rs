@@ -1,7 +1,6 @@
 //! URLs that somebody gave to race: checked before anything starts, and shown without their passwords.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -146,21 +145,6 @@ impl UrlList {
         self.0.truncate(most);
     }
 
-    /// How many, and from where, in a few words.
-    pub(super) fn about(&self) -> String {
-        let count = match self.0.len() {
-            1 => "1 download".to_owned(),
-            count => format!("{count} downloads"),
-        };
-        let hosts: HashSet<&str> = self.0.iter().filter_map(Url::host_str).collect();
-        let first = self.0.first().and_then(Url::host_str).unwrap_or_default();
-        match hosts.len() {
-            0 | 1 => format!("{count} from {first}"),
-            2 => format!("{count} from {first} and another host"),
-            hosts => format!("{count} from {first} and {} other hosts", hosts - 1),
-        }
-    }
-
     /// The URLs, passwords and all.
     pub(super) fn into_urls(self) -> Arc<[Url]> {
         self.0.into()
@@ -280,20 +264,6 @@ mod tests {
         let told = bytes_of(&mut io::repeat(b'\n'), "endless", 100).map_err(|error| error.to_string());
         assert!(told.is_err_and(|told| told.starts_with("endless: longer than 256 MiB")));
         assert_eq!(bytes_of(&mut &b"12345"[..], "short", 5).map(|bytes| bytes.len()).ok(), Some(5));
-    }
-
-    #[test]
-    fn what_they_are_is_told_in_a_few_words() -> Result<(), UrlsError> {
-        let about = |urls: &[&str]| {
-            let urls: Vec<String> = urls.iter().map(|&url| url.to_owned()).collect();
-            UrlList::read(&urls, None).map(|list| list.about())
-        };
-        assert_eq!(about(&["http://u:p@example.org/1"])?, "1 download from example.org");
-        assert_eq!(about(&["http://a.org/1", "http://A.org/2"])?, "2 downloads from a.org");
-        assert_eq!(about(&["http://a.org", "http://b.org"])?, "2 downloads from a.org and another host");
-        let urls = ["http://a.org", "http://b.org", "http://c.org"];
-        assert_eq!(about(&urls)?, "3 downloads from a.org and 2 other hosts");
-        Ok(())
     }
 
     #[test]

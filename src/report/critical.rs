@@ -14,7 +14,7 @@ use crate::event::{At, LaneId, TaskId, TaskPlan};
 use crate::model::{RunState, RunStatus};
 use crate::text;
 
-use super::words::count;
+use super::words;
 
 /// A wait that is shorter than the wall time divided by this is a worker's way from one task to the next.
 const BACK_TO_BACK: u64 = 1_000;
@@ -236,7 +236,7 @@ impl CriticalPath {
             }
         }
         let together = percent(sums.share(sums.in_tasks));
-        let mut words = format!("{} tasks in a row {together}", count(sums.tasks as u64));
+        let mut words = format!("{} in a row {together}", words::tasks(sums.tasks));
         for (place, &(task, nanos)) in sums.longest.iter().enumerate() {
             let before = if place == 0 { ", longest " } else { ", " };
             let more = format!("{before}{}", named(task, sums.share(nanos)));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::event::{ErrorKind, RacePlan, Round, RunId, TaskId, WorkloadKind};
 use crate::model::{RaceState, Stage, TaskState};
 
-use super::words::{self, count};
+use super::words::{self, counted};
 
 /// What ended a task: the kind of its error, or that it panicked.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -76,7 +76,8 @@ pub(super) fn setting_line(plan: &RacePlan) -> String {
     }
     let delays = words::delays(plan.time_scale).map_or_else(String::new, |delays| format!("{delays}, "));
     let machine = &plan.machine;
-    format!("{delays}seed {}, {} {}, {} processors", plan.seed, machine.os, machine.arch, machine.cpus)
+    let processors = words::processors(machine.cpus);
+    format!("{delays}seed {}, {} {}, {processors}", plan.seed, machine.os, machine.arch)
 }
 
 /// What the tasks of a race are, in a sentence's words: `20 pictures from …`, `10 sleeps: …`.
@@ -85,5 +86,5 @@ pub(super) fn tasks_line(plan: &RacePlan) -> String {
         WorkloadKind::Download | WorkloadKind::Api => " from ",
         _ => ": ",
     };
-    format!("{} {}{joint}{}", count(plan.tasks.len() as u64), plan.noun, plan.source)
+    format!("{}{joint}{}", counted(plan.tasks.len() as u64, "task", &plan.noun), plan.source)
 }

@@ -12,7 +12,7 @@ use super::rows::{failures, setting_line, tasks_line};
 use super::scaling::Scaling;
 use super::summary::{Reason, RunSummary, SHARED, Summary};
 use super::utilisation::Use;
-use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
+use super::words::{self, Glyphs, bytes, count, counted, percent, seconds, times};
 
 /// No line is wider than this many columns.
 const WIDTH: usize = 80;
@@ -166,8 +166,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
 pub(super) fn rounds_line(summary: &Summary) -> String {
     let warmups = match summary.warmups {
         0 => "no warm-up".to_owned(),
-        1 => "1 warm-up that does not count".to_owned(),
-        more => format!("{} warm-ups that do not count", count(more as u64)),
+        some => counted(some as u64, "warm-up that does not count", "warm-ups that do not count"),
     };
     format!("{}, {warmups}", words::rounds(summary.rounds))
 }
@@ -196,8 +195,7 @@ pub(super) fn hindrance_lines(summary: &Summary) -> Vec<String> {
     let mut lines = listed_lines(begun.filter_map(line).collect(), "more can't be compared");
     match summary.runs.iter().filter(never_started).count() {
         0 => {}
-        1 => lines.push("1 run was not started.".to_owned()),
-        runs => lines.push(format!("{} runs were not started.", count(runs as u64))),
+        runs => lines.push(format!("{} not started.", counted(runs as u64, "run was", "runs were"))),
     }
     lines
 }

@@ -11,7 +11,7 @@ use super::critical::CriticalPath;
 use super::scaling::Scaling;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::utilisation::Use;
-use super::words::{self, count, listed, percent, ratio, seconds};
+use super::words::{self, count, counted, listed, percent, ratio, seconds};
 use super::{counter, repeated};
 
 /// The longest verdict, in characters.
@@ -166,10 +166,7 @@ impl Summary {
 
     /// `20 pictures`.
     pub(super) fn work(&self) -> String {
-        match self.tasks {
-            1 => "1 task".to_owned(),
-            tasks => format!("{} {}", count(tasks as u64), fit(&self.noun, 20)),
-        }
+        counted(self.tasks as u64, "task", &fit(&self.noun, 20))
     }
 
     fn time_of(&self, run: &RunSummary) -> String {

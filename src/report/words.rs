@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::{Round, TimeScale};
 use crate::stats::Estimate;
-pub use crate::text::{bytes, count};
+pub use crate::text::{bytes, count, counted};
 
 /// Which characters the reader's terminal can show.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,22 @@ pub fn round(round: Round, counted: usize, warmups: usize) -> String {
 
 /// `1 round`, `10 rounds`.
 pub fn rounds(number: usize) -> String {
-    if number == 1 { "1 round".to_owned() } else { format!("{} rounds", count(number as u64)) }
+    counted(number as u64, "round", "rounds")
+}
+
+/// `1 worker`, `20 workers`.
+pub fn workers(number: u32) -> String {
+    counted(u64::from(number), "worker", "workers")
+}
+
+/// `1 processor`, `8 processors`.
+pub fn processors(number: u32) -> String {
+    counted(u64::from(number), "processor", "processors")
+}
+
+/// `1 task`, `9,950 tasks`.
+pub fn tasks(number: usize) -> String {
+    counted(number as u64, "task", "tasks")
 }
 
 /// Bytes a second: `1.2 MB/s`.

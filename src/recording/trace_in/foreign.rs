@@ -8,7 +8,7 @@ use crate::event::{
     At, Check, ClockZero, Event, ExecutorKind, Fact, LaneId, Machine, Order, Outcome, RacePlan, Round,
     RunEnd, RunId, RunPlan, TaskEnd, TaskId, TaskPlan, TimeScale, Worker, WorkloadKind,
 };
-use crate::text::{count, fit, shown};
+use crate::text::{count, counted, fit, shown};
 
 use super::super::read::LATEST;
 use super::collect::{Collector, Thread};
@@ -64,7 +64,7 @@ pub(super) fn race(
     let end_of_run = match unfinished {
         0 => RunEnd::Completed,
         tasks => RunEnd::Failed {
-            message: format!("the trace ends in the middle of {} tasks", count(tasks as u64)),
+            message: format!("the trace ends in the middle of {}", counted(tasks as u64, "task", "tasks")),
         },
     };
     let last = moment(end);

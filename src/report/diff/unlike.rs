@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::event::{Machine, Order, TimeScale};
 use crate::model::RaceState;
-use crate::report::words::count;
+use crate::report::words::{self, count};
 use crate::text::{fit, shown};
 
 use super::tasks::Matching;
@@ -61,8 +61,8 @@ impl fmt::Display for Unlike {
             }
             Unlike::Machine(machines) => {
                 let words = |machine: &Machine| {
-                    let processors = if machine.cpus == 1 { "processor" } else { "processors" };
-                    format!("{} {}, {} {processors}", machine.os, machine.arch, machine.cpus)
+                    let processors = words::processors(machine.cpus);
+                    format!("{} {}, {processors}", machine.os, machine.arch)
                 };
                 let Both { a, b } = machines.as_ref().map(words);
                 write!(f, "different machines: not a fair comparison ({}; {})", shown(&a), shown(&b))
@@ -76,7 +76,7 @@ impl fmt::Display for Unlike {
                 write!(f, "the runs of {who} ran at once and shared the machine: a show, not a measurement")
             }
             Unlike::Workers { label, workers: Both { a, b } } => {
-                write!(f, "{} had {a} workers in A and {b} in B", fit(label, 20))
+                write!(f, "{} had {} in A and {b} in B", fit(label, 20), words::workers(*a))
             }
             Unlike::Unfinished(side) => write!(f, "{side:?} is not over, and is compared as far as it goes"),
         }

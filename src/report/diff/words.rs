@@ -108,6 +108,8 @@ pub fn tasks_words(tasks: &Tasks) -> String {
     };
     let number = |tasks: usize| count(tasks as u64);
     let counts = match (tasks.faster, tasks.slower, tasks.matched) {
+        (1, 0, 1) => "the only task was faster in B".to_owned(),
+        (0, 1, 1) => "the only task was slower in B".to_owned(),
         (faster, 0, matched) if faster == matched => {
             format!("all {} tasks were faster in B", number(matched))
         }

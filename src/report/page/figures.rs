@@ -82,13 +82,6 @@ fn write_name(race: &RaceState, place: usize, out: &mut dyn Write) -> io::Result
     )
 }
 
-fn workers(run: &RunSummary) -> String {
-    match run.workers {
-        1 => "1 worker".to_owned(),
-        workers => format!("{} workers", count(u64::from(workers))),
-    }
-}
-
 pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     if summary.runs.is_empty() {
         return Ok(());
@@ -106,7 +99,7 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
     for (place, run) in summary.runs.iter().enumerate() {
         write!(out, r#"<li><p class="name">"#)?;
         write_name(race, place, out)?;
-        write!(out, " <small>{}</small></p>", workers(run))?;
+        write!(out, " <small>{}</small></p>", words::workers(run.workers))?;
         match run.speedup {
             Some(speedup) => {
                 let share = |value: f64| Px(value / most * 100.0);
@@ -199,7 +192,7 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
     for (place, run) in summary.runs.iter().enumerate() {
         write!(out, r#"<th scope="col">"#)?;
         write_name(race, place, out)?;
-        write!(out, "<small>{}</small></th>", workers(run))?;
+        write!(out, "<small>{}</small></th>", words::workers(run.workers))?;
     }
     write!(out, "</tr></thead>")?;
     let counted = summary.runs.iter().any(|run| run.counter.is_some());

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::report::Theme;
 use crate::report::markup::{Px, Text};
-use crate::report::words::count;
+use crate::report::words::workers;
 use crate::stats::scaling::Knee;
 use crate::text::wrap;
 
@@ -279,10 +279,10 @@ impl Chart<'_> {
             }
             writeln!(
                 out,
-                r#"<circle class="trs-o" cx="{}" cy="{}" r="4.5" stroke-width="1.5"><title>{} workers: {:.2} times as fast</title></circle>"#,
+                r#"<circle class="trs-o" cx="{}" cy="{}" r="4.5" stroke-width="1.5"><title>{}: {:.2} times as fast</title></circle>"#,
                 Px(x),
                 Px(y),
-                count(u64::from(of.workers)),
+                workers(of.workers),
                 of.speedup.median
             )?;
         }

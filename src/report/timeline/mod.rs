@@ -17,7 +17,7 @@ pub use svg::{Ghost, TimelineOptions, timeline_svg};
 
 use std::time::Duration;
 
-use super::words::{self, Glyphs, count, percent, seconds, times};
+use super::words::{self, Glyphs, count, percent, seconds, times, workers};
 
 /// The name of a run within its race.
 pub(super) fn name(block: &Block<'_>) -> String {
@@ -42,11 +42,7 @@ pub(super) fn title_words(timeline: &Timeline<'_>, block: &Block<'_>) -> Vec<Str
     if let Some(reason) = figures.comparable.reason().filter(|_| figures.wall.is_some()) {
         said.push(reason.to_string());
     }
-    let workers = match figures.workers {
-        1 => "1 worker".to_owned(),
-        workers => format!("{} workers", count(u64::from(workers))),
-    };
-    said.push(workers);
+    said.push(workers(figures.workers));
     if let Some(efficiency) = figures.efficiency.filter(|_| compared) {
         said.push(format!("{} efficient", percent(efficiency)));
     }

@@ -102,12 +102,11 @@ fn race_words(scene: &Scene<'_>, race: &RaceState) -> (String, ratatui::style::S
     let theme = scene.theme;
     let not_done: u32 = race.runs().iter().map(|run| run.counts().not_done()).sum();
     if race.is_over() {
+        let words = words::tasks(not_done as usize);
         return match not_done {
             0 => ("race over".to_owned(), theme.good),
-            _ if race.went_as_meant() => {
-                (format!("race over, {} tasks abandoned", words::count(u64::from(not_done))), theme.warn)
-            }
-            _ => (format!("race over, {} tasks not done", words::count(u64::from(not_done))), theme.bad),
+            _ if race.went_as_meant() => (format!("race over, {words} abandoned"), theme.warn),
+            _ => (format!("race over, {words} not done"), theme.bad),
         };
     }
     let of_round = |runs: &[RunId]| -> (usize, usize) {
@@ -160,10 +159,9 @@ fn round_words(scene: &Scene<'_>, race: &RaceState) -> Option<String> {
     }
     let (counted, warmups) = (rounds.counted(), rounds.warmups());
     if scene.ui.view == View::Results {
-        let warmups = match warmups {
+        let warmups = match warmups as u64 {
             0 => String::new(),
-            1 => " after 1 warm-up".to_owned(),
-            more => format!(" after {more} warm-ups"),
+            some => format!(" after {}", words::counted(some, "warm-up", "warm-ups")),
         };
         return Some(format!("{}{warmups}", words::rounds(counted)));
     }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::event::ExecutorKind;
-use crate::report::Target;
+use crate::report::{Target, words};
 use crate::text;
 use crate::tui::canvas::Canvas;
 use crate::tui::keys::BINDINGS;
@@ -178,10 +178,7 @@ fn executors(scene: &Scene<'_>, page: Rect, chosen: &[crate::scenario::ExecutorC
     let workers = |offer: &crate::scenario::ExecutorChoice| {
         let tasks = scene.next.scenario.tasks;
         let workers = offer.kind.parallelism(offer.workers.unwrap_or(scene.next.scenario.workers), tasks);
-        let words = match workers {
-            1 => "1 worker".to_owned(),
-            more => format!("{more} workers"),
-        };
+        let words = words::counted(workers as u64, "worker", "workers");
         match offer.variant {
             Some(variant) => format!("{words}, {}", variant.name()),
             None => words,

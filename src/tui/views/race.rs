@@ -358,8 +358,7 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let (_, tasks_area) = cut_top(left, head);
     let (_, lanes_area) = cut_top(right, head);
     tasks(canvas, tasks_area, scene, race, run);
-    let lanes_word = if run.lanes().len() == 1 { "lane" } else { "lanes" };
-    let title = format!("{} {lanes_word}", words::count(run.lanes().len() as u64));
+    let title = words::counted(run.lanes().len() as u64, "lane", "lanes");
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
     legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, run, scene);
     lanes(canvas, lanes_area, scene, race, shown);

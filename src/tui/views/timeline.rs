@@ -307,10 +307,7 @@ fn draw_block(
 }
 
 fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block<'_>, columns: u16) -> String {
-    let workers = match run.plan().workers {
-        1 => "1 worker".to_owned(),
-        workers => format!("{} workers", words::count(u64::from(workers))),
-    };
+    let workers = words::workers(run.plan().workers);
     let elapsed = run.elapsed(scene.now).map_or("its turn has not come".to_owned(), words::seconds);
     let hidden = match block.hidden {
         0 => String::new(),

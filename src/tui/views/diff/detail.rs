@@ -19,8 +19,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) {
     let theme = scene.theme;
     let Some(pair) = scene.diff.pairs.get(scene.at()).filter(|_| area.height >= 2) else { return };
     let workers = match pair.workers {
-        Both { a: 1, b: 1 } => "1 worker".to_owned(),
-        Both { a, b } if a == b => format!("{a} workers"),
+        Both { a, b } if a == b => words::workers(a),
         Both { a, b } => format!("{a} and {b} workers"),
     };
     let title = match scene.sight.panel {

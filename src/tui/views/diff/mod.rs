@@ -141,7 +141,7 @@ fn told(diff: &Diff) -> String {
         let few = if single { "one run of each" } else { "so few rounds" };
         return format!("{few} can't tell luck from truth; race with --repeat 10");
     }
-    let runs = |count: usize| if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
+    let runs = |number: usize| words::counted(number as u64, "run", "runs");
     let counted = [
         (of(Difference::Faster), "B was faster in"),
         (of(Difference::Slower), "B was slower in"),
