@@ -77,12 +77,27 @@ pub struct RaceArgs {
     /// Print lines instead of opening the dashboard
     #[arg(long, help_heading = "Report")]
     pub plain: bool,
+    /// The report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// Record the race in FILE while it runs, to replay and export it
+    ///
+    /// Another race from the dashboard is recorded in FILE-2, and so on. A recording of that name gives way; any
+    /// other file stays.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
+    pub record: Option<PathBuf>,
+}
+
+/// What becomes of the report of a race, run or recorded.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReportArgs {
     /// Format of the report
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Report")]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: Format,
     /// Write the report to FILE
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
-    pub report: Option<PathBuf>,
+    #[arg(long = "report", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
     /// Exit with 1 if EXPR is true, such as pool.speedup<4; can be repeated
     ///
     /// EXPR is RUN.FIGURE, one of < <= > >= == !=, and a number: pool.speedup<4, async.wall>2.5, threads.failed>0,
@@ -90,14 +105,8 @@ pub struct RaceArgs {
     /// report, without its unit. Times are in seconds, memory and bytes in bytes, speedup, efficiency and shares are
     /// ratios: 0.9 is 90 %. A figure that could not be measured fails as well. Where the race repeats, the median
     /// of the rounds counts.
-    #[arg(long, value_name = "EXPR", help_heading = "Report")]
+    #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<Condition>,
-    /// Record the race in FILE while it runs, to replay and export it
-    ///
-    /// Another race from the dashboard is recorded in FILE-2, and so on. A recording of that name gives way; any
-    /// other file stays.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
-    pub record: Option<PathBuf>,
 }
 
 /// Which recording to play, and how.
@@ -112,12 +121,9 @@ pub struct ReplayArgs {
     /// Print the report instead of opening the dashboard
     #[arg(long)]
     pub plain: bool,
-    /// Format of the report
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub format: Format,
-    /// Write the report to FILE
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub report: Option<PathBuf>,
+    /// The report.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// The config file.
     #[command(flatten)]
     pub config: ConfigFlag,
@@ -297,7 +303,10 @@ mod tests {
         assert_eq!((flags.output, flags.max_bytes), (Some("out".into()), Some(10)));
         assert_eq!((flags.theme, flags.glyphs), (Some(ThemeName::HighContrast), Some(GlyphChoice::Ascii)));
         assert_eq!(flags.config.path, Some("my.toml".into()));
-        assert_eq!((race.plain, race.format, race.report), (true, Format::Json, Some("r.json".into())));
+        assert_eq!(
+            (race.plain, race.report.format, race.report.file),
+            (true, Format::Json, Some("r.json".into()))
+        );
         let flags = parse("--url http://a --url http://b --urls -")?.race.flags;
         assert_eq!((flags.urls.len(), flags.url_list), (2, Some("-".into())));
         Ok(())

@@ -708,6 +708,17 @@ pub struct RacePlan {
 }
 
 impl RacePlan {
+    /// The labels of its runs, each once, in their order.
+    pub fn labels(&self) -> Vec<String> {
+        let mut labels: Vec<String> = Vec::new();
+        for run in &self.runs {
+            if !labels.contains(&run.label) {
+                labels.push(run.label.clone());
+            }
+        }
+        labels
+    }
+
     /// Where the finished file of `task` in `run` stands; none when there is no such run or task, or its work
     /// leaves no file. Runs that repeat each other share a folder, and each replaces the files of the one
     /// before.

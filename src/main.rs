@@ -10,7 +10,7 @@ use color_eyre::eyre::Report;
 
 use threadrace::claims::{self, CLAIMS, ClaimsError};
 use threadrace::cli::{
-    self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs,
+    self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs, ReportArgs,
 };
 use threadrace::config::{self, Effective, Flags, GlyphChoice, Settings, Sources};
 use threadrace::executor;
@@ -180,16 +180,20 @@ fn load(flags: Flags) -> Result<Effective, Failure> {
 
 fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = Settings { record: args.record, ..load(args.flags)?.settings };
-    let labels = race::labels(&settings.scenario);
-    let known = args.fail_if.iter().try_for_each(|condition| condition.check(&labels));
-    known.map_err(|error| Failure::new(Exit::Usage, error))?;
+    known(&args.report.fail_if, &race::labels(&settings.scenario))?;
     let front = if args.plain || !has_screen() {
         in_lines(&settings)?
     } else {
         let look = Look::of(&settings, &variable);
         left(tui::run(settings, look), outcome)?
     };
-    finish(front, args.format, args.report.as_deref(), &args.fail_if)
+    finish(front, &args.report)
+}
+
+/// Makes sure that the conditions are about runs of a race with these labels.
+fn known(conditions: &[Condition], labels: &[String]) -> Result<(), Failure> {
+    let known = conditions.iter().try_for_each(|condition| condition.check(labels));
+    known.map_err(|error| Failure::new(Exit::Usage, error))
 }
 
 /// A variable of the environment.
@@ -203,14 +207,11 @@ fn has_screen() -> bool {
 }
 
 /// Writes the report of what a front has left.
-fn finish(
-    front: Front,
-    format: Format,
-    report: Option<&Path>,
-    conditions: &[Condition],
-) -> Result<Exit, Failure> {
+fn finish(front: Front, report: &ReportArgs) -> Result<Exit, Failure> {
+    let ReportArgs { format, file, fail_if } = report;
+    let format = *format;
     // The file comes first: standard output may be full, closed or stalled.
-    let saved = match (&front.race, report) {
+    let saved = match (&front.race, file) {
         (Some(race), Some(path)) => save(path, format, race),
         _ => Ok(()),
     };
@@ -229,7 +230,7 @@ fn finish(
     let ended = match (asked_to_end(), front.error) {
         (Some(number), _) => Ok(Exit::Signal(number)),
         (None, Some(error)) => Err(error.into()),
-        (None, None) => Ok(held_against(conditions, front.race.as_ref(), front.exit)),
+        (None, None) => Ok(held_against(fail_if, front.race.as_ref(), front.exit)),
     };
     // The process is about to end: taking a large race apart would only make its caller wait.
     mem::forget(front.race);
@@ -238,6 +239,7 @@ fn finish(
 
 fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
     let recording = read(&args.recording)?;
+    known(&args.report.fail_if, &recording.plan.labels())?;
     let flaws: Vec<String> = recording.flaws.iter().map(ToString::to_string).collect();
     let front = if args.plain || !has_screen() {
         note(&flaws);
@@ -252,10 +254,10 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
         let settings = load(Flags { config: args.config, ..Flags::default() })?.settings;
         let look = Look::of(&settings, &variable);
         let banner = (!flaws.is_empty()).then(|| flaws.join("; "));
-        // What failed in a recorded race is no failure of showing it.
+        // What failed in a recorded race is no failure of showing it, but for what --fail-if says.
         left(tui::replay(recording.tape, args.speed, banner, settings, look), |_| Exit::AllDone)?
     };
-    finish(front, args.format, args.report.as_deref(), &[])
+    finish(front, &args.report)
 }
 
 fn read(path: &Path) -> Result<Recording, Failure> {

@@ -321,6 +321,26 @@ fn a_condition_that_is_true_makes_exit_code_1_and_tells_the_value() -> Fallible 
 }
 
 #[test]
+fn a_recording_is_held_against_conditions_too() -> Fallible {
+    let place = Place::new()?;
+    // Its tasks fail, which a replay is not blamed for.
+    assert_code(&place.run(&["wrong", "-e", "pool", "--record", "race.jsonl"])?, 1);
+    let replay = |conditions: &[&str]| {
+        place.run(&[&["replay", "race.jsonl", "--plain", "--format", "csv"], conditions].concat())
+    };
+    assert_code(&replay(&[])?, 0);
+    assert_code(&replay(&["--fail-if", "pool.wall<=0"])?, 0);
+    let output = replay(&["--fail-if", "pool.failed>0"])?;
+    assert_code(&output, 1);
+    assert!(err(&output).contains("threadrace: pool.failed>0 is true: measured "), "{}", err(&output));
+    assert!(out(&output).contains("pool"), "the report is there all the same");
+    let output = replay(&["--fail-if", "async.wall>1"])?;
+    assert_code(&output, 2);
+    assert!(err(&output).contains("this race has no run 'async'; it has: pool"), "{}", err(&output));
+    Ok(())
+}
+
+#[test]
 fn a_wrong_usage_is_exit_code_2() -> Fallible {
     let place = Place::new()?;
     let empty = place.path("empty.txt");
