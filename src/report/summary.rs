@@ -384,7 +384,7 @@ impl Summary {
 
     /// What the workers' time went by with in any of the runs, in the order in which it is listed.
     pub fn uses(&self) -> Vec<Use> {
-        let used = |of: &Use| self.runs.iter().any(|run| run.utilisation().nanos(*of) > 0);
+        let used = |of: &Use| self.typical().any(|run| run.utilisation().nanos(*of) > 0);
         Use::ALL.into_iter().filter(used).collect()
     }
 

@@ -570,6 +570,24 @@ fn rounds_are_shown_one_at_a_time_and_told_of_together() {
 }
 
 #[test]
+fn the_page_of_rounds_is_scrolled_to_its_end() {
+    let mut shot = Shot::of(repeated().state(), View::Results);
+    let mut pages = Vec::new();
+    for first in (0..200).step_by(10) {
+        shot.ui.results_scroll = first;
+        pages.push(shot.text(80, 24));
+    }
+    for part in
+        ["speedup: median of rounds", "median run", "the workers' time in the median run", "critical path of"]
+    {
+        assert!(pages.iter().any(|page| page.contains(part)), "{part} is nowhere");
+    }
+    assert!(pages[0].contains("more lines"), "{}", pages[0]);
+    let last = &pages[pages.len() - 1];
+    assert!(last.contains("↑ ") && last.contains("idle"), "{last}");
+}
+
+#[test]
 fn rounds_under_way_are_followed_or_looked_back_on() {
     let whole = repeated().state();
     let third = whole.rounds().runs(3)[1];

@@ -8,15 +8,15 @@ use crate::report::words::{self, Glyphs};
 use crate::report::{Group, Summary};
 use crate::stats::Difference;
 use crate::text;
-use crate::tui::canvas::{Canvas, cut_top};
+use crate::tui::canvas::Canvas;
 use crate::tui::theme::Theme;
 use crate::tui::ui::Shown;
 use crate::tui::widgets::{Dots, Looks, Scale, dots, scale};
 
 use super::Scene;
 use super::counter::{counter_rows, counters};
-use super::gauges::{gauge_rows, gauges};
-use super::results::{definitions, median_runs, names};
+use super::gauges::gauge_rows;
+use super::results::{Part, median_runs, names, rows};
 
 /// A column of the table: its head, how wide it is at least, and what it says.
 struct Column {
@@ -81,66 +81,63 @@ fn difference(group: &Group) -> &'static str {
 /// The most runs that stand out which have a line each.
 const NOTES: usize = 3;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState, summary: &Summary) {
-    let (theme, area) = (scene.theme, canvas.area());
-    let groups = u16::try_from(summary.groups.len()).unwrap_or(u16::MAX);
-    let (table, mut rest) = cut_top(area, groups.saturating_add(1));
-    figures(canvas, table, scene, summary);
+/// What the page has before the parts that all races have, each with its rows. The clouds are as high as they
+/// can be without pushing the words that follow from them off an area of that size.
+pub(super) fn parts(race: &RaceState, summary: &Summary, area: Rect) -> Vec<(u16, Part)> {
+    let groups = rows(summary.groups.len());
+    let columns = usize::from(area.width.saturating_sub(4));
     let verdict = match race.is_over() {
-        true => text::wrap(&summary.verdict(), usize::from(rest.width.saturating_sub(4))),
+        true => text::wrap(&summary.verdict(), columns),
         false => vec!["the race goes on; what follows from the figures comes at its end".to_owned()],
     };
-    let notes = notes(summary, usize::from(rest.width.saturating_sub(4)));
-    let lines = u16::try_from(verdict.len() + notes.len()).unwrap_or(u16::MAX);
-
+    let notes = notes(summary, columns);
+    let lines = rows(verdict.len() + notes.len());
     // What a counter race is about needs the rows more than high clouds.
     let counted = counter_rows(race);
-    let pitch = match rest.height.saturating_sub(lines + counted) {
+    let pitch = match area.height.saturating_sub(groups + 1 + lines + counted) {
         room if room >= groups.saturating_mul(4).saturating_add(24) => 3,
         room if room >= groups.saturating_mul(2).saturating_add(4) => 2,
         _ => 1,
     };
-    // An empty row apart, where that costs nothing that matters.
-    let gap = u16::from(rest.height > groups.saturating_mul(pitch).saturating_add(lines + groups + 12));
-    rest = cut_top(rest, gap).1;
-    let (strips, below) = cut_top(rest, groups.saturating_mul(pitch).saturating_add(2));
-    clouds(canvas, strips, scene, summary, pitch);
-    rest = cut_top(below, gap).1;
-    for (line, style) in
-        notes.iter().map(|note| (note, theme.warn)).chain(verdict.iter().map(|l| (l, theme.strong)))
-    {
-        let (row, below) = cut_top(rest, 1);
-        canvas.text(row.x + 2, row.y, row.width.saturating_sub(3), line, style);
-        rest = below;
-    }
-    // The definitions come before what other pages show too.
-    const DEFINED: u16 = 9;
-    let gauged = gauge_rows(race);
-    if counted > 0 && rest.height >= counted + gap {
-        let (block, below) = cut_top(cut_top(rest, gap).1, counted);
-        let worst = |(place, group): (usize, &Group)| {
-            Some(Shown { id: group.typical, place, run: race.runs().get(group.typical.index())? })
-        };
-        let worst: Vec<Shown<'_>> = summary.groups.iter().enumerate().filter_map(worst).collect();
-        counters(canvas, block, scene, race, ("worst round", &worst));
-        rest = below;
-    }
-    if rest.height >= gauged + gap + DEFINED {
-        let (block, below) = cut_top(cut_top(rest, gap).1, gauged);
-        gauges(canvas, block, scene, summary, &[]);
-        rest = below;
-    }
-    if rest.height >= groups.saturating_add(1 + gap + DEFINED) {
-        let (block, below) = cut_top(cut_top(rest, gap).1, groups + 1);
-        median_runs(canvas, block, scene, summary);
-        rest = cut_top(below, gap).1;
-    }
-    if rest.height >= 3 {
-        definitions(canvas, rest, scene, summary);
+    vec![
+        (groups.saturating_add(1), Part::Rounds),
+        (groups.saturating_mul(pitch).saturating_add(2), Part::Clouds(pitch)),
+        (lines, Part::Said { notes, verdict }),
+        (counted, Part::WorstCounters),
+        (gauge_rows(race), Part::Gauges(Vec::new())),
+        median_runs(summary, area.width),
+    ]
+}
+
+pub(super) fn said(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    notes: &[String],
+    verdict: &[String],
+) {
+    let styled = |lines: &[String], style| lines.iter().map(|line| (line.clone(), style)).collect::<Vec<_>>();
+    let lines = [styled(notes, scene.theme.warn), styled(verdict, scene.theme.strong)].concat();
+    for ((line, style), y) in lines.iter().zip(area.y..area.bottom()) {
+        canvas.text(area.x + 2, y, area.width.saturating_sub(3), line, *style);
     }
 }
 
-fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
+pub(super) fn worst_counters(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    race: &RaceState,
+    summary: &Summary,
+) {
+    let worst = |(place, group): (usize, &Group)| {
+        Some(Shown { id: group.typical, place, run: race.runs().get(group.typical.index())? })
+    };
+    let worst: Vec<Shown<'_>> = summary.groups.iter().enumerate().filter_map(worst).collect();
+    counters(canvas, area, scene, race, ("worst round", &worst));
+}
+
+pub(super) fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
     let theme = scene.theme;
     let names = names(summary, area.width);
     canvas.text(area.x + 2, area.y, names, "executor", theme.dim);
@@ -193,7 +190,7 @@ fn notes(summary: &Summary, columns: usize) -> Vec<String> {
 }
 
 /// Every round's wall time on one scale, a cloud for each executor.
-fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary, pitch: u16) {
+pub(super) fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary, pitch: u16) {
     let theme = scene.theme;
     let title = match area.width {
         116.. => {

@@ -21,7 +21,7 @@ use super::{Scene, name_columns, repeats, scaling, usage};
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Figure {
+pub(super) enum Figure {
     Wall,
     Speedup,
     Improvement,
@@ -174,17 +174,24 @@ enum Rows {
     Median,
 }
 
-/// The figures of the runs that stand for their executors' rounds, as many as there are columns for.
-pub(super) fn median_runs(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
-    let room = area.width.saturating_sub(names(summary, area.width));
-    figures(canvas, area, scene, summary, Rows::Median, &fitting(&Figure::of_tasks(summary), room));
-}
-
-/// The page has so many parts at most.
-const PARTS: u16 = 7;
+/// From so many rows on, the parts that tell of rounds stand apart.
+const ROUNDS_APART: u16 = 30;
 
 /// A part of the page.
-enum Part {
+pub(super) enum Part {
+    /// What the rounds of each executor say together.
+    Rounds,
+    /// Every round's wall time, with so many rows for each executor.
+    Clouds(u16),
+    /// What is to be said of the rounds: the runs that stand out, and what follows.
+    Said {
+        notes: Vec<String>,
+        verdict: Vec<String>,
+    },
+    /// The counters of the rounds in which most was lost.
+    WorstCounters,
+    /// The figures of the runs that stand for their executors' rounds.
+    Median(Vec<Figure>),
     Runs(Vec<Figure>),
     Latency(Vec<Figure>),
     Counters,
@@ -206,14 +213,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         canvas.text(area.x + 2, area.y + 1, area.width, "no run has ended yet", theme.dim);
         return;
     };
-    if summary.repeats() {
-        return repeats::draw(canvas, scene, race, summary);
-    }
-    let mut parts = parts(race, summary, area.width);
-    // Where there is room, the parts stand apart.
-    if rows_of(&parts).saturating_add(PARTS) <= area.height {
-        parts.iter_mut().filter(|(rows, _)| *rows > 0).for_each(|(rows, _)| *rows += 1);
-    }
+    let parts = parts(race, summary, area);
     let all = rows_of(&parts);
     let below = below(all, area.height);
     let first = u16::try_from(scene.ui.results_scroll).unwrap_or(u16::MAX).min(below);
@@ -227,6 +227,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         let (place, below) = cut_top(rest, rows);
         rest = below;
         match part {
+            Part::Rounds => repeats::figures(&mut page, place, scene, summary),
+            Part::Clouds(pitch) => repeats::clouds(&mut page, place, scene, summary, pitch),
+            Part::Said { notes, verdict } => repeats::said(&mut page, place, scene, &notes, &verdict),
+            Part::WorstCounters => repeats::worst_counters(&mut page, place, scene, race, summary),
+            Part::Median(of) => figures(&mut page, place, scene, summary, Rows::Median, &of),
             Part::Runs(of) => figures(&mut page, place, scene, summary, Rows::Runs, &of),
             Part::Latency(of) => figures(&mut page, place, scene, summary, Rows::Latency, &of),
             Part::Counters => counters(&mut page, place, scene, race, ("counter", &scene.runs(race))),
@@ -253,7 +258,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
 /// How many rows of the page are below those that a screen shows of it at first: how far it can be scrolled.
 pub fn results_below(scene: &Scene<'_>, area: Rect) -> usize {
     let Some((race, summary)) = scene.race.zip(scene.summary) else { return 0 };
-    usize::from(below(rows_of(&parts(race, summary, area.width)), area.height))
+    usize::from(below(rows_of(&parts(race, summary, area)), area.height))
 }
 
 /// A page that is longer than its area leaves the last row to the words that say so.
@@ -265,9 +270,37 @@ fn rows_of(parts: &[(u16, Part)]) -> u16 {
     parts.iter().fold(0, |all, (rows, _)| all.saturating_add(*rows))
 }
 
-/// What the page has, each part with its rows.
-fn parts(race: &RaceState, summary: &Summary, columns: u16) -> Vec<(u16, Part)> {
-    let rows = |lines: usize| u16::try_from(lines).unwrap_or(u16::MAX);
+/// What the page has, each part with its rows. Where there is room, they stand apart; those of rounds have to be
+/// scrolled on any screen.
+fn parts(race: &RaceState, summary: &Summary, area: Rect) -> Vec<(u16, Part)> {
+    let columns = area.width;
+    let mut parts = match summary.repeats() {
+        true => repeats::parts(race, summary, area),
+        false => of_runs(race, summary, columns),
+    };
+    parts.push((usage::time_rows(summary), Part::Time));
+    parts.push((usage::critical_rows(summary), Part::Critical));
+    let words = words_of(summary, columns);
+    parts.push((rows(words.len()) + 1, Part::Words(words)));
+    parts.retain(|(rows, _)| *rows > 0);
+    let rounds = summary.repeats() && area.height >= ROUNDS_APART;
+    if rounds || rows_of(&parts).saturating_add(rows(parts.len())) <= area.height {
+        parts.iter_mut().for_each(|(rows, _)| *rows = rows.saturating_add(1));
+    }
+    parts
+}
+
+/// The figures of the runs that stand for their executors' rounds, as many as there are columns for.
+pub(super) fn median_runs(summary: &Summary, columns: u16) -> (u16, Part) {
+    let of = fitting(&Figure::of_tasks(summary), columns.saturating_sub(names(summary, columns)));
+    (rows(summary.groups.len()) + 1, Part::Median(of))
+}
+
+pub(super) fn rows(lines: usize) -> u16 {
+    u16::try_from(lines).unwrap_or(u16::MAX)
+}
+
+fn of_runs(race: &RaceState, summary: &Summary, columns: u16) -> Vec<(u16, Part)> {
     let runs = rows(summary.runs.len());
     let of_tasks = Figure::of_tasks(summary);
     let whole = [Figure::RUN.as_slice(), &of_tasks].concat();
@@ -293,10 +326,6 @@ fn parts(race: &RaceState, summary: &Summary, columns: u16) -> Vec<(u16, Part)> 
         parts.push((2, Part::GoesOn));
     }
     parts.extend(later);
-    parts.push((usage::time_rows(summary), Part::Time));
-    parts.push((usage::critical_rows(summary), Part::Critical));
-    let words = words_of(summary, columns);
-    parts.push((rows(words.len()) + 1, Part::Words(words)));
     parts
 }
 
@@ -389,14 +418,6 @@ fn words_of(summary: &Summary, columns: u16) -> Vec<(&'static str, String)> {
         words.extend(lines.into_iter().enumerate().map(|(i, line)| (if i == 0 { *term } else { "" }, line)));
     }
     words
-}
-
-/// What the figures mean, scrolled within the area.
-pub(super) fn definitions(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
-    let lines = words_of(summary, area.width);
-    let room = usize::from(area.height.saturating_sub(1));
-    let first = scene.ui.results_scroll.min(lines.len().saturating_sub(room));
-    defined(canvas, area, scene, &lines[first..]);
 }
 
 fn defined(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, lines: &[(&str, String)]) {

@@ -17,21 +17,24 @@ const BAR: u16 = 12;
 /// The longest that a column's number is: `100 %`.
 const NUMBER: usize = 5;
 
-/// A rule, a head and a row for each run.
+/// A rule, a head and a row for each executor.
 pub(super) fn time_rows(summary: &Summary) -> u16 {
-    u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(2)
+    u16::try_from(summary.groups.len()).unwrap_or(u16::MAX).saturating_add(2)
 }
 
-/// A rule and a row for each run.
+/// A rule and a row for each executor.
 pub(super) fn critical_rows(summary: &Summary) -> u16 {
     time_rows(summary).saturating_sub(1)
 }
 
-/// A bar for each run, stacked from the shares of its lanes' time, and the shares in figures below the marks
+/// A bar for each run, of rounds for the median one, stacked from the shares of its lanes' time, and the shares in figures below the marks
 /// of their phases. Where there is no room for all of the figures, the smallest shares have none.
 pub(super) fn time(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
     let theme = scene.theme;
-    let title = "the workers' time: of all lanes, from a run's start to its end";
+    let title = match summary.repeats() {
+        true => "the workers' time in the median run: of all lanes, from its start to its end",
+        false => "the workers' time: of all lanes, from a run's start to its end",
+    };
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let (name, left) = names(summary, area);
     let right = area.right().saturating_sub(1);
@@ -48,7 +51,7 @@ pub(super) fn time(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summa
         let (glyph, style) = mark(of, theme);
         canvas.glyph(x.saturating_sub(before), y, glyph, style);
     }
-    for ((place, run), y) in summary.runs.iter().enumerate().zip(y + 1..area.bottom()) {
+    for ((place, run), y) in summary.typical().enumerate().zip(y + 1..area.bottom()) {
         canvas.text(area.x + 2, y, name, &run.label, theme.run(place));
         if let Some(words) = not_over(run) {
             canvas.text(left, y, room, words, theme.dim);
@@ -75,11 +78,14 @@ pub(super) fn critical(
     race: &RaceState,
 ) {
     let theme = scene.theme;
-    let title = "critical path: the tasks that set the wall time";
+    let title = match summary.repeats() {
+        true => "critical path of the median run: the tasks that set its wall time",
+        false => "critical path: the tasks that set the wall time",
+    };
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let (name, left) = names(summary, area);
     let room = area.right().saturating_sub(left + 1);
-    for ((place, run), y) in summary.runs.iter().enumerate().zip(area.y + 1..area.bottom()) {
+    for ((place, run), y) in summary.typical().enumerate().zip(area.y + 1..area.bottom()) {
         canvas.text(area.x + 2, y, name, &run.label, theme.run(place));
         match &run.critical {
             Some(path) => {
@@ -95,7 +101,7 @@ pub(super) fn critical(
 
 /// The columns of the runs' names, and where what stands beside them begins.
 fn names(summary: &Summary, area: Rect) -> (u16, u16) {
-    let labels = summary.runs.iter().map(|run| run.label.as_str());
+    let labels = summary.typical().map(|run| run.label.as_str());
     let name = if area.width >= 72 { name_columns(labels, 13, 20) } else { 12.min(area.width / 3) };
     (name, area.x + name + 3)
 }
@@ -116,7 +122,7 @@ fn columns(of: Use) -> u16 {
 /// The uses whose figures have room in so many columns: those that are smallest in all runs together go first.
 fn fitting(summary: &Summary, room: u16) -> Vec<Use> {
     let mut uses = summary.uses();
-    let share = |of: Use| summary.runs.iter().map(|run| run.utilisation().share(of)).sum::<f64>();
+    let share = |of: Use| summary.typical().map(|run| run.utilisation().share(of)).sum::<f64>();
     while uses.iter().map(|of| columns(*of)).sum::<u16>() > room {
         let least = uses.iter().copied().min_by(|a, b| share(*a).total_cmp(&share(*b)));
         uses.retain(|of| Some(*of) != least);
