@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::event::{Round, TimeScale};
+use crate::model::RaceState;
 use crate::stats::Estimate;
 pub use crate::text::{bytes, count, counted};
 
@@ -107,6 +108,11 @@ pub fn round(round: Round, counted: usize, warmups: usize) -> String {
 /// `1 round`, `10 rounds`.
 pub fn rounds(number: usize) -> String {
     counted(number as u64, "round", "rounds")
+}
+
+/// What is to be said of a run that has not begun.
+pub fn not_begun(race: &RaceState) -> &'static str {
+    if race.is_over() { "it was not started" } else { "its turn has not come" }
 }
 
 /// `1 worker`, `20 workers`.

@@ -163,7 +163,7 @@ impl Column {
             Column::Received => "received",
             Column::Delivered => "delivered",
             Column::Attempts => "tries",
-            Column::Error => "when, or the error",
+            Column::Error => "when, or error",
         }
     }
 }

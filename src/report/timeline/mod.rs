@@ -34,7 +34,7 @@ pub(super) fn title_words(timeline: &Timeline<'_>, block: &Block<'_>) -> Vec<Str
     match (figures.wall, block.run.started()) {
         (Some(wall), _) => said.push(seconds(wall)),
         (None, Some(_)) => said.push(format!("{} so far", seconds(block.long))),
-        (None, None) => said.push("its turn has not come".to_owned()),
+        (None, None) => said.push("not started".to_owned()),
     }
     if let Some(speedup) = figures.speedup.filter(|_| compared) {
         said.push(times(speedup, Glyphs::Unicode));

@@ -75,7 +75,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
     let words_room = area.width.saturating_sub(3);
     let Some(at) = focus(scene, run) else {
         canvas.part(head).rule(area.y, &format!("the counter of {label}"), '─', theme.rule, theme.dim);
-        canvas.text(area.x + 2, body.y, words_room, &without_accesses(run), theme.dim);
+        canvas.text(area.x + 2, body.y, words_room, &without_accesses(race, run), theme.dim);
         return;
     };
     let title = match area.width {
@@ -241,10 +241,10 @@ fn replaced(accesses: &[CounterAccess], at: usize) -> Option<LaneId> {
 }
 
 /// Why there is nothing to show.
-fn without_accesses(run: &RunState) -> String {
+fn without_accesses(race: &RaceState, run: &RunState) -> String {
     let lost = run.counter().map_or(0, |counter| counter.lost());
     match run.status() {
-        RunStatus::Waiting => "its turn has not come".to_owned(),
+        RunStatus::Waiting => words::not_begun(race).to_owned(),
         RunStatus::Running { .. } if lost == 0 => "no update was lost so far".to_owned(),
         _ if lost == 0 => "no update was lost; --pace 0.3 shows each step".to_owned(),
         _ => {

@@ -60,7 +60,7 @@ pub(super) fn counters(
     for (&Shown { place, run, .. }, y) in runs.iter().zip(area.y + 1..area.bottom()) {
         let Some(counter) = run.counter() else {
             canvas.text(name.0, y, name.1, &run.plan().label, theme.dim);
-            let words = if run.started().is_some() { "" } else { "its turn has not come" };
+            let words = if run.started().is_some() { "" } else { words::not_begun(race) };
             canvas.text(left, y, bar.width, words, theme.dim);
             continue;
         };

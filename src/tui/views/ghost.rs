@@ -89,13 +89,13 @@ impl<'a> Ghost<'a> {
     }
 
     fn legend(&self) -> String {
-        match self.tasks_a_tick {
-            1 => format!("{GHOST}{GHOST_TICK}{GHOST} {}, {GHOST_TICK} a task done", self.label()),
-            tasks => {
-                let tasks = count(tasks as u64);
-                format!("{GHOST}{GHOST_TICK}{GHOST} {}, {GHOST_TICK} {tasks} tasks done", self.label())
-            }
-        }
+        let tick = match self.tasks_a_tick {
+            1 => format!(", {GHOST_TICK} a task done"),
+            tasks if tasks > self.run.tasks().len() => String::new(),
+            tasks => format!(", {GHOST_TICK} {} tasks done", count(tasks as u64)),
+        };
+        let sample = if tick.is_empty() { GHOST } else { GHOST_TICK };
+        format!("{GHOST}{sample}{GHOST} {}{tick}", self.label())
     }
 
     /// Says what the ghost is at the right end of a row, and returns what is left of the row.
@@ -107,7 +107,7 @@ impl<'a> Ghost<'a> {
         }
         let x = row.right().saturating_sub(columns + 1);
         canvas.text(x, row.y, columns, &words, theme.dim);
-        for (x, glyph) in (x..).zip([GHOST, GHOST_TICK, GHOST]) {
+        for (x, glyph) in (x..).zip(words.chars().take(3)) {
             let style = if glyph == GHOST { theme.ghost() } else { theme.ghost_tick() };
             canvas.glyph(x, row.y, glyph, style);
         }

@@ -95,7 +95,7 @@ fn scrolled(
     }
     let below = lines.len().saturating_sub(first + usize::from(inside.height));
     if below > 0 {
-        let words = format!(" +{below} lines, ↓ ");
+        let words = format!(" ↓ {} ", words::counted(below as u64, "more line", "more lines"));
         canvas.text_right(inside.right(), inside.bottom(), 20, &words, scene.theme.dim);
     }
 }

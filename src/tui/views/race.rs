@@ -18,6 +18,7 @@ use crate::tui::widgets::{Axis, LaneRow, Weight, axis, bar, density, unknown_bar
 use super::chrome::status_name;
 use super::counter::{counter_rows, counters};
 use super::gauges::{gauge_rows, gauges};
+use super::tasks::more;
 use super::{Scene, name_columns};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState) {
@@ -119,6 +120,8 @@ struct Columns {
     state: Option<(u16, u16)>,
     bar: (u16, u16),
     done: Option<u16>,
+    /// Columns for what the tasks are called, above how many are done.
+    noun: u16,
     rate: Option<u16>,
     elapsed: Option<u16>,
     /// Of a race that repeats: the median of the rounds so far.
@@ -144,8 +147,11 @@ impl Columns {
         let name =
             (area.x + 2, area.width.saturating_sub(11).min(if area.width >= 60 { wanted } else { 11 }));
         let workers = (area.width >= 60 && !no_room).then(|| name.0 + name.1 + 8);
-        let abandoned = shown.iter().any(|shown| shown.run.counts().abandoned > 0);
-        let state_width = if abandoned { 13 } else { 10 };
+        let long = |shown: &Shown<'_>| {
+            let counts = shown.run.counts();
+            counts.abandoned + counts.panicked > 0
+        };
+        let state_width = if shown.iter().any(long) { 13 } else { 10 };
         let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, state_width));
         let speedup = area.right().saturating_sub(1);
         let median =
@@ -160,13 +166,16 @@ impl Columns {
             None => elapsed.unwrap_or(speedup).saturating_sub(9),
         });
         let bar = state.map_or(name.0 + name.1, |(x, width)| x + width);
-        let bar_right = done.or(elapsed).unwrap_or(speedup).saturating_sub(if roomy { 14 } else { 9 });
+        let noun = u16::try_from(text::width(&race.plan().noun)).unwrap_or(u16::MAX).saturating_add(1);
+        let noun = if roomy { noun.clamp(14, 18) } else { noun.clamp(9, 14) };
+        let bar_right = done.or(elapsed).unwrap_or(speedup).saturating_sub(noun);
         Columns {
             name,
             workers,
             state,
             bar: (bar, bar_right.saturating_sub(bar)),
             done,
+            noun: noun.saturating_sub(1),
             rate,
             elapsed,
             median,
@@ -195,7 +204,7 @@ fn runs(
         canvas.text(x, y, width, "state", dim);
     }
     if let Some(right) = columns.done {
-        canvas.text_right(right, y, NUMBER, race.plan().noun.as_str(), dim);
+        canvas.text_right(right, y, columns.noun, race.plan().noun.as_str(), dim);
     }
     if let Some(right) = columns.rate {
         canvas.text_right(right, y, NUMBER, "bytes/s", dim);
@@ -261,7 +270,8 @@ fn run_row(
     }
     let (state, style) = match run.status() {
         _ if counts.failed + counts.panicked > 0 && counts.cancelled == 0 => {
-            (format!("{} failed", counts.failed + counts.panicked), theme.bad)
+            let words = if counts.panicked > 0 { "not done" } else { "failed" };
+            (format!("{} {words}", counts.failed + counts.panicked), theme.bad)
         }
         _ if counts.abandoned > 0 => (format!("{} abandoned", counts.abandoned), theme.warn),
         status @ RunStatus::Running { .. } => (status_name(status).to_owned(), theme.warn),
@@ -285,7 +295,13 @@ fn run_row(
         canvas.text_right(right, y, NUMBER, &median, if waiting { theme.dim } else { theme.base });
     }
     let Some(elapsed) = run.elapsed(now) else { return };
-    if let (Some(right), Some(rate)) = (columns.rate, stats::rate(run.bytes(), elapsed)) {
+    // Once the run is over, what counts are the complete bodies.
+    let figures = scene.summary.and_then(|summary| summary.runs.get(id.index()));
+    let rate = match figures.filter(|_| run.wall().is_some()) {
+        Some(figures) => figures.bytes_per_second,
+        None => stats::rate(run.bytes(), elapsed),
+    };
+    if let (Some(right), Some(rate)) = (columns.rate, rate) {
         canvas.text_right(right, y, NUMBER, &words::rate(rate), theme.base);
     }
     if let Some(right) = columns.elapsed {
@@ -452,13 +468,7 @@ fn tasks(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
     }
     if !all_fit && area.height > 0 {
         let (above, below) = (first, count.saturating_sub(first + rows));
-        let more = match (above, below) {
-            (0, below) => format!("+{} more below", words::count(below as u64)),
-            (above, 0) => format!("+{} more above", words::count(above as u64)),
-            (above, below) => {
-                format!("+{} above, +{} below", words::count(above as u64), words::count(below as u64))
-            }
-        };
+        let more = more(above, below);
         let counts = run.counts();
         let rest = match run.wall() {
             Some(_) => more,
@@ -520,7 +530,7 @@ fn task_row(
 fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, of: &Shown<'_>) {
     let (theme, colour, run) = (scene.theme, scene.theme.run(of.place), of.run);
     let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else {
-        canvas.text(area.x + 1, area.y, area.width, "its turn has not come", theme.dim);
+        canvas.text(area.x + 1, area.y, area.width, words::not_begun(race), theme.dim);
         return;
     };
     let count = run.lanes().len();

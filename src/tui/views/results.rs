@@ -7,7 +7,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::event::WorkloadKind;
-use crate::model::RaceState;
+use crate::model::{RaceState, RunStatus};
 use crate::report::scaling::Sweep;
 use crate::report::words::{self, Glyphs};
 use crate::report::{RunSummary, Summary};
@@ -128,6 +128,10 @@ impl Figure {
 
     fn words(self, run: &RunSummary) -> String {
         let none = || "–".to_owned();
+        // It has no figures yet, nor zeros.
+        if run.status == RunStatus::Waiting {
+            return none();
+        }
         let latency = |pick: fn(&Latencies) -> Duration| {
             run.latency.as_ref().map_or_else(none, |latency| words::seconds(pick(latency)))
         };
@@ -240,19 +244,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
                 let words = "the race goes on; the gauges follow when it is over";
                 page.text(place.x + 2, place.y, place.width, words, theme.dim);
             }
-            Part::Time => usage::time(&mut page, place, scene, summary),
+            Part::Time => usage::time(&mut page, place, scene, summary, race),
             Part::Critical => usage::critical(&mut page, place, scene, summary, race),
             Part::Words(lines) => defined(&mut page, place, scene, &lines),
         }
     }
     canvas.copy(area, &buffer, first);
     if below > 0 && area.height > 0 {
-        let words = match below - first {
-            0 => format!("↑ {first} lines"),
-            more => format!("↓ {more} more lines"),
-        };
-        canvas.rule(area.bottom() - 1, &words, '─', theme.rule, theme.dim);
+        scrolled(canvas.part(area), scene, first, below - first);
     }
+}
+
+/// Says in the last row of an area how many lines of a page are above and below those that are shown.
+pub(super) fn scrolled(mut canvas: Canvas<'_>, scene: &Scene<'_>, above: u16, below: u16) {
+    let words = match below {
+        0 => format!("↑ {}", words::counted(u64::from(above), "line", "lines")),
+        more => format!("↓ {}", words::counted(u64::from(more), "more line", "more lines")),
+    };
+    let last = canvas.area().bottom().saturating_sub(1);
+    canvas.rule(last, &words, '─', scene.theme.rule, scene.theme.dim);
 }
 
 /// How many rows of the page are below those that a screen shows of it at first: how far it can be scrolled.

@@ -416,13 +416,13 @@ fn document(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, scaling: &Sc
         paper.text(20, y, area.width.saturating_sub(21), line, scene.theme.dim);
     }
     let used = y.saturating_add(1 + u16::try_from(definitions.len()).unwrap_or(0)).min(rows);
-    let most = used.saturating_sub(area.height);
+    let whole = used <= area.height;
+    let shown = if whole { area } else { cut_bottom(area, 1).0 };
+    let most = used.saturating_sub(shown.height);
     let first = u16::try_from(scrolled).unwrap_or(u16::MAX).min(most);
-    canvas.paste(&page, first, area);
-    let below = used.saturating_sub(first + area.height);
-    if below > 0 {
-        let words = format!(" +{below} lines, ↓ ");
-        canvas.text_right(area.right().saturating_sub(1), area.bottom() - 1, 30, &words, scene.theme.dim);
+    canvas.paste(&page, first, shown);
+    if !whole && area.height > 0 {
+        results::scrolled(canvas.part(area), scene, first, most - first);
     }
 }
 

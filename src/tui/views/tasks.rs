@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::event::TaskId;
+use crate::event::{TaskId, WorkloadKind};
 use crate::model::{RaceState, RunState, Span, TaskState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
@@ -19,6 +19,19 @@ pub fn table_rows(page: Rect) -> usize {
     usize::from(page.height.saturating_sub(3))
 }
 
+/// Whether the tasks ask a server, so that they wait for its first byte.
+fn requests(race: &RaceState) -> bool {
+    matches!(race.plan().workload, WorkloadKind::Download | WorkloadKind::Api)
+}
+
+/// A column's head. What waits for no first byte has taken all of its time.
+fn head(column: Column, race: &RaceState) -> &'static str {
+    match column {
+        Column::Waited if !requests(race) => "took",
+        column => column.name(),
+    }
+}
+
 /// Whether a run has failures to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failures {
@@ -27,7 +40,7 @@ enum Failures {
 }
 
 /// The columns that fit and say something of the run, each with its left edge and its width.
-fn layout(area: Rect, run: &RunState, failures: Failures) -> Vec<(Column, u16, u16)> {
+fn layout(area: Rect, race: &RaceState, run: &RunState, failures: Failures) -> Vec<(Column, u16, u16)> {
     let wide = area.width >= 110;
     let fixed = |column| match column {
         Column::Number => 7,
@@ -46,6 +59,12 @@ fn layout(area: Rect, run: &RunState, failures: Failures) -> Vec<(Column, u16, u
     };
     let mut columns: Vec<Column> = Column::ALL.to_vec();
     columns.retain(|&column| column != Column::Delivered || run.takes_results());
+    if !requests(race) {
+        columns.retain(|column| !matches!(column, Column::Received | Column::Attempts));
+    }
+    if run.bytes() == 0 && !requests(race) {
+        columns.retain(|&column| column != Column::Bytes);
+    }
     if failures == Failures::Some {
         // Why something failed is what people look for; it gets the room of what they can do without.
         columns.retain(|column| !matches!(column, Column::Lane | Column::Queued | Column::Received));
@@ -91,21 +110,21 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         format!("{} of {}", words::count(table.order.len() as u64), words::count(run.tasks().len() as u64))
     };
     let mut words =
-        format!("{}: {shown} {}, by {} {order}", run.plan().name(), race.plan().noun, table.sort.name());
+        format!("{}: {shown} {}, by {} {order}", run.plan().name(), race.plan().noun, head(table.sort, race));
     if !table.filter.is_empty() {
         words.push_str(&format!(", with “{}”", table.filter));
     }
     canvas.part(title).rule(title.y, &words, '─', theme.rule, theme.strong);
-    let (head, rest) = cut_top(rest, 1);
+    let (row, rest) = cut_top(rest, 1);
     let failures =
         if run.counts().failed + run.counts().panicked > 0 { Failures::Some } else { Failures::None };
-    let columns = layout(area, run, failures);
+    let columns = layout(area, race, run, failures);
     for &(column, x, width) in &columns {
         let style = if column == table.sort { theme.strong } else { theme.dim };
         if is_number(column) {
-            canvas.text_right(x + width, head.y, width, column.name(), style);
+            canvas.text_right(x + width, row.y, width, head(column, race), style);
         } else {
-            canvas.text(x, head.y, width, column.name(), style);
+            canvas.text(x, row.y, width, head(column, race), style);
         }
     }
     let (rows, foot) = cut_bottom(rest, 1);
@@ -127,8 +146,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     }
     let below = table.order.len().saturating_sub(top + room);
     if top + below > 0 {
-        let words = format!("+{} above, +{} below", words::count(top as u64), words::count(below as u64));
+        let words = more(top, below);
         canvas.text(foot.x + 1, foot.y, foot.width, &words, theme.dim);
+    }
+}
+
+/// How many rows of a list are above and below those that are shown.
+pub(super) fn more(above: usize, below: usize) -> String {
+    let (up, down) = (words::count(above as u64), words::count(below as u64));
+    match (above, below) {
+        (0, _) => format!("+{down} more below"),
+        (_, 0) => format!("+{up} more above"),
+        _ => format!("+{up} above, +{down} below"),
     }
 }
 

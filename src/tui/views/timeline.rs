@@ -266,7 +266,7 @@ fn draw_block(
     let mark = if selected { "▸ " } else { "  " };
     let x = canvas.text(body.x, y, 2, mark, theme.strong);
     let x = canvas.text(x, y, 24, &run.plan().label, colour.add_modifier(ratatui::style::Modifier::BOLD));
-    let words = head_words(scene, run, block, body.width);
+    let words = head_words(scene, race, run, block, body.width);
     canvas.text(x + 2, y, body.right().saturating_sub(x + 3), &words, theme.dim);
     if selected {
         canvas.style(row, theme.selected);
@@ -306,14 +306,14 @@ fn draw_block(
     y
 }
 
-fn head_words(scene: &Scene<'_>, run: &RunState, block: &Block<'_>, columns: u16) -> String {
+fn head_words(scene: &Scene<'_>, race: &RaceState, run: &RunState, block: &Block<'_>, columns: u16) -> String {
     let workers = words::workers(run.plan().workers);
-    let elapsed = run.elapsed(scene.now).map_or("its turn has not come".to_owned(), words::seconds);
+    let elapsed = run.elapsed(scene.now).map_or(words::not_begun(race).to_owned(), words::seconds);
     let hidden = match block.hidden {
         0 => String::new(),
         hidden => {
             let counted = if block.strip && columns >= 100 { " (the blocks count all)" } else { "" };
-            format!(", +{} lanes, PgDn{counted}", words::count(hidden as u64))
+            format!(", +{}, PgDn{counted}", words::counted(hidden as u64, "lane", "lanes"))
         }
     };
     let ghost = match (block.ghost, run.elapsed(scene.now)) {
@@ -378,7 +378,7 @@ fn cursor_words(
     let title = format!("{label} at {at}{}", ghost.unwrap_or_default());
     canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.strong);
     let (Some(start), Some(until)) = (state.started(), state.until(scene.now)) else {
-        canvas.text(area.x + 2, area.y + 1, area.width, "its turn has not come", theme.dim);
+        canvas.text(area.x + 2, area.y + 1, area.width, words::not_begun(race), theme.dim);
         return;
     };
     let at = start.plus(cursor);

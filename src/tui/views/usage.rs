@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::model::{RaceState, RunStatus};
-use crate::report::{RunSummary, Summary, Use, Utilisation};
+use crate::report::{Summary, Use, Utilisation, words};
 use crate::text;
 use crate::tui::canvas::Canvas;
 use crate::tui::theme::Theme;
@@ -29,7 +29,13 @@ pub(super) fn critical_rows(summary: &Summary) -> u16 {
 
 /// A bar for each run, of rounds for the median one, stacked from the shares of its lanes' time, and the shares in figures below the marks
 /// of their phases. Where there is no room for all of the figures, the smallest shares have none.
-pub(super) fn time(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) {
+pub(super) fn time(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    summary: &Summary,
+    race: &RaceState,
+) {
     let theme = scene.theme;
     let title = match summary.repeats() {
         true => "the workers' time in the median run: of all lanes, from its start to its end",
@@ -53,7 +59,7 @@ pub(super) fn time(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summa
     }
     for ((place, run), y) in summary.typical().enumerate().zip(y + 1..area.bottom()) {
         canvas.text(area.x + 2, y, name, &run.label, theme.run(place));
-        if let Some(words) = not_over(run) {
+        if let Some(words) = not_over(race, summary, place) {
             canvas.text(left, y, room, words, theme.dim);
             continue;
         }
@@ -93,7 +99,8 @@ pub(super) fn critical(
                 canvas.text(left, y, room, &words, theme.base);
             }
             None => {
-                canvas.text(left, y, room, not_over(run).unwrap_or_default(), theme.dim);
+                let words = not_over(race, summary, place).unwrap_or_default();
+                canvas.text(left, y, room, words, theme.dim);
             }
         }
     }
@@ -106,9 +113,11 @@ fn names(summary: &Summary, area: Rect) -> (u16, u16) {
     (name, area.x + name + 3)
 }
 
-fn not_over(run: &RunSummary) -> Option<&'static str> {
-    match run.status {
-        RunStatus::Waiting => Some("its turn has not come"),
+/// Why there are no figures of a run; they are added up when a run ends, and others may have begun since.
+fn not_over(race: &RaceState, summary: &Summary, place: usize) -> Option<&'static str> {
+    let run = race.runs().get(summary.groups.get(place)?.typical.index())?;
+    match run.status() {
+        RunStatus::Waiting => Some(words::not_begun(race)),
         RunStatus::Running { .. } => Some("under way"),
         RunStatus::Ended { .. } => None,
     }

@@ -25,10 +25,13 @@ pub struct Gauge {
 pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, track: Style, mark: Style) {
     let Some(columns) = area.width.checked_sub(1).filter(|&columns| columns > 0) else { return };
     let place = |value: f64| (value / gauge.most.max(1.0)).clamp(0.0, 1.0) * f64::from(columns);
-    let to_ideal = place(gauge.ideal).round() as u16;
+    // Both to the nearest column: what is as good as ideal reaches the mark.
+    let (to_ideal, to_value) = (place(gauge.ideal).round(), place(gauge.value).round());
     let whole = Rect { width: columns, ..area };
-    bar(canvas, whole, place(gauge.value) / f64::from(columns), Weight::Block, filled, track);
-    let beyond = to_ideal.max(place(gauge.value).ceil() as u16);
+    // Half a column more keeps the division from costing a whole one.
+    bar(canvas, whole, (to_value + 0.5) / f64::from(columns), Weight::Block, filled, track);
+    let to_ideal = to_ideal as u16;
+    let beyond = to_ideal.max(to_value as u16);
     for column in beyond..columns {
         canvas.glyph(area.x + column, area.y, ' ', track);
     }
@@ -67,6 +70,7 @@ mod tests {
         assert_eq!(drawn(4.5, 5.0, 5.0), "▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆──◆");
         assert_eq!(drawn(1.0, 2.0, 10.0), "▆▆──◆                ");
         assert_eq!(drawn(2.5, 2.0, 10.0), "▆▆▆▆◆                ");
+        assert_eq!(drawn(1.0, 1.0, 12.0), "▆▆◆                  ");
     }
 
     #[test]

@@ -87,7 +87,14 @@ impl LaneRow<'_> {
         for delivery in &deliveries {
             self.paint_hold(canvas, y, delivery);
         }
-        let places: Vec<Option<u16>> = stretches.iter().map(|stretch| self.place_of(stretch)).collect();
+        let nexts = stretches.iter().skip(1).map(|next| Some(next.begins)).chain([None]);
+        let broken: Vec<(u16, char, Style)> = stretches
+            .iter()
+            .zip(nexts)
+            .filter_map(|(stretch, next)| self.broken_off(stretch, next))
+            .collect();
+        let places: Vec<Option<u16>> =
+            stretches.iter().map(|stretch| self.place_of(stretch, &broken)).collect();
         let fitting = places.iter().filter(|place| place.is_some()).count();
         for (stretch, place) in stretches.iter().zip(places) {
             if let Some(place) = place.filter(|_| fitting * 2 > stretches.len()) {
@@ -97,16 +104,8 @@ impl LaneRow<'_> {
         for column in deliveries.iter().filter_map(|delivery| delivery.mark) {
             canvas.glyph(column, y, Mark::Delivered.glyph(), self.theme.mark(Mark::Delivered));
         }
-        for stretch in &stretches {
-            let stage = self.run.tasks().get(stretch.task.index()).map(|state| state.stage);
-            let Some(x) = self.last_column(stretch.ends) else { continue };
-            match stage {
-                Some(Stage::Failed | Stage::Panicked) => canvas.glyph(x, y, '✗', self.theme.failure()),
-                Some(Stage::Abandoned) => {
-                    canvas.glyph(x, y, Mark::Abandoned.glyph(), self.theme.mark(Mark::Abandoned));
-                }
-                _ => {}
-            }
+        for (x, glyph, style) in broken {
+            canvas.glyph(x, y, glyph, style);
         }
         for (at, _) in self.lane.workers().iter().skip(1) {
             if let Some(x) = self.axis.column(at.since(self.start)) {
@@ -184,8 +183,25 @@ impl LaneRow<'_> {
         }
     }
 
-    /// Where a task's number goes, when there is room for it.
-    fn place_of(&self, stretch: &Stretch) -> Option<u16> {
+    /// The mark of a task that did not end well, in the last cell that shows the task.
+    fn broken_off(&self, stretch: &Stretch, next: Option<At>) -> Option<(u16, char, Style)> {
+        let stage = self.run.tasks().get(stretch.task.index())?.stage;
+        let (glyph, style) = match stage {
+            Stage::Failed | Stage::Panicked => ('✗', self.theme.failure()),
+            Stage::Abandoned => (Mark::Abandoned.glyph(), self.theme.mark(Mark::Abandoned)),
+            _ => return None,
+        };
+        let last = self.last_column(stretch.ends)?;
+        // A cell whose larger part belongs to the next task shows that one.
+        let (from, to) = self.axis.cell(last, self.start);
+        let taken = next.is_some_and(|next| next.0 < from.0.midpoint(to.0));
+        let early = taken && stretch.begins < from;
+        let x = if early { last.saturating_sub(1).max(self.axis.columns().start) } else { last };
+        Some((x, glyph, style))
+    }
+
+    /// Where a task's number goes, when there is room for it beside the marks of others.
+    fn place_of(&self, stretch: &Stretch, marks: &[(u16, char, Style)]) -> Option<u16> {
         let (axis, start) = (self.axis, self.start);
         let mut first = axis.column(stretch.begins.since(start).max(axis.window().from))?;
         let last = axis.column(stretch.ends.since(start)).unwrap_or(axis.columns().end);
@@ -195,7 +211,9 @@ impl LaneRow<'_> {
             first += 1;
         }
         let digits = (stretch.task.0 + 1).to_string().len();
-        (usize::from(last.saturating_sub(first)) > digits).then_some(first)
+        let number = usize::from(first)..usize::from(first) + digits;
+        let free = !marks.iter().any(|(x, ..)| number.contains(&usize::from(*x)));
+        (free && usize::from(last.saturating_sub(first)) > digits).then_some(first)
     }
 
     fn paint_number(&self, canvas: &mut Canvas<'_>, y: u16, first: u16, task: TaskId) {
