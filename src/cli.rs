@@ -138,6 +138,9 @@ pub struct ImportArgs {
     /// The recording; without it, TRACE with the extension .jsonl
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Which races to compare, and how.

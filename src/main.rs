@@ -17,7 +17,7 @@ use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::{self, RaceError};
-use threadrace::recording::{self, Recording, TraceError, TraceLimits, WriteError};
+use threadrace::recording::{self, Recording, TraceError, TraceLimits};
 use threadrace::report::diff::{self, Both, Diff};
 use threadrace::report::words::Glyphs;
 use threadrace::report::{self, Condition, Format, PlaceError, Standing};
@@ -181,6 +181,7 @@ fn load(flags: Flags) -> Result<Effective, Failure> {
 fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = Settings { record: args.record, ..load(args.flags)?.settings };
     known(&args.report.fail_if, &race::labels(&settings.scenario))?;
+    apart(args.report.file.as_deref(), settings.record.as_deref())?;
     let front = if args.plain || !has_screen() {
         in_lines(&settings)?
     } else {
@@ -195,6 +196,22 @@ fn known(conditions: &[Condition], labels: &[String]) -> Result<(), Failure> {
     let known = conditions.iter().try_for_each(|condition| condition.check(labels));
     known.map_err(|error| Failure::new(Exit::Usage, error))
 }
+
+/// Makes sure that a report does not take the place of the recording that it is about.
+fn apart(report: Option<&Path>, recording: Option<&Path>) -> Result<(), Failure> {
+    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    match report.zip(recording) {
+        Some((report, recording)) if place(report).is_some_and(|report| place(recording) == Some(report)) => {
+            Err(Failure::new(Exit::Usage, OneFile(shown(&report.to_string_lossy()).into_owned())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One file can't be both.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is the recording: it can't be the report as well; name another file with --report")]
+struct OneFile(String);
 
 /// A variable of the environment.
 fn variable(name: &str) -> Option<String> {
@@ -240,6 +257,7 @@ fn finish(front: Front, report: &ReportArgs) -> Result<Exit, Failure> {
 fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
     let recording = read(&args.recording)?;
     known(&args.report.fail_if, &recording.plan.labels())?;
+    apart(args.report.file.as_deref(), Some(&args.recording))?;
     let flaws: Vec<String> = recording.flaws.iter().map(ToString::to_string).collect();
     let front = if args.plain || !has_screen() {
         note(&flaws);
@@ -274,14 +292,11 @@ fn note<T: std::fmt::Display>(flaws: &[T]) {
 
 /// Makes a recording of a trace, and says what of it is missing or guessed.
 fn import(args: ImportArgs) -> Result<Exit, Failure> {
-    let ImportArgs { trace, output } = args;
+    let ImportArgs { trace, output, force } = args;
     let path = output.unwrap_or_else(|| trace.with_extension("jsonl"));
     let imported = recording::read_trace_file(&trace, &TraceLimits::default())
         .map_err(|error: TraceError| Failure::new(Exit::Usage, error))?;
-    let full = |error: WriteError| Failure::new(Exit::Output, error);
-    let mut file = recording::create(&path).map_err(full)?;
-    recording::write(&imported.plan, &imported.events, &mut file)
-        .map_err(|error| full(WriteError::File { path: path.clone(), error }))?;
+    placed(&path, force, |file| recording::write(&imported.plan, &imported.events, file))?;
     note(&imported.notes);
     let (path, about) = (path.to_string_lossy(), &imported.plan.about);
     print(|out| writeln!(out, "{}: {}\nWatch it: threadrace replay {0}", shown(&path), shown(about)))
@@ -319,14 +334,23 @@ fn export(args: ExportArgs) -> Result<Exit, Failure> {
         Place::Out => return print(write),
         Place::File(path) => path,
     };
-    let standing = if force { Standing::Goes } else { Standing::Stays };
-    report::place(&path, standing, |file| write(file)).map_err(|error| match error {
-        PlaceError::Taken(_) => Failure::new(Exit::Usage, error),
-        PlaceError::File { .. } => Failure::new(Exit::Output, error),
-    })?;
+    placed(&path, force, |file| write(file))?;
     // Nobody may be reading.
     let _ = writeln!(io::stderr(), "wrote {}", shown(&path.display().to_string()));
     Ok(Exit::AllDone)
+}
+
+/// Writes a file under its name, in the place of another only with `force`.
+fn placed(
+    path: &Path,
+    force: bool,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let standing = if force { Standing::Goes } else { Standing::Stays };
+    report::place(path, standing, |file| write(file)).map_err(|error| match error {
+        PlaceError::Taken(_) => Failure::new(Exit::Usage, error),
+        PlaceError::File { .. } => Failure::new(Exit::Output, error),
+    })
 }
 
 fn diff(args: DiffArgs) -> Result<Exit, Failure> {

@@ -288,6 +288,8 @@ impl Crew<'_> {
     /// Ends the tasks that a dead member had.
     pub(super) fn give_up(&mut self, member: &Member, outcome: &Outcome) {
         for (task, bytes) in member.checker.unfinished() {
+            // It may have begun without having said so yet.
+            self.job.workload.clear_elsewhere(task);
             self.lose(task, bytes, outcome);
         }
     }
@@ -300,7 +302,6 @@ impl Crew<'_> {
         if bytes.is_some() {
             // It may have got as far as its file's name, and then the file is ours.
             let _ = self.job.workload.done_elsewhere(task, None);
-            self.job.workload.clear_elsewhere(task);
         }
         let (outcome, bytes) = (outcome.clone(), bytes.unwrap_or(0));
         let end = TaskEnd { outcome, bytes, write_nanos: 0, check: Check::Nothing, result: None };

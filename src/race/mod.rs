@@ -26,7 +26,7 @@ use crate::event::{Event, ExecutorKind, Fact, Order, TaskError};
 use crate::executor::Job;
 use crate::origin::OriginError;
 use crate::probe::{Family, Probe};
-use crate::recording::{self, Recorder, WriteError};
+use crate::recording::{Blank, Recorder, WriteError};
 use crate::workload::{OutputError, TlsError};
 
 pub use prepare::labels;
@@ -183,8 +183,7 @@ fn conduct(
     let tell = |preparing| {
         let _ = notices.send(Notice::Preparing(preparing));
     };
-    let file = settings.record.as_deref().map(|path| Ok((path, recording::create(path)?)));
-    let file = file.transpose().map_err(RaceError::Recording)?;
+    let blank = settings.record.as_deref().map(Blank::at).transpose()?;
     let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
     let (events, arriving) = mpsc::channel();
     let jobs = prepared.jobs(cancel, events)?;
@@ -195,7 +194,7 @@ fn conduct(
         let _ = prepared.tidy();
         return Err(error);
     }
-    let recorder = file.map(|(path, file)| Recorder::start(path, file, &prepared.plan)).transpose()?;
+    let recorder = blank.map(|blank| Recorder::start(blank, &prepared.plan)).transpose()?;
     let pass_on = |events: Vec<Event>| {
         let events = Arc::new(events);
         if let Some(recorder) = &recorder {

@@ -19,4 +19,4 @@ pub use speed::{NoSpeed, Speed};
 pub use tape::{Player, Tape, Told};
 pub use trace_in::{Imported, TraceError, TraceLimits, read_trace, read_trace_file};
 pub use trace_out::write_trace;
-pub use write::{Header, Recorder, WriteError, create, name_after, write};
+pub use write::{Blank, Header, Recorder, WriteError, name_after, write};

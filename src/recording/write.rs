@@ -1,6 +1,6 @@
 //! Recordings as files: a header, then an event a line, all in JSON.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,32 +123,63 @@ pub fn name_after(path: &Path) -> PathBuf {
     path.with_file_name(format!("{name}-{number}{extension}"))
 }
 
-/// Makes the file of a recording. One that is there already is replaced when it is a recording, too.
-///
-/// # Errors
-/// When something else is there, or the file can't be made.
-pub fn create(path: &Path) -> Result<File, WriteError> {
-    let failed = |error| WriteError::File { path: path.to_owned(), error };
-    match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(file) => Ok(file),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            if !is_recording(path).map_err(failed)? {
-                return Err(WriteError::Taken { path: path.to_owned() });
+/// A file for a recording of which nothing is written yet: until then, what was there stays as it was. One that
+/// was made for it is gone when it is dropped.
+#[derive(Debug)]
+pub struct Blank {
+    file: Option<File>,
+    path: PathBuf,
+    made: bool,
+}
+
+impl Blank {
+    /// The file at `path`, made or opened. One that is there already will be replaced when it is a recording, too,
+    /// or has nothing in it.
+    ///
+    /// # Errors
+    /// When something else is there, or the file can't be made.
+    pub fn at(path: &Path) -> Result<Blank, WriteError> {
+        let failed = |error| WriteError::File { path: path.to_owned(), error };
+        let blank = |file, made| Blank { file: Some(file), path: path.to_owned(), made };
+        match OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(file) => Ok(blank(file, true)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !is_recording(path).map_err(failed)? {
+                    return Err(WriteError::Taken { path: path.to_owned() });
+                }
+                let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+                Ok(blank(file, false))
             }
-            OpenOptions::new().write(true).truncate(true).open(path).map_err(failed)
+            Err(error) => Err(failed(error)),
         }
-        Err(error) => Err(failed(error)),
+    }
+
+    /// The file, empty.
+    fn begin(mut self) -> io::Result<(File, PathBuf)> {
+        let file = self.file.take().ok_or_else(|| io::Error::other("the file is gone"))?;
+        file.set_len(0)?;
+        Ok((file, std::mem::take(&mut self.path)))
     }
 }
 
-/// Whether the file begins as recordings do. What is no regular file, such as a pipe, is none.
+impl Drop for Blank {
+    fn drop(&mut self) {
+        if self.file.take().is_some() && self.made {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether the file begins as recordings do, or has nothing in it. What is no regular file, such as a pipe, is none.
 fn is_recording(path: &Path) -> io::Result<bool> {
-    if !path.metadata()?.is_file() {
+    let found = path.metadata()?;
+    if !found.is_file() {
         return Ok(false);
     }
     let mut first = Vec::new();
     BufReader::new(File::open(path)?).take(64 * 1024).read_until(b'\n', &mut first)?;
-    Ok(serde_json::from_slice::<Header>(&first).is_ok_and(|header| header.format == FORMAT))
+    let header = serde_json::from_slice::<Header>(&first);
+    Ok(found.len() == 0 || header.is_ok_and(|header| header.format == FORMAT))
 }
 
 /// Writes a recording while its race runs, on a thread of its own: neither the race nor whoever watches it
@@ -162,11 +193,14 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts to record a race into the file at `path`, which [`create`] has made.
+    /// Starts to record a race into a file, in the place of what was there.
     ///
     /// # Errors
-    /// When there is no thread for it.
-    pub fn start(path: &Path, file: File, plan: &Arc<RacePlan>) -> Result<Recorder, WriteError> {
+    /// When the file can't be emptied, or there is no thread for it.
+    pub fn start(blank: Blank, plan: &Arc<RacePlan>) -> Result<Recorder, WriteError> {
+        let path = blank.path.clone();
+        let failed = |error| WriteError::File { path: path.clone(), error };
+        let (file, path) = blank.begin().map_err(failed)?;
         let (batches, arriving) = mpsc::channel();
         let (done, written) = mpsc::channel();
         let plan = plan.clone();
@@ -174,8 +208,10 @@ impl Recorder {
             let _ = done.send(write_down(file, &plan, &arriving));
         };
         let thread = thread::Builder::new().name("recorder".to_owned()).spawn(body);
-        let thread = thread.map_err(|error| WriteError::File { path: path.to_owned(), error })?;
-        Ok(Recorder { batches, written, thread, path: path.to_owned() })
+        match thread {
+            Ok(thread) => Ok(Recorder { batches, written, thread, path }),
+            Err(error) => Err(WriteError::File { path, error }),
+        }
     }
 
     /// Takes events to write; returns at once. After a failure they are dropped.

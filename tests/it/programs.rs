@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use threadrace::clock::Clock;
-use threadrace::event::{ErrorKind, ExecutorKind, Fact, LaneId, Outcome, RunEnd, TaskEnd, Worker};
+use threadrace::event::{ErrorKind, Event, ExecutorKind, Fact, LaneId, Outcome, RunEnd, TaskEnd, Worker};
 use threadrace::executor::Patience;
 use threadrace::model::{RunStatus, Stage};
 use threadrace::origin::{Content, Latency, Shape};
@@ -180,6 +180,36 @@ fn a_cancelled_download_leaves_no_part() -> Fallible {
     let ran = running.finish()?;
     ran.assert_accounted(&who);
     assert!(ran.run().bytes() > 0);
+    assert_eq!(disk.files()?, BTreeMap::new());
+    Ok(())
+}
+
+#[test]
+fn a_child_that_is_killed_before_it_says_that_it_began_leaves_no_part() -> Fallible {
+    let shape = Shape { bandwidth: std::num::NonZeroU64::new(20_000), ..Shape::UNSHAPED };
+    let served = Served::new(&Content::Bytes { size: 900_000 }, 2, shape)?;
+    let targets = served.targets()?;
+    let mut disk = Disk::new()?;
+    let who = Who::new(ExecutorKind::Processes, 2, 2);
+    let mut running = start(&who, disk.downloads(&targets, limits())?, &served.clock);
+    let pids = running.first(|events| {
+        let worker = |event: &Event| match &event.fact {
+            Fact::LaneOpened { worker, .. } => worker.pid(),
+            _ => None,
+        };
+        let pids: Vec<u32> = events.iter().filter_map(worker).collect();
+        (pids.len() == 2).then_some(pids)
+    })?;
+    let begun = Instant::now();
+    while disk.files()?.is_empty() && begun.elapsed() < NEVER {
+        std::thread::yield_now();
+    }
+    pids.into_iter().try_for_each(kill)?;
+    running.wait_for(1, |fact| matches!(fact, Fact::TaskFinished { .. }))?;
+    running.cancel.cancel();
+    let ran = running.finish()?;
+    ran.assert_accounted(&who);
+    assert_eq!(ran.run().counts().done, 0);
     assert_eq!(disk.files()?, BTreeMap::new());
     Ok(())
 }

@@ -150,6 +150,48 @@ fn a_file_that_is_no_recording_stays_as_it_is() -> Fallible {
 }
 
 #[test]
+fn a_race_that_never_starts_costs_no_recording() -> Fallible {
+    let folder = tempfile::tempdir()?;
+    let race = |name: &str, output: &str| {
+        let flags = ["bytes-1000", "-n", "2", "-e", "pool", "--plain", "-o", output, "--record", name];
+        threadrace(folder.path(), &flags).output()
+    };
+    assert!(race("race.jsonl", "out")?.status.success());
+    let kept = fs::read(folder.path().join("race.jsonl"))?;
+    fs::create_dir_all(folder.path().join("theirs/pool"))?;
+    for name in ["bytes-1.bin", "bytes-2.bin"] {
+        fs::write(folder.path().join("theirs/pool").join(name), "theirs")?;
+    }
+    for name in ["race.jsonl", "new.jsonl"] {
+        let refused = race(name, "theirs")?;
+        assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    }
+    assert_eq!(fs::read(folder.path().join("race.jsonl"))?, kept);
+    assert!(!folder.path().join("new.jsonl").exists());
+    // A file with nothing in it has nothing to lose.
+    fs::write(folder.path().join("empty.jsonl"), "")?;
+    assert!(race("empty.jsonl", "out")?.status.success());
+    assert!(recording::read_file(&folder.path().join("empty.jsonl"))?.flaws.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_report_never_takes_its_recordings_place() -> Fallible {
+    let folder = tempfile::tempdir()?;
+    let race = ["bytes-1000", "-n", "2", "-e", "pool", "--plain", "--record", "race.jsonl"];
+    assert!(threadrace(folder.path(), &race).output()?.status.success());
+    let kept = fs::read(folder.path().join("race.jsonl"))?;
+    let replay = ["replay", "race.jsonl", "--plain", "--report", "./race.jsonl"];
+    for flags in [&replay[..], &[&race[..], &["--report", "race.jsonl"]].concat()] {
+        let refused = threadrace(folder.path(), flags).output()?;
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("race.jsonl is the recording"));
+        assert_eq!(fs::read(folder.path().join("race.jsonl"))?, kept);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_recording_gives_way_to_the_next_one() -> Fallible {
     let folder = tempfile::tempdir()?;
     for tasks in ["3", "2"] {

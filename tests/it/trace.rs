@@ -509,6 +509,14 @@ fn the_program_imports_a_trace_that_it_then_replays() -> Fallible {
     assert!(String::from_utf8(import.stdout)?.contains("Watch it: threadrace replay pool.jsonl"));
     let recording = recording::read_file(&folder.path().join("pool.jsonl"))?;
     assert_eq!(recording.flaws, []);
+    let kept = fs::read(folder.path().join("pool.jsonl"))?;
+    let again = threadrace(folder.path(), &["import", "pool.json"]).stderr(Stdio::piped()).output()?;
+    assert_eq!(again.status.code(), Some(2));
+    assert!(
+        String::from_utf8(again.stderr)?.contains("pool.jsonl is there already and stays as it is: --force")
+    );
+    assert!(threadrace(folder.path(), &["import", "pool.json", "--force"]).output()?.status.success());
+    assert_eq!(fs::read(folder.path().join("pool.jsonl"))?, kept);
     let direct = read_trace_file(Path::new(VIZTRACER), &TraceLimits::default())?;
     let told: Vec<Event> = recording.tape.told().iter().map(|told| told.event.clone()).collect();
     assert_eq!(told[1..], direct.events[1..]);

@@ -306,7 +306,13 @@ fn draw_block(
     y
 }
 
-fn head_words(scene: &Scene<'_>, race: &RaceState, run: &RunState, block: &Block<'_>, columns: u16) -> String {
+fn head_words(
+    scene: &Scene<'_>,
+    race: &RaceState,
+    run: &RunState,
+    block: &Block<'_>,
+    columns: u16,
+) -> String {
     let workers = words::workers(run.plan().workers);
     let elapsed = run.elapsed(scene.now).map_or(words::not_begun(race).to_owned(), words::seconds);
     let hidden = match block.hidden {
