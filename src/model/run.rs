@@ -362,6 +362,13 @@ impl RunState {
         self.did_everything() && self.interrupted.is_zero()
     }
 
+    /// Whether both brought as many bytes, to a hundredth: pages that are made anew for each request differ a
+    /// little, and what differs by more is not the same work.
+    pub fn brought_as_much_as(&self, other: &RunState) -> bool {
+        let (ours, theirs) = (self.bytes, other.bytes);
+        ours.abs_diff(theirs) <= ours.max(theirs) / 100
+    }
+
     /// How long the program did not run while this run was under way.
     pub fn interrupted(&self) -> Duration {
         self.interrupted

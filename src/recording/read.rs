@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::event::{At, Event, Fact, RacePlan, Worker};
 use crate::model::{RaceState, SharedPlan};
-use crate::text::{bytes, shown};
+use crate::text::{bytes, counted, shown};
 
 use super::report_in::{ReportError, from_report, is_report};
 use super::tape::{Player, Tape};
@@ -62,6 +62,11 @@ pub enum Flaw {
     },
     /// Its events were in no order, and have been sorted by time.
     Unsorted,
+    /// So many of its events contradict those before them, and change nothing.
+    Contradictory {
+        /// How many.
+        events: u64,
+    },
 }
 
 impl fmt::Display for Flaw {
@@ -75,6 +80,10 @@ impl fmt::Display for Flaw {
                 write!(f, "the recording is larger than {}, and is shown up to there", bytes(*read))
             }
             Flaw::Unsorted => f.write_str("the recording's events were in no order; they are sorted by time"),
+            Flaw::Contradictory { events } => {
+                let events = counted(*events, "event contradicts the rest", "events contradict the rest");
+                write!(f, "{events}, and changed nothing: the figures may not be what happened")
+            }
         }
     }
 }
@@ -191,7 +200,12 @@ fn read_within(limits: Limits, input: &mut dyn BufRead) -> Result<Recording, Rea
         tape.sort();
         flaws.push(Flaw::Unsorted);
     }
-    Ok(Recording { header, plan, tape, flaws })
+    let mut recording = Recording { header, plan, tape, flaws };
+    let events = recording.race().misfits();
+    if events > 0 {
+        recording.flaws.push(Flaw::Contradictory { events });
+    }
+    Ok(recording)
 }
 
 fn header(line: &[u8]) -> Result<Header, ReadError> {
@@ -550,6 +564,20 @@ mod tests {
         let recording = read_within(Limits { all: u64::MAX, line: 10_000 }, &mut input)?;
         assert_eq!(recording.tape.len(), 2);
         assert!(matches!(recording.flaws[..], [Flaw::Damaged { line: 4, .. }]), "{:?}", recording.flaws);
+        Ok(())
+    }
+
+    #[test]
+    fn events_that_contradict_each_other_are_counted_and_told() -> Result<(), ReadError> {
+        assert_eq!(read_text(&text())?.flaws, []);
+        // On a lane that the pool of two does not have.
+        let astray = with_line(6, r#"{"at":4,"event":"task_started","run":0,"task":0,"lane":9}"#);
+        let recording = read_text(&astray)?;
+        let [Flaw::Contradictory { events }] = recording.flaws[..] else {
+            panic!("{:?}", recording.flaws);
+        };
+        assert_eq!(events, recording.race().misfits());
+        assert!(recording.flaws[0].to_string().contains("contradict the rest"), "{}", recording.flaws[0]);
         Ok(())
     }
 

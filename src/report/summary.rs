@@ -7,7 +7,7 @@ use super::critical::CriticalPath;
 use super::groups::{self, Group, REPEAT_DEFINITIONS};
 use super::scaling::{SCALING_DEFINITIONS, Scaling};
 use super::utilisation::{Use, Utilisation};
-use super::words::seconds;
+use super::words::{bytes, seconds};
 use crate::event::{At, ExecutorKind, Order, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
 use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
@@ -90,6 +90,13 @@ pub enum Reason {
         /// How long.
         long: Duration,
     },
+    /// It did every task, and brought more or less than the run that it is measured against.
+    OtherBytes {
+        /// What its tasks brought, in bytes.
+        brought: u64,
+        /// What the tasks of the other run brought.
+        other: u64,
+    },
     /// It is over, and did not do every task.
     Incomplete {
         /// How its tasks ended.
@@ -107,6 +114,12 @@ impl fmt::Display for Reason {
             Reason::Interrupted { long } => {
                 write!(f, "this program was stopped for {} in its middle", seconds(*long))
             }
+            Reason::OtherBytes { brought, other } => write!(
+                f,
+                "its tasks brought {}, those of the sequential run {}: not the same work",
+                bytes(*brought),
+                bytes(*other)
+            ),
             Reason::Cancelled { done, tasks } => write!(f, "cancelled with {done} of {tasks} tasks done"),
             Reason::Broken { message } => write!(f, "the executor stopped: {}", shown(message)),
             Reason::Incomplete { counts, tasks } => {
@@ -164,10 +177,14 @@ pub enum Comparable {
 }
 
 impl Comparable {
-    fn of(run: &RunState) -> Comparable {
+    fn of(run: &RunState, baseline: Option<&RunState>) -> Comparable {
         let (counts, tasks) = (run.counts(), run.tasks().len());
+        let other = baseline.filter(|baseline| !run.brought_as_much_as(baseline));
         Comparable::No(match run.status() {
-            _ if run.is_comparable() => return Comparable::Yes,
+            _ if run.is_comparable() => match other {
+                None => return Comparable::Yes,
+                Some(other) => Reason::OtherBytes { brought: run.bytes(), other: other.bytes() },
+            },
             RunStatus::Waiting => Reason::NotStarted,
             RunStatus::Running { .. } => Reason::UnderWay,
             RunStatus::Ended { end: RunEnd::Cancelled, .. } => Reason::Cancelled { done: counts.done, tasks },
@@ -247,8 +264,8 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    fn of(run: &RunState, baseline: Option<Duration>, now: At) -> RunSummary {
-        let (plan, comparable) = (run.plan(), Comparable::of(run));
+    fn of(run: &RunState, baseline: Option<&RunState>, now: At) -> RunSummary {
+        let (plan, comparable) = (run.plan(), Comparable::of(run, baseline));
         let mut latencies = Vec::with_capacity(run.counts().done as usize);
         let (mut bytes, mut queue_nanos, mut taken_up) = (0_u64, 0_u128, 0_u128);
         for task in run.tasks() {
@@ -270,7 +287,7 @@ impl RunSummary {
         let share = At::from_duration(elapsed).0.saturating_mul(lanes);
         let queue_mean = queue_nanos.checked_div(taken_up).and_then(|nanos| u64::try_from(nanos).ok());
         let wall = run.wall();
-        let against = baseline.zip(wall).filter(|_| comparable == Comparable::Yes);
+        let against = baseline.and_then(RunState::wall).zip(wall).filter(|_| comparable == Comparable::Yes);
         let speedup = against.and_then(|(sequential, wall)| stats::speedup(sequential, wall));
         let improvement = against.and_then(|(sequential, wall)| stats::improvement(sequential, wall));
         let usage = run.usage().unwrap_or_default();
@@ -359,7 +376,7 @@ impl Summary {
     pub fn of(race: &RaceState, now: At) -> Summary {
         let run = |(place, run): (usize, &RunState)| {
             let baseline = race.baseline_of(RunId::of(place)).filter(|run| run.is_comparable());
-            RunSummary::of(run, baseline.and_then(RunState::wall), now)
+            RunSummary::of(run, baseline, now)
         };
         let runs: Vec<RunSummary> = race.runs().iter().enumerate().map(run).collect();
         let groups = groups::groups(race, &runs);

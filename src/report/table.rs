@@ -97,14 +97,14 @@ pub(super) const COUNTER: &[Column] = &[
 
 /// How the workers' time was used: a column for each use.
 pub(super) const USES: [Column; Use::ALL.len()] = [
-    ("waiting", |run| run.utilisation().percent(Use::Waiting)),
-    ("receiving", |run| run.utilisation().percent(Use::Receiving)),
-    ("writing", |run| run.utilisation().percent(Use::Writing)),
-    ("computing", |run| run.utilisation().percent(Use::Computing)),
-    ("locked", |run| run.utilisation().percent(Use::Locked)),
-    ("sleeping", |run| run.utilisation().percent(Use::Sleeping)),
-    ("backing off", |run| run.utilisation().percent(Use::BackingOff)),
-    ("idle", |run| run.utilisation().percent(Use::Idle)),
+    ("waiting", |run| or_dash(run.utilisation().percent(Use::Waiting))),
+    ("receiving", |run| or_dash(run.utilisation().percent(Use::Receiving))),
+    ("writing", |run| or_dash(run.utilisation().percent(Use::Writing))),
+    ("computing", |run| or_dash(run.utilisation().percent(Use::Computing))),
+    ("locked", |run| or_dash(run.utilisation().percent(Use::Locked))),
+    ("sleeping", |run| or_dash(run.utilisation().percent(Use::Sleeping))),
+    ("backing off", |run| or_dash(run.utilisation().percent(Use::BackingOff))),
+    ("idle", |run| or_dash(run.utilisation().percent(Use::Idle))),
 ];
 
 /// The columns of the uses that a race has.

@@ -137,12 +137,15 @@ impl Utilisation {
     }
 
     /// The share of one use for people, `94 %`: those of all uses add up to 100, save that a share too small
-    /// for that is `<1 %`.
-    pub fn percent(&self, of: Use) -> String {
-        match (self.parts(100)[of as usize], self.nanos(of)) {
+    /// for that is `<1 %`. None when there is no time.
+    pub fn percent(&self, of: Use) -> Option<String> {
+        if self.is_empty() {
+            return None;
+        }
+        Some(match (self.parts(100)[of as usize], self.nanos(of)) {
             (0, 1..) => "<1 %".to_owned(),
             (percent, _) => format!("{percent} %"),
-        }
+        })
     }
 
     fn all(&self) -> u128 {
@@ -175,7 +178,7 @@ mod tests {
         mix.0[Phase::Computing.index()] = 4;
         let of = Utilisation::of(&mix, Duration::from_nanos(1));
         assert_eq!(Use::ALL.map(|it| of.nanos(it)), [3, 0, 0, 4, 0, 0, 0, 1]);
-        assert_eq!((of.share(Use::Computing), of.percent(Use::Computing)), (0.5, "50 %".to_owned()));
+        assert_eq!((of.share(Use::Computing), of.percent(Use::Computing)), (0.5, Some("50 %".to_owned())));
     }
 
     #[test]
@@ -185,10 +188,10 @@ mod tests {
         let little = used([99_999, 1, 0, 0, 0, 0, 0, 0]);
         assert_eq!(
             [Use::Waiting, Use::Receiving, Use::Idle].map(|of| little.percent(of)),
-            ["100 %", "<1 %", "0 %"]
+            ["100 %", "<1 %", "0 %"].map(|words| Some(words.to_owned()))
         );
         assert_eq!(used([0; 8]).parts(100), [0; 8]);
-        assert_eq!(used([0; 8]).share(Use::Idle), 0.0);
+        assert_eq!((used([0; 8]).share(Use::Idle), used([0; 8]).percent(Use::Idle)), (0.0, None));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use reqwest::header::{CONTENT_RANGE, HeaderMap};
+use reqwest::header::{CONTENT_RANGE, HeaderMap, TRANSFER_ENCODING};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Check, ErrorKind, Phase, TaskError, TaskId};
+use crate::text::shown;
 
 use super::http::{ClientSettings, ProxyUse, Redirects, Resolved, Tls};
 use super::output::{PartFile, RunFolder, disk_error};
@@ -282,6 +283,22 @@ fn panics_on_purpose() -> ! {
     panic!("this task panics on purpose")
 }
 
+/// Refuses a body in a transfer coding other than `chunked`: none was asked for, and the bytes would not be the
+/// file's (RFC 9112, section 6.1).
+fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
+    let told = headers.get_all(TRANSFER_ENCODING).into_iter();
+    let codings = told.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    for coding in codings.map(|coding| coding.trim_ascii()) {
+        if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked") {
+            let coding = String::from_utf8_lossy(coding);
+            let words =
+                format!("the body is in the transfer coding {}, which was not asked for", shown(&coding));
+            return Err(Failure::last(ErrorKind::Protocol, words));
+        }
+    }
+    Ok(())
+}
+
 /// Accepts 200, and a 206 that covers the whole; nothing else has the body that was asked for.
 fn check_head(response: &Response, length: Option<u64>, limits: &Limits) -> Result<(), Failure> {
     let status = response.status();
@@ -290,6 +307,7 @@ fn check_head(response: &Response, length: Option<u64>, limits: &Limits) -> Resu
     if !whole {
         return Err(status_failure(response, limits));
     }
+    check_coding(response.headers())?;
     if length.is_some_and(|length| length > limits.max_bytes) {
         return Err(too_large(limits));
     }

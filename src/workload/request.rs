@@ -335,10 +335,10 @@ pub(super) fn status_failure(response: &Response, limits: &Limits) -> Failure {
     }
     let after = retry_after(response.headers(), SystemTime::now()).unwrap_or_default();
     if after > limits.retry_after_cap {
-        let words = format!(
-            "{words} and asks to wait {}, more than download.retry_after_cap_seconds allows",
-            seconds(after)
-        );
+        const LONG: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        let long = if after > LONG { "for ever".to_owned() } else { format!("{} s", after.as_secs()) };
+        let words =
+            format!("{words} and asks to wait {long}, more than download.retry_after_cap_seconds allows");
         return Failure::last(ErrorKind::Status, words);
     }
     // These two say that the request was turned away (RFC 6585, section 4; RFC 9110, section 15.6.4).

@@ -56,6 +56,38 @@ fn troubled() -> Race {
 }
 
 #[test]
+fn runs_that_brought_different_bytes_are_not_compared() -> Tested {
+    let race = |factor: u64| {
+        let scaled = |mut event: Event| {
+            match &mut event.fact {
+                Fact::TaskFinished { run: RunId(2), end, .. } => end.bytes = end.bytes * factor / 1_000,
+                Fact::BytesArrived { run: RunId(2), bytes, .. } => *bytes = *bytes * factor / 1_000,
+                _ => {}
+            }
+            event
+        };
+        folded(&four(1).events().into_iter().map(scaled).collect::<Vec<_>>())
+    };
+    // What a page differs by from one request to the next is no other work.
+    assert!(Summary::of(&race(997), END).runs.iter().all(|run| run.speedup.is_some()));
+    let other = race(10);
+    let summary = Summary::of(&other, END);
+    let compared: Vec<bool> = summary.runs.iter().map(|run| run.speedup.is_some()).collect();
+    assert_eq!(compared, [true, true, false, true]);
+    let reason = summary.runs[2].comparable.reason().map(ToString::to_string).unwrap_or_default();
+    assert!(
+        reason.contains("those of the sequential run") && reason.contains("not the same work"),
+        "{reason}"
+    );
+    let told = report(Format::Table, &other, END)?;
+    assert!(told.contains("not the same work"), "{told}");
+    let told = json_of(&other, END)?;
+    assert_eq!(faults(&told)?, Vec::<String>::new());
+    assert_eq!(told["runs"][2]["comparable"], json!(false));
+    Ok(())
+}
+
+#[test]
 fn the_simulator_makes_races_that_fit_the_model() {
     for race in [four(1), troubled(), four(3).together(), four(4).full_link().unknown_lengths()] {
         let events = race.events();

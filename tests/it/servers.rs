@@ -81,6 +81,12 @@ const CASES: &[Case] = {
             2,
         ),
         (
+            "compressed-on-the-way",
+            |_, s| answer(s, "200 OK\r\nTransfer-Encoding: gzip, chunked", b"3\r\nabc\r\n0\r\n\r\n"),
+            Fails(Protocol, "transfer coding gzip"),
+            1,
+        ),
+        (
             "reset-in-the-middle",
             |_, s| {
                 answer(s, "200 OK\r\nContent-Length: 100", b"half")?;

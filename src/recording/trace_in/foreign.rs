@@ -8,7 +8,7 @@ use crate::event::{
     At, Check, ClockZero, Event, ExecutorKind, Fact, LaneId, Machine, Order, Outcome, RacePlan, Round,
     RunEnd, RunId, RunPlan, TaskEnd, TaskId, TaskPlan, TimeScale, Worker, WorkloadKind,
 };
-use crate::text::{count, counted, fit, shown};
+use crate::text::{counted, fit, shown};
 
 use super::super::read::LATEST;
 use super::collect::{Collector, Thread};
@@ -40,7 +40,11 @@ pub(super) fn race(
     order_lanes(&mut laid, &collector);
     laid.tasks.sort_by_key(|task| (task.from, task.lane));
     let moment = |at: i64| At(at.abs_diff(begin));
-    let plan = Arc::new(plan(&collector, &laid, name));
+    let mut plan = plan(&collector, &laid, name);
+    if let Some(missing) = notes.missing() {
+        plan.about = format!("{}; {missing}", plan.about);
+    }
+    let plan = Arc::new(plan);
     let mut events = vec![
         Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } },
         Event { at: At::ZERO, fact: Fact::RunStarted { run: RUN } },
@@ -218,9 +222,7 @@ fn plan(collector: &Collector, laid: &Laid, name: &str) -> RacePlan {
     let pids: std::collections::HashSet<&Key> =
         laid.lanes.iter().map(|row| &thread(collector, row).pid).collect();
     let lanes = laid.lanes.len();
-    let number = |number: usize, one: &str, many: &str| {
-        format!("{} {}", count(number as u64), if number == 1 { one } else { many })
-    };
+    let number = |number: usize, one: &str, many: &str| counted(number as u64, one, many);
     let about = format!(
         "an imported trace: {} on {} of {}",
         number(laid.tasks.len(), "task", "tasks"),

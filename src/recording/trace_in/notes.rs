@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::text::count;
+use crate::text::{count, counted};
 
 /// What there is to say.
 #[derive(Debug, Default)]
@@ -54,6 +54,18 @@ impl Notes {
         self.rest = Some(format!("what follows the events is no JSON (line {line}{found}): left out"));
     }
 
+    /// How much of what happened is missing, in a few words that go with the race; none where nothing is.
+    pub(super) fn missing(&self) -> Option<String> {
+        let slices = self.short.saturating_add(self.crowded);
+        let parts = [(self.tasks, "task", "tasks"), (slices, "slice", "slices")];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(number, ..)| *number > 0)
+            .map(|(number, one, many)| counted(number, one, many))
+            .collect();
+        (!parts.is_empty()).then(|| format!("incomplete, without {} of the trace", parts.join(" and ")))
+    }
+
     /// Everything in words.
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
@@ -75,8 +87,8 @@ impl Notes {
         );
         say(
             self.tasks,
-            "task was left out for want of room: the shortest",
-            "tasks were left out for want of room: the shortest",
+            "task was left out for want of room: no longer than any that is kept",
+            "tasks were left out for want of room: none longer than any that is kept",
         );
         say(
             self.crowded,

@@ -337,6 +337,7 @@ fn speedup_words(baseline: Option<&RunState>, run: &RunState, roomy: bool, theme
     if let Some(baseline) = baseline
         && baseline.is_comparable()
         && run.is_comparable()
+        && run.brought_as_much_as(baseline)
     {
         let walls = baseline.wall().zip(run.wall());
         if let Some(speedup) = walls.and_then(|(sequential, wall)| stats::speedup(sequential, wall)) {

@@ -70,7 +70,8 @@ pub(super) fn time(
         for &of in &uses {
             x += columns(of);
             let style = if used.nanos(of) == 0 { theme.dim } else { theme.base };
-            canvas.text_right(x, y, columns(of), &used.percent(of), style);
+            let percent = used.percent(of);
+            canvas.text_right(x, y, columns(of), percent.as_deref().unwrap_or("–"), style);
         }
     }
 }
