@@ -132,7 +132,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
     if let Some(reached) = reached {
         let of_bound = measured.bound.filter(|bound| *bound > 0.0).map(|bound| reached.median / bound);
         sentences.push(match of_bound {
-            Some(share) if share >= 1.0 - SAME => {
+            Some(share) if (0.995..1.005).contains(&share) => {
                 format!("Here {workers} reach {}, all that the tasks allow.", times(reached.median))
             }
             Some(share) => format!(
@@ -279,7 +279,7 @@ mod tests {
         let told = verdict(claim("images-20"), &Measured { link, ..measured(5, 960, 200, 5.0) });
         assert_eq!(
             told,
-            "Its own times give 2.48×, not 5.00×. Here 5 workers reach 4.80×, all that the tasks allow. When \
+            "Its own times give 2.48×, not 5.00×. Here 5 workers reach 4.80×, 96 % of what the tasks allow. When \
              all share a link of 559.0 kB/s, it is 2.48×: then the link is the limit, not the pool."
         );
     }

@@ -32,7 +32,10 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "cpu time",
         "processor time of the run's own threads and child processes; not the dashboard's or the origin's",
     ),
-    ("user, system", "cpu time in the programs' own code, and in the operating system on their behalf"),
+    (
+        "user, system",
+        "cpu time in the programs' own code, and in the system for them; sampled, so told from 0.1 s on",
+    ),
     ("processors", "cpu time ÷ wall time: how many processors the run kept busy on average"),
     (
         "memory",
@@ -159,6 +162,13 @@ impl CpuTime {
     fn of(usage: Usage) -> Option<CpuTime> {
         let (user, system) = usage.user_nanos.zip(usage.system_nanos)?;
         Some(CpuTime { user: Duration::from_nanos(user), system: Duration::from_nanos(system) })
+    }
+
+    /// Itself, where there is enough of it to be told apart: most systems only look now and then, at clock ticks of
+    /// 1 to 10 ms, where a program is, and share what they measured accordingly.
+    pub fn told_apart(self) -> Option<CpuTime> {
+        const ENOUGH: Duration = Duration::from_millis(100);
+        Some(self).filter(|cpu| cpu.all() >= ENOUGH)
     }
 
     /// Both together.

@@ -97,7 +97,8 @@ impl Summary {
         };
         let equals = self.equals(baseline, best, speedup);
         if !equals.is_empty() {
-            let first = format!("{equals} tied: {work} {times} times as fast as one worker, {became}.");
+            let first =
+                format!("{equals} tied, and did {work} {times} times as fast as one worker: {became}.");
             return joined(first, [hindrance, why]);
         }
         let fewer = self.with_other_workers(baseline, best);
@@ -489,7 +490,7 @@ mod tests {
         ];
         assert_eq!(
             verdict(runs),
-            "Threads, pool and async tied: the same 20 downloads 4.91 times as fast as one worker, 10.02 s \
+            "Threads, pool and async tied, and did the same 20 downloads 4.91 times as fast as one worker: 10.02 s \
              became 2.04 s. Workers waited for the server 97 % of the time: I/O-bound, waits overlap."
         );
     }

@@ -56,7 +56,7 @@ impl Cause {
     /// The cause in words, to follow a colon.
     pub fn words(self) -> &'static str {
         match self {
-            Cause::FirstRun => "the first run, caches were cold",
+            Cause::FirstRun => "the first run, caches may have been cold",
             Cause::Retries => "more retries than usual",
             Cause::BusyMachine => "the machine was busy with something else",
             Cause::Unknown => "no cause known",

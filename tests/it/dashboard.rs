@@ -268,7 +268,7 @@ fn frozen_at(screen: &vt100::Screen) -> Option<FrozenAt> {
     let screen = screen.contents();
     let (_, moment) = screen.split_once("┃┃ frozen")?;
     let (seconds, _) = moment.split_once(" s of")?;
-    let (_, log) = screen.split_once("events in order, in ms")?;
+    let (_, log) = screen.split_once("events, ms from start")?;
     let (events, _) = log.trim_start_matches([' ', '─']).split_once(" of ")?;
     Some(FrozenAt { seconds: seconds.trim().parse().ok()?, events: events.parse().ok()? })
 }
@@ -287,7 +287,7 @@ fn a_live_race_is_frozen_scrubbed_and_returned_to() {
     });
     pty.send(" ");
     pty.wait_for_text("┃┃ frozen");
-    pty.wait_for_text("events in order");
+    pty.wait_for_text("events, ms from start");
     // The race goes on behind the picture.
     pty.wait_for("the live race ahead", |screen| {
         let screen = screen.contents();

@@ -86,7 +86,7 @@ fn space_freezes_the_picture_and_the_race_goes_on_behind_it() {
     assert!(!app.screen().contains("frozen"));
     app.press(KeyCode::Char(' '));
     let frozen = (app.place(), app.now());
-    assert!(app.screen().contains("┃┃ frozen") && app.screen().contains("events in order"));
+    assert!(app.screen().contains("┃┃ frozen") && app.screen().contains("events, ms from start"));
     app.apply(events(STEP).split_off(28));
     assert_eq!((app.place(), app.now()), frozen);
     let screen = app.screen();

@@ -106,7 +106,7 @@ pub(super) fn draw(
         area
     };
     let (head, rows) = cut_top(area, 1);
-    let title = format!("{}: events in order, in ms", run.plan().label);
+    let title = format!("{}: events, ms from start", run.plan().label);
     canvas.part(head).rule(head.y, &title, '─', theme.rule, theme.strong);
     let places = playback.reel.telling(id);
     let known = places.before(playback.place);

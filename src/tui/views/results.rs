@@ -10,7 +10,7 @@ use crate::event::WorkloadKind;
 use crate::model::{RaceState, RunStatus};
 use crate::report::scaling::Sweep;
 use crate::report::words::{self, Glyphs};
-use crate::report::{RunSummary, Summary};
+use crate::report::{CpuTime, RunSummary, Summary};
 use crate::stats::Latencies;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_top};
@@ -132,6 +132,7 @@ impl Figure {
         if run.status == RunStatus::Waiting {
             return none();
         }
+        let apart = run.cpu.and_then(CpuTime::told_apart);
         let latency = |pick: fn(&Latencies) -> Duration| {
             run.latency.as_ref().map_or_else(none, |latency| words::seconds(pick(latency)))
         };
@@ -147,8 +148,8 @@ impl Figure {
             Figure::Throughput => run.bytes_per_second.map_or_else(none, words::rate),
             Figure::Bytes => words::bytes(run.bytes),
             Figure::Cpu => run.cpu.map_or_else(none, |cpu| words::seconds(cpu.all())),
-            Figure::User => run.cpu.map_or_else(none, |cpu| words::seconds(cpu.user)),
-            Figure::System => run.cpu.map_or_else(none, |cpu| words::seconds(cpu.system)),
+            Figure::User => apart.map_or_else(none, |cpu| words::seconds(cpu.user)),
+            Figure::System => apart.map_or_else(none, |cpu| words::seconds(cpu.system)),
             Figure::Processors => run.processors.map_or_else(none, words::ratio),
             Figure::Memory => run.peak_memory.map_or_else(none, words::bytes),
             Figure::Retries => words::count(u64::from(run.counts.retries)),
