@@ -17,7 +17,7 @@ use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
 use threadrace::race::{self, RaceError};
-use threadrace::recording::{self, Recording, TraceError, TraceLimits};
+use threadrace::recording::{self, ReadError, Recording, TraceError, TraceLimits};
 use threadrace::report::diff::{self, Both, Diff};
 use threadrace::report::words::Glyphs;
 use threadrace::report::{self, Condition, Format, PlaceError, Standing};
@@ -353,10 +353,24 @@ fn placed(
     })
 }
 
+/// What is wrong with one of two files.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {error}")]
+struct OfTwo {
+    path: String,
+    error: ReadError,
+}
+
 fn diff(args: DiffArgs) -> Result<Exit, Failure> {
     let DiffArgs { a, b, plain, format, config } = args;
     let race = |path: &Path| {
-        let recording = recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let recording = recording::read_file(path).map_err(|error| match error {
+            // It names the file already.
+            error @ ReadError::File { .. } => Failure::new(Exit::Usage, error),
+            error => {
+                Failure::new(Exit::Usage, OfTwo { path: shown(&path.to_string_lossy()).into_owned(), error })
+            }
+        })?;
         for flaw in &recording.flaws {
             // Nobody may be reading.
             let _ = writeln!(io::stderr(), "threadrace: {}: {flaw}", shown(&path.to_string_lossy()));

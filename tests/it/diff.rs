@@ -535,8 +535,11 @@ fn what_can_not_be_compared_is_named() -> Tested {
         let out = program(folder.path(), &["diff", file, "mine.txt"]).output()?;
         Ok((out.status.code(), String::from_utf8(out.stderr)?))
     };
-    for (file, words) in [("none.json", "none.json"), ("mine.txt", "no recording"), ("old.json", "version 9")]
-    {
+    for (file, words) in [
+        ("none.json", "none.json"),
+        ("mine.txt", "mine.txt: this is no recording"),
+        ("old.json", "version 9"),
+    ] {
         let (code, said) = told(file)?;
         assert!(code == Some(2) && said.contains(words), "{file}: {said}");
     }

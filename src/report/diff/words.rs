@@ -87,7 +87,8 @@ pub fn wall_words(pair: &Pair) -> String {
                 Both { a: 1, b: 1 } => "one run of each can't tell luck from truth".to_owned(),
                 _ => format!("{of} can't tell luck from truth, {LEAST} of each are the least"),
             };
-            format!("A took {a}, B {b}: {}; {luck}.", faster_or_slower(estimate))
+            let was = if estimate.value >= 1.0 { "was" } else { "took" };
+            format!("B {was} {} as A: {b} instead of {a}; {luck}.", faster_or_slower(estimate))
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) {
         body = cut_top(rest, 1).1;
     }
     if body.width >= 110 {
-        let (left, right) = cut_left(body, body.width * 3 / 5);
+        let (left, right) = cut_left(body, (body.width * 3 / 5).min(body.width - FIGURES));
         scrolled(canvas, left, scene, &moved_lines(scene, pair, left));
         scrolled(canvas, right, scene, &figure_lines(scene, pair));
     } else {
@@ -148,10 +148,13 @@ fn moved_lines(scene: &DiffScene<'_>, pair: &Pair, area: Rect) -> Vec<Line> {
     lines
 }
 
+/// Columns for a pair's figures, with a gap before them.
+const FIGURES: u16 = 50;
+
 fn figure_lines(scene: &DiffScene<'_>, pair: &Pair) -> Vec<Line> {
     let theme = scene.theme;
     let row = |name: &str, a: &str, b: &str, change: &str| {
-        [pad(name, 16), pad_left(a, 10), pad_left(b, 10), pad_left(change, 8)]
+        [pad(name, 16), pad_left(a, 11), pad_left(b, 11), pad_left(change, 8)]
     };
     let mut lines: Vec<Line> = vec![row("figure", "A", "B", "change").map(|cell| (cell, theme.dim)).to_vec()];
     for figure in &pair.figures {
