@@ -196,6 +196,7 @@ fn conduct(
     }
     let recorder = blank.map(|blank| Recorder::start(blank, &prepared.plan)).transpose()?;
     let pass_on = |events: Vec<Event>| {
+        prepared.goes_on();
         let events = Arc::new(events);
         if let Some(recorder) = &recorder {
             recorder.take(events.clone());

@@ -196,6 +196,13 @@ impl Prepared {
         }
     }
 
+    /// Says in the output folder that the race goes on.
+    pub(super) fn goes_on(&self) {
+        if let Some(output) = &self.output {
+            output.folder.is_in_use();
+        }
+    }
+
     /// Takes note of the files that the race wrote.
     pub(super) fn tidy(&mut self) -> Result<(), RaceError> {
         let Some(output) = &mut self.output else { return Ok(()) };

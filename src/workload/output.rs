@@ -5,15 +5,17 @@
 //! names that the run is about to write (none of which may exist, unless the manifest says whose it is);
 //! after the run, of the size and the time of each file that a task gave its name, and of no other: what
 //! else stands there by then is somebody's. A file is ours when it still has that size and time, or when its
-//! run never came to its end (the program was killed).
+//! run never came to its end (the program was killed) and it was last touched while the program still ran: for as
+//! long as a race goes on, the manifest's own time is kept up to date.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, unlinkat};
 use rustix::io::retry_on_intr;
@@ -79,14 +81,25 @@ enum Written {
     /// Written, and then so long and so old.
     Finished { bytes: u64, modified_nanos: u64 },
     /// To be written by a run that has not ended.
-    Announced {},
+    Announced {
+        /// Until when the program that announced it is known to have run, in nanoseconds since 1970; none while
+        /// it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alive_nanos: Option<u64>,
+    },
 }
+
+/// How often a program that runs says so, and how much later than it last did a file of its own may be.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The output folder of a race, locked against other races for as long as this lives.
 #[derive(Debug)]
 pub struct OutputFolder {
     root: PathBuf,
     manifest: Manifest,
+    /// When it last said that this program runs.
+    said: Mutex<Instant>,
     /// Held for its lock.
     _lock: File,
 }
@@ -191,13 +204,36 @@ impl OutputFolder {
         }
         let path = root.join(MANIFEST);
         let manifest = match fs::read(&path) {
-            Ok(text) => parse(&text).map_err(|reason| OutputError::Manifest { path, reason })?,
+            Ok(text) => {
+                let alive =
+                    fs::metadata(&path).map(|found| modified_nanos(&found)).map_err(io_error(&path))?;
+                let mut manifest = parse(&text).map_err(|reason| OutputError::Manifest { path, reason })?;
+                for written in manifest.files.values_mut() {
+                    if let Written::Announced { alive_nanos: until @ None } = written {
+                        *until = Some(alive);
+                    }
+                }
+                manifest
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Manifest { format: FORMAT.to_owned(), version: VERSION, files: BTreeMap::new() }
             }
             Err(error) => return Err(io_error(&path)(error)),
         };
-        Ok(OutputFolder { root: root.to_owned(), manifest, _lock: lock })
+        Ok(OutputFolder { root: root.to_owned(), manifest, said: Mutex::new(Instant::now()), _lock: lock })
+    }
+
+    /// Says that this program still runs, for whoever finds out one day that it was killed. Cheap: may be asked for
+    /// at any time, and does it once a second.
+    pub fn is_in_use(&self) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() < SIGN_OF_LIFE {
+            return;
+        }
+        *said = Instant::now();
+        // Where it fails, files are taken for somebody's, and stay.
+        let manifest = File::options().write(true).open(self.root.join(MANIFEST));
+        let _ = manifest.and_then(|manifest| manifest.set_modified(SystemTime::now()));
     }
 
     /// Makes room for runs: the folder of each, without the files that earlier races of this program
@@ -229,7 +265,7 @@ impl OutputFolder {
         }
         for label in labels {
             for name in names {
-                self.manifest.files.insert(key(label, name), Written::Announced {});
+                self.manifest.files.insert(key(label, name), Written::Announced { alive_nanos: None });
             }
         }
         self.save()?;
@@ -248,7 +284,11 @@ impl OutputFolder {
             };
             let mine = match known {
                 None => false,
-                Some(Written::Announced {}) => found.is_file(),
+                Some(Written::Announced { alive_nanos: None }) => found.is_file(),
+                Some(Written::Announced { alive_nanos: Some(alive) }) => {
+                    let grace = u64::try_from(GRACE.as_nanos()).unwrap_or(u64::MAX);
+                    found.is_file() && touched_nanos(&found) <= alive.saturating_add(grace)
+                }
                 Some(finished) => found.is_file() && *finished == written(&found),
             };
             if !mine {
@@ -307,9 +347,18 @@ fn parse(text: &[u8]) -> Result<Manifest, String> {
 }
 
 fn written(found: &fs::Metadata) -> Written {
+    Written::Finished { bytes: found.len(), modified_nanos: modified_nanos(found) }
+}
+
+fn modified_nanos(found: &fs::Metadata) -> u64 {
     let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let nanos = modified.map_or(0, |since| since.as_nanos());
-    Written::Finished { bytes: found.len(), modified_nanos: u64::try_from(nanos).unwrap_or(u64::MAX) }
+    u64::try_from(modified.map_or(0, |since| since.as_nanos())).unwrap_or(u64::MAX)
+}
+
+/// When the file came to be what and where it is, which nobody can set.
+fn touched_nanos(found: &fs::Metadata) -> u64 {
+    let seconds = u64::try_from(found.ctime()).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(found.ctime_nsec()).unwrap_or(0))
 }
 
 /// The name of a run's file in the manifest.
@@ -487,6 +536,44 @@ mod tests {
         let mut output = OutputFolder::open(dir.path()).unwrap();
         output.make_room(&["pool"], &["a", "b"]).unwrap();
         assert_eq!(fs::read_dir(dir.path().join("pool")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_somebody_wrote_after_this_program_was_killed_is_theirs() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        let folder = output.make_room(&["pool"], &["a", "b"]).unwrap().remove(0);
+        std::mem::forget(PartFile::create(&folder, "a").unwrap());
+        // It ran an hour ago for the last time.
+        let manifest = File::options().write(true).open(dir.path().join(MANIFEST)).unwrap();
+        manifest.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+        drop((output, manifest));
+        fs::write(dir.path().join("pool/b"), "theirs").unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        assert!(matches!(output.make_room(&["pool"], &["b"]), Err(OutputError::Foreign { .. })));
+        assert_eq!(fs::read(dir.path().join("pool/b")).unwrap(), b"theirs");
+        // What is noted once stays so, however often the manifest is written from then on.
+        output.make_room(&["other"], &["c"]).unwrap();
+        drop(output);
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        assert!(matches!(output.make_room(&["pool"], &["b"]), Err(OutputError::Foreign { .. })));
+    }
+
+    #[test]
+    fn a_program_that_runs_says_so_once_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut output = OutputFolder::open(dir.path()).unwrap();
+        output.make_room(&["pool"], &["a"]).unwrap();
+        let path = dir.path().join(MANIFEST);
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        let age = || path.metadata().unwrap().modified().unwrap().elapsed().unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+        *output.said.lock().unwrap() = Instant::now();
+        output.is_in_use();
+        assert!(age() > Duration::from_secs(3000), "not sooner");
+        *output.said.lock().unwrap() -= SIGN_OF_LIFE;
+        output.is_in_use();
+        assert!(age() < Duration::from_secs(3000));
     }
 
     #[test]
