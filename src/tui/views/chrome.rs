@@ -77,6 +77,7 @@ fn title(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
 fn badge(scene: &Scene<'_>) -> Option<String> {
     let past = scene.past().filter(|_| scene.race.is_some())?;
     Some(match (past.edge, past.motion) {
+        (Edge::End, Motion::Frozen) if past.has_ended() => " replay, ended ".to_owned(),
         (Edge::End, Motion::Frozen) => " replay, frozen ".to_owned(),
         (Edge::End, _) => format!(" replay {} ", past.speed),
         (Edge::Live, Motion::Playing) => format!(" not live {} ", past.speed),
@@ -213,9 +214,18 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
                 View::Tasks => &[("n p", "run"), ("o", "sort"), ("/", "filter"), ("Enter", "story")],
                 View::Results => &[],
             };
-            let said = |hint: &str| hint.is_empty() || (hint == "freeze" && scene.past().is_some());
+            let replayed = scene.past().is_some_and(|past| past.edge == Edge::End);
+            let said = |hint: &str| match hint {
+                "" => true,
+                "freeze" => scene.past().is_some(),
+                // There is nothing under way.
+                "cancel" => replayed,
+                _ => false,
+            };
             let global = BINDINGS.iter().filter(|binding| !said(binding.hint));
-            let global = global.map(|binding| (binding.keys.split(' ').next().unwrap_or(""), binding.hint));
+            let hint = |hint| if hint == "race" && replayed { "again" } else { hint };
+            let global =
+                global.map(|binding| (binding.keys.split(' ').next().unwrap_or(""), hint(binding.hint)));
             own.iter().copied().chain(global).collect()
         }
     };

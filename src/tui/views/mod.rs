@@ -103,6 +103,13 @@ pub struct Playback<'a> {
     pub banner: Option<&'a str>,
 }
 
+impl Playback<'_> {
+    /// Whether a recording was played to its end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.edge == Edge::End && self.motion == Motion::Frozen && self.place == self.reel.end()
+    }
+}
+
 impl Scene<'_> {
     /// The runs that every view of a race shows: those of one round.
     fn runs<'a>(&self, race: &'a RaceState) -> Vec<Shown<'a>> {

@@ -28,6 +28,7 @@ impl Parts {
     fn of(row: Rect, scene: &Scene<'_>, playback: &Playback<'_>) -> Parts {
         let state = match playback.motion {
             Motion::Playing => " ▸ playing ",
+            _ if playback.has_ended() => " ┃┃ ended ",
             _ => " ┃┃ frozen ",
         };
         let (at, end) = (scene.now, end(playback));
