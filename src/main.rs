@@ -20,7 +20,7 @@ use threadrace::race::{self, RaceError};
 use threadrace::recording::{self, ReadError, Recording, TraceError, TraceLimits};
 use threadrace::report::diff::{self, Both, Diff};
 use threadrace::report::words::Glyphs;
-use threadrace::report::{self, Condition, Format, PlaceError, Standing};
+use threadrace::report::{self, Condition, Format, PlaceError, Standing, Target};
 use threadrace::text::shown;
 use threadrace::tui::{self, DashboardError, ExportOptions, Left, Look, Reader, Source, Why, terminal};
 
@@ -305,6 +305,9 @@ fn import(args: ImportArgs) -> Result<Exit, Failure> {
 fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let target = args.target().map_err(|error| Failure::new(Exit::Usage, error))?;
     let recording = read(&args.recording)?;
+    if !Target::of_race(&recording.plan).contains(&target) {
+        return Err(Failure::new(Exit::Usage, NoSweep));
+    }
     note(&recording.flaws);
     let place = args.place(target, io::stdout().is_terminal());
     let ExportArgs { theme, glyphs, config, size, width, view, at, speed, force, .. } = args;
@@ -339,6 +342,11 @@ fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let _ = writeln!(io::stderr(), "wrote {}", shown(&path.display().to_string()));
     Ok(Exit::AllDone)
 }
+
+/// The picture of a sweep was asked for of another race.
+#[derive(Debug, thiserror::Error)]
+#[error("this race is no sweep; `threadrace sweep` makes one")]
+struct NoSweep;
 
 /// Writes a file under its name, in the place of another only with `force`.
 fn placed(

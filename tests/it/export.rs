@@ -335,7 +335,7 @@ fn a_sweep_has_a_chart() -> Fallible {
     let folder = tempfile::tempdir()?;
     recorded(folder.path())?;
     let none = run(folder.path(), &["race.jsonl", "--to", "scaling"])?;
-    assert_eq!(none.status.code(), Some(3));
+    assert_eq!(none.status.code(), Some(2));
     assert!(String::from_utf8(none.stderr)?.contains("this race is no sweep"));
     let pools = [1, 2, 4, 8].map(|workers| (ExecutorKind::Pool, workers));
     let runs: Vec<_> = std::iter::once((ExecutorKind::Sequential, 1)).chain(pools).collect();

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use crate::event::{Access, LaneId, WorkloadKind};
 use crate::model::{CounterAccess, RaceState, RunState, RunStatus};
 use crate::report::words;
+use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
 
 use super::Scene;
@@ -58,10 +59,16 @@ pub(super) fn rows(scene: &Scene<'_>, race: &RaceState, page: Rect, spare: u16) 
     }
     // An empty row between the lanes where there is room for it.
     let lanes = u16::try_from(run.lanes().len()).unwrap_or(u16::MAX);
-    match lanes.saturating_mul(2).saturating_add(2) {
+    let words = 1 + sentence(page);
+    match lanes.saturating_mul(2).saturating_add(words) {
         airy if airy <= spare => airy,
-        _ => 2 + lanes.min(page.height / 3),
+        _ => words + lanes.min(page.height / 3),
     }
+}
+
+/// The rows of the sentence that says what an access did: beside a log, the longest takes two.
+fn sentence(area: Rect) -> u16 {
+    if area.width < 72 { 2 } else { 1 }
 }
 
 /// Columns left of the accesses.
@@ -91,7 +98,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
     let place = format!(" {} of {} told, keys , . ", words::count(at as u64 + 1), words::count(told as u64));
     canvas.text_right(area.right().saturating_sub(1), area.y, 32, &place, theme.dim);
 
-    let (lanes, words_row) = cut_bottom(body, 1);
+    let (lanes, words_rows) = cut_bottom(body, sentence(area).min(body.height / 2).max(1));
     let cells = Rect { x: lanes.x + GUTTER, width: lanes.width.saturating_sub(GUTTER + 1), ..lanes };
     let columns = Columns::of(accesses, at, cells);
     let shown = usize::from(lanes.height);
@@ -111,7 +118,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
         _ => at,
     };
     let style = if accesses[told].loses() { theme.bad } else { theme.base };
-    canvas.text(area.x + 2, words_row.y, words_room, &told_in_words(accesses, told), style);
+    let lines = text::wrap(&told_in_words(accesses, told), usize::from(words_room));
+    for (line, y) in lines.iter().zip(words_rows.top()..words_rows.bottom()) {
+        canvas.text(area.x + 2, y, words_room, line, style);
+    }
 }
 
 /// Where the accesses stand: a column for each, as many as there is room for, the one looked at among them.
