@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::mem;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -199,19 +199,36 @@ fn known(conditions: &[Condition], labels: &[String]) -> Result<(), Failure> {
 
 /// Makes sure that a report does not take the place of the recording that it is about.
 fn apart(report: Option<&Path>, recording: Option<&Path>) -> Result<(), Failure> {
-    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
     match report.zip(recording) {
-        Some((report, recording)) if place(report).is_some_and(|report| place(recording) == Some(report)) => {
-            Err(Failure::new(Exit::Usage, OneFile(shown(&report.to_string_lossy()).into_owned())))
+        Some((report, recording)) if place_of(report) == place_of(recording) => {
+            Err(Failure::new(Exit::Usage, OneFile::of(report, "the recording", "the report", "--report")))
         }
         _ => Ok(()),
     }
 }
 
+/// Where a file is or will be, whatever way leads there.
+fn place_of(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let in_folder = || Some(folder.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
+
 /// One file can't be both.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is the recording: it can't be the report as well; name another file with --report")]
-struct OneFile(String);
+#[error("{path} is {is}: it can't be {not} as well; name another file with {flag}")]
+struct OneFile {
+    path: String,
+    is: &'static str,
+    not: &'static str,
+    flag: &'static str,
+}
+
+impl OneFile {
+    fn of(path: &Path, is: &'static str, not: &'static str, flag: &'static str) -> OneFile {
+        OneFile { path: shown(&path.to_string_lossy()).into_owned(), is, not, flag }
+    }
+}
 
 /// A variable of the environment.
 fn variable(name: &str) -> Option<String> {
@@ -294,6 +311,9 @@ fn note<T: std::fmt::Display>(flaws: &[T]) {
 fn import(args: ImportArgs) -> Result<Exit, Failure> {
     let ImportArgs { trace, output, force } = args;
     let path = output.unwrap_or_else(|| trace.with_extension("jsonl"));
+    if place_of(&path) == place_of(&trace) {
+        return Err(Failure::new(Exit::Usage, OneFile::of(&path, "the trace", "the recording", "-o")));
+    }
     let imported = recording::read_trace_file(&trace, &TraceLimits::default())
         .map_err(|error: TraceError| Failure::new(Exit::Usage, error))?;
     placed(&path, force, |file| recording::write(&imported.plan, &imported.events, file))?;

@@ -132,7 +132,7 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
     if let Some(reached) = reached {
         let of_bound = measured.bound.filter(|bound| *bound > 0.0).map(|bound| reached.median / bound);
         sentences.push(match of_bound {
-            Some(share) if (0.995..1.005).contains(&share) => {
+            Some(share) if share >= 0.995 => {
                 format!("Here {workers} reach {}, all that the tasks allow.", times(reached.median))
             }
             Some(share) => format!(

@@ -404,8 +404,11 @@ impl Ui {
         let runs = self.runs_of(race);
         let lost = |run: &RunState| run.counter().map_or(0, Counter::lost);
         let loser = runs.iter().filter(|shown| lost(shown.run) > 0).max_by_key(|shown| lost(shown.run));
-        let fastest =
-            runs.iter().filter(|shown| shown.run.is_comparable()).min_by_key(|shown| shown.run.wall());
+        let comparable = |shown: &&Shown<'_>| {
+            let baseline = race.baseline_of(shown.id).filter(|run| run.is_comparable());
+            shown.run.is_comparable() && baseline.is_none_or(|run| shown.run.brought_as_much_as(run))
+        };
+        let fastest = runs.iter().filter(comparable).min_by_key(|shown| shown.run.wall());
         loser.or(fastest).map(|shown| shown.place)
     }
 }

@@ -284,12 +284,13 @@ fn panics_on_purpose() -> ! {
 }
 
 /// Refuses a body in a transfer coding other than `chunked`: none was asked for, and the bytes would not be the
-/// file's (RFC 9112, section 6.1).
+/// file's (RFC 9112, section 6.1). `identity` was once a name for none (RFC 2616, section 3.6).
 fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
     let told = headers.get_all(TRANSFER_ENCODING).into_iter();
     let codings = told.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     for coding in codings.map(|coding| coding.trim_ascii()) {
-        if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked") {
+        let known = [&b""[..], b"chunked", b"identity"];
+        if !known.iter().any(|known| coding.eq_ignore_ascii_case(known)) {
             let coding = String::from_utf8_lossy(coding);
             let words =
                 format!("the body is in the transfer coding {}, which was not asked for", shown(&coding));

@@ -188,6 +188,10 @@ fn a_report_never_takes_its_recordings_place() -> Fallible {
         assert!(String::from_utf8_lossy(&refused.stderr).contains("race.jsonl is the recording"));
         assert_eq!(fs::read(folder.path().join("race.jsonl"))?, kept);
     }
+    fs::create_dir(folder.path().join("d"))?;
+    let race = ["bytes-1000", "-n", "2", "-e", "pool", "--plain", "--record", "d/../new.jsonl"];
+    let refused = threadrace(folder.path(), &[&race[..], &["--report", "new.jsonl"]].concat()).output()?;
+    assert_eq!((refused.status.code(), folder.path().join("new.jsonl").exists()), (Some(2), false));
     Ok(())
 }
 

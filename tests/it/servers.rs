@@ -81,6 +81,12 @@ const CASES: &[Case] = {
             2,
         ),
         (
+            "as-it-is",
+            |_, s| answer(s, "200 OK\r\nTransfer-Encoding: identity\r\nConnection: close", b"abc"),
+            Done(b"abc", Nothing),
+            1,
+        ),
+        (
             "compressed-on-the-way",
             |_, s| answer(s, "200 OK\r\nTransfer-Encoding: gzip, chunked", b"3\r\nabc\r\n0\r\n\r\n"),
             Fails(Protocol, "transfer coding gzip"),

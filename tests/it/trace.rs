@@ -509,6 +509,10 @@ fn the_program_imports_a_trace_that_it_then_replays() -> Fallible {
     assert!(String::from_utf8(import.stdout)?.contains("Watch it: threadrace replay pool.jsonl"));
     let recording = recording::read_file(&folder.path().join("pool.jsonl"))?;
     assert_eq!(recording.flaws, []);
+    let flags = ["import", "pool.json", "--force", "-o", "./pool.json"];
+    let itself = threadrace(folder.path(), &flags).stderr(Stdio::piped()).output()?;
+    assert_eq!(itself.status.code(), Some(2));
+    assert!(String::from_utf8(itself.stderr)?.contains("pool.json is the trace: it can't be the recording"));
     let kept = fs::read(folder.path().join("pool.jsonl"))?;
     let again = threadrace(folder.path(), &["import", "pool.json"]).stderr(Stdio::piped()).output()?;
     assert_eq!(again.status.code(), Some(2));

@@ -13,7 +13,7 @@ use crate::model::{RaceState, RunState, Stage};
 use crate::stats::scaling::{Amdahl, Knee, Point, Usl, karp_flatt, knee};
 use crate::stats::{self, Spread};
 
-use super::summary::RunSummary;
+use super::summary::{Comparable, RunSummary};
 
 pub use axes::Scale;
 pub use svg::scaling_svg;
@@ -169,8 +169,8 @@ impl Scaling {
     pub(super) fn of(race: &RaceState, figures: &[RunSummary], now: At) -> Option<Scaling> {
         let sweep = Sweep::of(race.plan())?;
         let comparable = |runs: &[RunId]| -> Vec<Duration> {
-            let runs = runs.iter().filter_map(|run| race.runs().get(run.index()));
-            runs.filter(|run| run.is_comparable()).filter_map(RunState::wall).collect()
+            let runs = runs.iter().filter_map(|run| figures.get(run.index()));
+            runs.filter(|run| run.comparable == Comparable::Yes).filter_map(|run| run.wall).collect()
         };
         let baseline = comparable(&sweep.baseline);
         let measured: Vec<Measured> = sweep
