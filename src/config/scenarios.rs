@@ -234,13 +234,11 @@ impl Layers<'_> {
         }
         let workers = sizes.workers.value;
         if let Some(twice) = sizes.executors.value.repeated(workers) {
+            let number = |workers: usize| counted(workers as u64, "worker", "workers");
             let meant = match twice.key(workers) {
-                (kind, Some(workers), None) => {
-                    format!("{kind} with {}", counted(workers as u64, "worker", "workers"))
-                }
+                (kind, Some(workers), None) => format!("{kind} with {}", number(workers)),
                 (kind, Some(workers), Some(variant)) => {
-                    let workers = counted(workers as u64, "worker", "workers");
-                    format!("{kind} with {workers}, {},", variant.name())
+                    format!("{kind} with {}, {},", number(workers), variant.name())
                 }
                 (kind, None, None) => kind.to_string(),
                 (kind, None, Some(variant)) => format!("{kind}, {},", variant.name()),

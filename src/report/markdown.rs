@@ -8,7 +8,7 @@ use crate::text::shown;
 
 use super::groups::Group;
 use super::rows::{setting_line, tasks_line};
-use super::summary::{CpuTime, RunSummary, SHARED, Summary};
+use super::summary::{RunSummary, SHARED, Summary};
 use super::table::{
     COUNTER, Column, REPEATS, SPREAD, hindrance_lines, or_dash, outlier_lines, rounds_line, uses,
 };
@@ -31,8 +31,8 @@ const COLUMNS: &[Column] = &[
     ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
     ("peak concurrency", |run| count(u64::from(run.peak_concurrency))),
     ("cpu time", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.all())))),
-    ("user", |run| or_dash(run.cpu.and_then(CpuTime::told_apart).map(|cpu| seconds(cpu.user)))),
-    ("system", |run| or_dash(run.cpu.and_then(CpuTime::told_apart).map(|cpu| seconds(cpu.system)))),
+    ("user", |run| or_dash(run.cpu_told_apart().map(|cpu| seconds(cpu.user)))),
+    ("system", |run| or_dash(run.cpu_told_apart().map(|cpu| seconds(cpu.system)))),
     ("processors", |run| or_dash(run.processors.map(words::ratio))),
     ("memory", |run| or_dash(run.peak_memory.map(bytes))),
     ("done", |run| count(u64::from(run.counts.done))),

@@ -164,13 +164,6 @@ impl CpuTime {
         Some(CpuTime { user: Duration::from_nanos(user), system: Duration::from_nanos(system) })
     }
 
-    /// Itself, where there is enough of it to be told apart: most systems only look now and then, at clock ticks of
-    /// 1 to 10 ms, where a program is, and share what they measured accordingly.
-    pub fn told_apart(self) -> Option<CpuTime> {
-        const ENOUGH: Duration = Duration::from_millis(100);
-        Some(self).filter(|cpu| cpu.all() >= ENOUGH)
-    }
-
     /// Both together.
     pub fn all(self) -> Duration {
         self.user.saturating_add(self.system)
@@ -274,6 +267,14 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// The processor time, where there is enough of it to tell user mode from the kernel: most systems only
+    /// look now and then, at clock ticks of 1 to 10 ms, where a program is, and share what they measured
+    /// accordingly.
+    pub fn cpu_told_apart(&self) -> Option<CpuTime> {
+        const ENOUGH: Duration = Duration::from_millis(100);
+        self.cpu.filter(|cpu| cpu.all() >= ENOUGH)
+    }
+
     fn of(run: &RunState, baseline: Option<&RunState>, now: At) -> RunSummary {
         let (plan, comparable) = (run.plan(), Comparable::of(run, baseline));
         let mut latencies = Vec::with_capacity(run.counts().done as usize);

@@ -10,7 +10,7 @@ use crate::text::{fit, shown, width, wrap};
 use super::groups::{Group, Repeat};
 use super::rows::{failures, setting_line, tasks_line};
 use super::scaling::Scaling;
-use super::summary::{CpuTime, Reason, RunSummary, SHARED, Summary};
+use super::summary::{Reason, RunSummary, SHARED, Summary};
 use super::utilisation::Use;
 use super::words::{self, Glyphs, bytes, count, counted, percent, seconds, times};
 
@@ -71,8 +71,8 @@ const SPEED: &[Column] = &[
 const USAGE: &[Column] = &[
     ("improvement", |run| or_dash(run.improvement.map(words::saved))),
     ("cpu time", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.all())))),
-    ("user", |run| or_dash(run.cpu.and_then(CpuTime::told_apart).map(|cpu| seconds(cpu.user)))),
-    ("system", |run| or_dash(run.cpu.and_then(CpuTime::told_apart).map(|cpu| seconds(cpu.system)))),
+    ("user", |run| or_dash(run.cpu_told_apart().map(|cpu| seconds(cpu.user)))),
+    ("system", |run| or_dash(run.cpu_told_apart().map(|cpu| seconds(cpu.system)))),
     ("processors", |run| or_dash(run.processors.map(words::ratio))),
     ("memory", |run| or_dash(run.peak_memory.map(bytes))),
 ];

@@ -166,10 +166,15 @@ fn a_cancelled_run_leaves_no_child() -> Fallible {
     processes(&ran).into_iter().try_for_each(gone)
 }
 
+/// Two files that arrive so slowly that what happens to their downloads happens before their ends.
+fn two_slow_files() -> Fallible<Served> {
+    let shape = Shape { bandwidth: std::num::NonZeroU64::new(20_000), ..Shape::UNSHAPED };
+    Served::new(&Content::Bytes { size: 900_000 }, 2, shape)
+}
+
 #[test]
 fn a_cancelled_download_leaves_no_part() -> Fallible {
-    let shape = Shape { bandwidth: std::num::NonZeroU64::new(20_000), ..Shape::UNSHAPED };
-    let served = Served::new(&Content::Bytes { size: 900_000 }, 2, shape)?;
+    let served = two_slow_files()?;
     let targets = served.targets()?;
     let mut disk = Disk::new()?;
     let who = Who::new(ExecutorKind::Processes, 2, 2);
@@ -186,8 +191,7 @@ fn a_cancelled_download_leaves_no_part() -> Fallible {
 
 #[test]
 fn a_child_that_is_killed_before_it_says_that_it_began_leaves_no_part() -> Fallible {
-    let shape = Shape { bandwidth: std::num::NonZeroU64::new(20_000), ..Shape::UNSHAPED };
-    let served = Served::new(&Content::Bytes { size: 900_000 }, 2, shape)?;
+    let served = two_slow_files()?;
     let targets = served.targets()?;
     let mut disk = Disk::new()?;
     let who = Who::new(ExecutorKind::Processes, 2, 2);

@@ -71,7 +71,7 @@ impl Notes {
         let mut words = Vec::new();
         let mut say = |number: u64, one: &str, many: &str| {
             if number > 0 {
-                words.push(format!("{} {}", count(number), if number == 1 { one } else { many }));
+                words.push(counted(number, one, many));
             }
         };
         say(

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::event::{Order, Phase};
 use crate::model::RaceState;
 use crate::report::markup::{Px, Text, cut};
-use crate::report::summary::{CpuTime, DEFINITIONS, Reason, RunSummary, Summary};
+use crate::report::summary::{DEFINITIONS, Reason, RunSummary, Summary};
 use crate::report::table::{COUNTER, Column, or_dash};
 use crate::report::timeline::run_colour;
 use crate::report::words::{self, Glyphs, bytes, count, percent, seconds, times};
@@ -55,8 +55,8 @@ const GROUPS: &[(&str, &[Column])] = &[
         "Machine",
         &[
             ("cpu time", |run| or_dash(run.cpu.map(|cpu| seconds(cpu.all())))),
-            ("user", |run| or_dash(run.cpu.and_then(CpuTime::told_apart).map(|cpu| seconds(cpu.user)))),
-            ("system", |run| or_dash(run.cpu.and_then(CpuTime::told_apart).map(|cpu| seconds(cpu.system)))),
+            ("user", |run| or_dash(run.cpu_told_apart().map(|cpu| seconds(cpu.user)))),
+            ("system", |run| or_dash(run.cpu_told_apart().map(|cpu| seconds(cpu.system)))),
             ("processors", |run| or_dash(run.processors.map(words::ratio))),
             ("memory", |run| or_dash(run.peak_memory.map(bytes))),
         ],

@@ -10,7 +10,7 @@ use crate::event::WorkloadKind;
 use crate::model::{RaceState, RunStatus};
 use crate::report::scaling::Sweep;
 use crate::report::words::{self, Glyphs};
-use crate::report::{CpuTime, RunSummary, Summary};
+use crate::report::{RunSummary, Summary};
 use crate::stats::Latencies;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_top};
@@ -132,7 +132,7 @@ impl Figure {
         if run.status == RunStatus::Waiting {
             return none();
         }
-        let apart = run.cpu.and_then(CpuTime::told_apart);
+        let apart = run.cpu_told_apart();
         let latency = |pick: fn(&Latencies) -> Duration| {
             run.latency.as_ref().map_or_else(none, |latency| words::seconds(pick(latency)))
         };

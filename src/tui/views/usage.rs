@@ -27,8 +27,9 @@ pub(super) fn critical_rows(summary: &Summary) -> u16 {
     time_rows(summary).saturating_sub(1)
 }
 
-/// A bar for each run, of rounds for the median one, stacked from the shares of its lanes' time, and the shares in figures below the marks
-/// of their phases. Where there is no room for all of the figures, the smallest shares have none.
+/// A bar for each run, of rounds for the median one, stacked from the shares of its lanes' time, and the
+/// shares in figures below the marks of their phases. Where there is no room for all of the figures, the
+/// smallest shares have none.
 pub(super) fn time(
     canvas: &mut Canvas<'_>,
     area: Rect,

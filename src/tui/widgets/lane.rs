@@ -200,7 +200,8 @@ impl LaneRow<'_> {
         Some((x, glyph, style))
     }
 
-    /// Where a task's number goes, when there is room for it beside the marks of others.
+    /// Where a task's number goes, when there is room for it beside the marks of others, which are in the
+    /// order of their columns.
     fn place_of(&self, stretch: &Stretch, marks: &[(u16, char, Style)]) -> Option<u16> {
         let (axis, start) = (self.axis, self.start);
         let mut first = axis.column(stretch.begins.since(start).max(axis.window().from))?;
@@ -211,8 +212,8 @@ impl LaneRow<'_> {
             first += 1;
         }
         let digits = (stretch.task.0 + 1).to_string().len();
-        let number = usize::from(first)..usize::from(first) + digits;
-        let free = !marks.iter().any(|(x, ..)| number.contains(&usize::from(*x)));
+        let next = marks.get(marks.partition_point(|(x, ..)| *x < first));
+        let free = next.is_none_or(|(x, ..)| usize::from(*x) >= usize::from(first) + digits);
         (free && usize::from(last.saturating_sub(first)) > digits).then_some(first)
     }
 
