@@ -222,6 +222,14 @@ fn results_scroll_to_their_end_on_a_small_screen() {
 }
 
 #[test]
+fn the_head_of_the_shares_of_time_is_whole_beside_narrow_names() {
+    for columns in [60, 71, 72, 80] {
+        let drawn = Shot::of(race().state(), View::Results).text(columns, 50);
+        assert!(drawn.contains(" share of time "), "{columns} columns:\n{drawn}");
+    }
+}
+
+#[test]
 fn a_counter_race_shows_what_is_lost_and_how() {
     for view in [View::Race, View::Timeline, View::Results] {
         for (columns, rows) in [(80, 24), (120, 36), (200, 60)] {

@@ -49,7 +49,8 @@ pub(super) fn time(
     let uses = fitting(summary, room.saturating_sub(BAR));
     let width = room.saturating_sub(uses.iter().map(|of| columns(*of)).sum());
     let y = area.y + 1;
-    canvas.text(area.x + 2, y, name, "share of time", theme.dim);
+    // Nothing stands above the bars.
+    canvas.text(area.x + 2, y, name + width, "share of time", theme.dim);
     let mut x = left + width;
     for &of in &uses {
         x += columns(of);
