@@ -4,12 +4,17 @@
 //! that is shown, reported or recorded is derived from events alone, so a recording can stand in for
 //! a live race. Events are owned and carry facts only: no formatted text and no display setting.
 
+mod headers;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use headers::Headers;
 
 /// A moment: nanoseconds since the race's clock was started.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -393,8 +398,8 @@ pub struct ResponseHead {
     /// The status code.
     pub status: u16,
     /// The protocol's version, such as `HTTP/1.1`; empty where heads are not kept.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub version: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub version: Cow<'static, str>,
     /// The body's announced length in bytes; none when the server does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
@@ -404,9 +409,9 @@ pub struct ResponseHead {
     /// The URL that answered, when redirects led away from the task's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirected_to: Option<String>,
-    /// The headers in the order of arrival; foreign text.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
+    /// The headers.
+    #[serde(default, skip_serializing_if = "Headers::is_empty")]
+    pub headers: Headers,
 }
 
 /// How the main thread of a run takes its tasks' results.

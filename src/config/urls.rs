@@ -92,6 +92,47 @@ pub fn parse(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
+/// Reads URLs one after the other, of which many are of one server: for those in a row that have the same scheme,
+/// user, host and port, written alike, that is read only once. It takes most of the time, and a list may have a
+/// million lines.
+#[derive(Debug, Default)]
+struct Neighbours {
+    /// The last URL that was read in full, and its text up to the path.
+    last: Option<(Url, String)>,
+}
+
+impl Neighbours {
+    fn parse(&mut self, text: &str) -> Result<Url, UrlError> {
+        if let Some((last, before)) = &self.last
+            && let Some(path) = text.strip_prefix(before.as_str())
+            && stands_alone(path)
+            && let Ok(url) = last.join(path)
+        {
+            return Ok(url);
+        }
+        let url = parse(text)?;
+        self.last = before_path(text).map(|before| (url.clone(), before.to_owned()));
+        Ok(url)
+    }
+}
+
+/// What leads up to a URL's path, where that begins with a single slash.
+fn before_path(url: &str) -> Option<&str> {
+    let authority = url.find("://")? + "://".len();
+    let end = authority + url[authority..].find(['/', '\\', '?', '#'])?;
+    url[end..].starts_with('/').then(|| &url[..end])
+}
+
+/// Whether a text means the same after a server's name as it does in relation to a URL of that server: it is a path
+/// from the root, and no slash after the first makes it the name of another server (URL Standard, "relative slash
+/// state"). Tabs and line ends, which are left out before a URL is looked at, could hide one.
+fn stands_alone(path: &str) -> bool {
+    let mut bytes = path.bytes();
+    bytes.next() == Some(b'/')
+        && !matches!(bytes.next(), Some(b'/' | b'\\'))
+        && path.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// `url` as it may be shown: with `***` for the password, or for the user where there is no password, for
 /// that is usually a token; and with nothing that a terminal would obey.
 pub fn without_password(url: &str) -> Cow<'_, str> {
@@ -127,7 +168,7 @@ impl UrlList {
     pub(super) fn read(flags: &[String], list: Option<(&str, &mut dyn Read)>) -> Result<UrlList, UrlsError> {
         let mut urls = Vec::new();
         for text in flags {
-            urls.push(checked(text, || "--url".to_owned())?);
+            urls.push(checked(parse(text), text, || "--url".to_owned())?);
         }
         if let Some((name, reader)) = list {
             let list = shown(name).into_owned();
@@ -151,8 +192,12 @@ impl UrlList {
     }
 }
 
-fn checked(text: &str, place: impl FnOnce() -> String) -> Result<Url, UrlsError> {
-    parse(text).map_err(|why| UrlsError::Wrong { place: place(), url: excerpt(text), why })
+fn checked(
+    parsed: Result<Url, UrlError>,
+    text: &str,
+    place: impl FnOnce() -> String,
+) -> Result<Url, UrlsError> {
+    parsed.map_err(|why| UrlsError::Wrong { place: place(), url: excerpt(text), why })
 }
 
 fn excerpt(text: &str) -> String {
@@ -181,6 +226,7 @@ fn add_lines(urls: &mut Vec<Url>, bytes: &[u8], list: &str) -> Result<(), UrlsEr
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let before = urls.len();
+    let mut neighbours = Neighbours::default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -189,7 +235,7 @@ fn add_lines(urls: &mut Vec<Url>, bytes: &[u8], list: &str) -> Result<(), UrlsEr
         if urls.len() == MOST_URLS {
             return Err(UrlsError::TooMany);
         }
-        urls.push(checked(line, || format!("{list}:{}", index + 1))?);
+        urls.push(checked(neighbours.parse(line), line, || format!("{list}:{}", index + 1))?);
     }
     if urls.len() == before {
         return Err(UrlsError::Empty { list: list.to_owned() });
@@ -278,6 +324,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_url_means_the_same_whatever_stands_before_it(
+            lines in proptest::collection::vec(
+                "(http|HTTP|https|ftp)://(u:p@)?(a\\.example|A\\.example|127\\.1|\\[::1\\]|x y)(:8[01])?[/?#\\\\:@.%2fé\ta]{0,6}",
+                1..8,
+            ),
+        ) {
+            let mut neighbours = Neighbours::default();
+            for line in &lines {
+                prop_assert_eq!(neighbours.parse(line), parse(line), "{}", line);
+            }
+        }
+
         #[test]
         fn no_bytes_upset_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = read(&bytes);

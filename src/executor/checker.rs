@@ -358,12 +358,13 @@ fn bounded(fact: Fact) -> Fact {
             Fact::AttemptFailed { run, task, error: Box::new(error(*told)) }
         }
         Fact::ResponseArrived { run, task, head } => {
-            let (mut head, mut kept) = (Arc::unwrap_or_clone(head), 0);
-            head.headers.retain(|(name, value)| {
+            let (mut head, mut kept) = (Arc::unwrap_or_clone(head), 0_usize);
+            let fits = |(name, value): &(&str, &str)| {
                 kept += name.len() + value.len();
                 kept <= LONGEST_TEXT
-            });
-            head.version = cut(&head.version, LONGEST_NAME);
+            };
+            head.headers = head.headers.iter().take_while(fits).collect();
+            head.version = cut(&head.version, LONGEST_NAME).into();
             head.remote = head.remote.map(|remote| cut(&remote, LONGEST_RESULT));
             head.redirected_to = head.redirected_to.map(|url| cut(&url, LONGEST_TEXT));
             Fact::ResponseArrived { run, task, head: Arc::new(head) }

@@ -32,8 +32,6 @@ pub(super) struct Prepared {
     /// By run, which of the scenario's executors it is of.
     choices: Vec<usize>,
     output: Option<Output>,
-    /// What of every run gets a file of its own.
-    files: Vec<String>,
     /// Serves for as long as the race is.
     _origin: Option<Origin>,
 }
@@ -114,7 +112,6 @@ pub(super) fn prepare(
         patience: patience(settings),
         choices,
         output,
-        files: work.files,
         _origin: work.origin,
     })
 }
@@ -206,8 +203,7 @@ impl Prepared {
     /// Takes note of the files that the race wrote.
     pub(super) fn tidy(&mut self) -> Result<(), RaceError> {
         let Some(output) = &mut self.output else { return Ok(()) };
-        let names: Vec<&str> = self.files.iter().map(String::as_str).collect();
-        Ok(output.folder.close_runs(&output.runs, &names)?)
+        Ok(output.folder.close_runs(&output.runs)?)
     }
 }
 

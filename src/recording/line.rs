@@ -91,7 +91,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::event::{Check, ErrorKind, LaneId, Phase, TaskError};
+    use crate::event::{Check, ErrorKind, Headers, LaneId, Phase, TaskError};
 
     use super::*;
 
@@ -123,11 +123,12 @@ mod tests {
         let text = || prop_oneof![3 => Just(String::new()), 1 => any::<String>()];
         let maybe = || prop_oneof![3 => Just(None), 1 => any::<String>().prop_map(Some)];
         let headers =
-            prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(any::<(String, String)>(), 1..3)];
+            prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(any::<(String, String)>(), 1..3)]
+                .prop_map(Headers::from_iter);
         (any::<u16>(), text(), any::<Option<u64>>(), maybe(), maybe(), headers).prop_map(
             |(status, version, length, remote, redirected_to, headers)| ResponseHead {
                 status,
-                version,
+                version: version.into(),
                 length,
                 remote,
                 redirected_to,

@@ -177,7 +177,7 @@ mod tests {
             let count: i64 = left.query_row("SELECT count(*) FROM items", [], |row| row.get(0))?;
             assert_eq!(count, 2 * 501);
             drop(left);
-            output.close_runs(&[run], &[Crud::FILE])?;
+            output.close_runs(&[run])?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::ffi::OsString;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -354,35 +354,44 @@ impl<S> Layer<S> for WatchLayer {
     type Service = WatchService<S>;
 
     fn layer(&self, inner: S) -> WatchService<S> {
-        WatchService { inner, watch: self.0.clone() }
+        WatchService { inner: Arc::new(inner), watch: self.0.clone() }
     }
 }
 
-#[derive(Debug, Clone)]
+/// The client copies its connector half a dozen times for each request, also for one that needs no connection:
+/// what connects is copied only when it does.
+#[derive(Debug)]
 struct WatchService<S> {
-    inner: S,
+    inner: Arc<S>,
     watch: Watch,
+}
+
+impl<S> Clone for WatchService<S> {
+    fn clone(&self) -> WatchService<S> {
+        WatchService { inner: self.inner.clone(), watch: self.watch.clone() }
+    }
 }
 
 impl<S, R> Service<R> for WatchService<S>
 where
-    S: Service<R>,
+    S: Service<R> + Clone + Send + 'static,
     S::Future: Send + 'static,
+    R: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: R) -> Self::Future {
         self.watch.connecting();
-        let watch = self.watch.clone();
-        let connection = self.inner.call(request);
+        let (watch, mut inner) = (self.watch.clone(), S::clone(&self.inner));
         Box::pin(async move {
-            let connection = connection.await?;
+            poll_fn(|context| inner.poll_ready(context)).await?;
+            let connection = inner.call(request).await?;
             watch.connected();
             Ok(connection)
         })

@@ -8,7 +8,7 @@
 //! run never came to its end (the program was killed) and it was last touched while the program still ran: for as
 //! long as a race goes on, the manifest's own time is kept up to date.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -264,9 +264,9 @@ impl OutputFolder {
             fs::remove_file(&path).map_err(io_error(&path))?;
         }
         for label in labels {
-            for name in names {
-                self.manifest.files.insert(key(label, name), Written::Announced { alive_nanos: None });
-            }
+            let announced =
+                names.iter().map(|name| (key(label, name), Written::Announced { alive_nanos: None }));
+            self.manifest.files.append(&mut announced.collect());
         }
         self.save()?;
         Ok(folders)
@@ -299,23 +299,18 @@ impl OutputFolder {
         Ok(ours)
     }
 
-    /// Takes note of what runs wrote, now that they are over: of the files that they finished. Under any
-    /// other of the names nothing is ours from now on, whatever stands there.
+    /// Takes note of what the runs that there was made room for wrote, now that they are over: of the files that they
+    /// finished. Under any other of their names nothing is ours from now on, whatever stands there.
     ///
     /// # Errors
     /// When the manifest can't be written.
-    pub fn close_runs(&mut self, folders: &[RunFolder], names: &[&str]) -> Result<(), OutputError> {
+    pub fn close_runs(&mut self, folders: &[RunFolder]) -> Result<(), OutputError> {
+        let files = &mut self.manifest.files;
+        files.retain(|_, written| *written != Written::Announced { alive_nanos: None });
         for RunFolder(folder) in folders {
             let finished = folder.finished.lock().unwrap_or_else(PoisonError::into_inner);
-            let finished: HashMap<&str, &Written> =
-                finished.iter().map(|(name, written)| (name.as_str(), written)).collect();
-            for name in names {
-                let key = key(&folder.label, name);
-                match finished.get(name) {
-                    Some(&written) => self.manifest.files.insert(key, written.clone()),
-                    None => self.manifest.files.remove(&key),
-                };
-            }
+            let finished = finished.iter().map(|(name, written)| (key(&folder.label, name), written.clone()));
+            files.append(&mut finished.collect());
         }
         self.save()
     }
@@ -465,7 +460,7 @@ mod tests {
             let mut output = OutputFolder::open(dir.path()).unwrap();
             let folder = output.make_room(&["pool"], &["a", "b"]).unwrap().remove(0);
             write(&folder, "a", text);
-            output.close_runs(&[folder], &["a", "b"]).unwrap();
+            output.close_runs(&[folder]).unwrap();
             assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), text);
         }
     }
@@ -484,7 +479,7 @@ mod tests {
         assert!(!dir.path().join("pool/a").exists());
         write(&folder, "a", b"second");
         assert!(PartFile::create(&folder, "b").unwrap().finish().is_err());
-        output.close_runs(&[folder], &["a", "b", "c"]).unwrap();
+        output.close_runs(&[folder]).unwrap();
         assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"second");
         for name in ["b", "c"] {
             assert_eq!(fs::read(dir.path().join("pool").join(name)).unwrap(), b"somebody's");
@@ -502,7 +497,7 @@ mod tests {
         let mut output = OutputFolder::open(dir.path()).unwrap();
         let folder = output.make_room(&["pool"], &["a"]).unwrap().remove(0);
         write(&folder, "a", b"ours");
-        output.close_runs(&[folder], &["a"]).unwrap();
+        output.close_runs(&[folder]).unwrap();
         fs::create_dir(dir.path().join("async")).unwrap();
         for foreign in ["async/a", "async/a.part"] {
             fs::write(dir.path().join(foreign), "theirs").unwrap();
@@ -520,7 +515,7 @@ mod tests {
         let mut output = OutputFolder::open(dir.path()).unwrap();
         let folder = output.make_room(&["pool"], &["a"]).unwrap().remove(0);
         write(&folder, "a", b"ours");
-        output.close_runs(&[folder], &["a"]).unwrap();
+        output.close_runs(&[folder]).unwrap();
         fs::write(dir.path().join("pool/a"), "edited by hand").unwrap();
         assert!(matches!(output.make_room(&["pool"], &["a"]), Err(OutputError::Foreign { .. })));
     }
@@ -615,7 +610,7 @@ mod tests {
         assert_eq!(folder.adopt(&elsewhere, "b").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         folder.adopt(&elsewhere, "a").unwrap();
         assert!(!elsewhere.exists());
-        output.close_runs(&[folder], &["a", "b"]).unwrap();
+        output.close_runs(&[folder]).unwrap();
         assert!(matches!(output.make_room(&["pool"], &["b"]), Err(OutputError::Foreign { .. })));
         assert_eq!(fs::read(dir.path().join("pool/a")).unwrap(), b"ours");
         output.make_room(&["pool"], &["a"]).unwrap();
@@ -635,7 +630,7 @@ mod tests {
         }
         assert!(refused.finish().is_err());
         write(&folder, "done", b"ours");
-        output.close_runs(&[folder], &names).unwrap();
+        output.close_runs(&[folder]).unwrap();
         drop(output);
         let mut output = OutputFolder::open(dir.path()).unwrap();
         for theirs in ["failed", "refused"] {

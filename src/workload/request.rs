@@ -1,5 +1,6 @@
 //! One request over HTTP and what can become of it: what every workload that speaks HTTP has in common.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -13,7 +14,7 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER
 use reqwest::{Client, RequestBuilder, Response, Url, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ErrorKind, Fact, HEADS_KEPT, Phase, ResponseHead, TaskError};
+use crate::event::{ErrorKind, Fact, HEADS_KEPT, Headers, Phase, ResponseHead, TaskError};
 
 use super::http::{ClientSettings, RedirectError, Watch, cause, client, with_causes};
 use super::{TaskContext, TaskResult};
@@ -289,11 +290,11 @@ pub(super) fn tell_head(context: &TaskContext, asked: &Url, response: &Response,
         if length.is_some() {
             let head = ResponseHead {
                 status: response.status().as_u16(),
-                version: String::new(),
+                version: Cow::Borrowed(""),
                 length,
                 remote: None,
                 redirected_to: None,
-                headers: Vec::new(),
+                headers: Headers::default(),
             };
             context.emit(|run, task| Fact::ResponseArrived { run, task, head: Arc::new(head) });
         }
@@ -301,7 +302,7 @@ pub(super) fn tell_head(context: &TaskContext, asked: &Url, response: &Response,
     }
     let head = ResponseHead {
         status: response.status().as_u16(),
-        version: version_name(response.version()).to_owned(),
+        version: Cow::Borrowed(version_name(response.version())),
         length,
         remote: response.remote_addr().map(|address| address.to_string()),
         redirected_to: redirected_to(asked, response.url()),

@@ -275,7 +275,7 @@ impl Served {
 pub struct Disk {
     dir: TempDir,
     output: OutputFolder,
-    last: Option<(RunFolder, Vec<String>)>,
+    last: Option<RunFolder>,
 }
 
 /// The run's folder in a [`Disk`].
@@ -292,7 +292,7 @@ impl Disk {
     pub fn downloads(&mut self, targets: &[Target], limits: Limits) -> Fallible<Arc<dyn Workload>> {
         let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         let folder = self.output.make_room(&[LABEL], &names)?.remove(0);
-        self.last = Some((folder.clone(), names.iter().map(|name| (*name).to_owned()).collect()));
+        self.last = Some(folder.clone());
         let tls = Tls::new()?;
         let downloads = Downloads::new(targets.to_vec(), limits, Server::Origin, tls, Resolved::new(), SEED);
         Ok(Arc::new(downloads.into_folder(folder)))
@@ -300,9 +300,8 @@ impl Disk {
 
     /// Takes note of what the last run wrote: what it did not tell of is somebody else's from now on.
     pub fn close(&mut self) -> Fallible {
-        if let Some((folder, names)) = self.last.take() {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            self.output.close_runs(&[folder], &names)?;
+        if let Some(folder) = self.last.take() {
+            self.output.close_runs(&[folder])?;
         }
         Ok(())
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use threadrace::event::{
-    Access, At, Check, ClockZero, Collect, ErrorKind, Event, ExecutorKind, Fact, Guard, HEADS_KEPT, LaneId,
-    Machine, Order, Outcome, Phase, RacePlan, ResponseHead, Round, RunEnd, RunId, RunPlan, TaskEnd,
+    Access, At, Check, ClockZero, Collect, ErrorKind, Event, ExecutorKind, Fact, Guard, HEADS_KEPT, Headers,
+    LaneId, Machine, Order, Outcome, Phase, RacePlan, ResponseHead, Round, RunEnd, RunId, RunPlan, TaskEnd,
     TaskError, TaskId, TaskPlan, TimeScale, Usage, Variant, Worker, WorkloadKind,
 };
 use threadrace::model::RaceState;
@@ -476,11 +476,11 @@ impl Script {
         }
         let head = ResponseHead {
             status,
-            version: "HTTP/1.1".to_owned(),
+            version: "HTTP/1.1".into(),
             length,
             remote: Some("127.0.0.1:8080".to_owned()),
             redirected_to: None,
-            headers: vec![("content-type".to_owned(), "image/jpeg".to_owned())],
+            headers: Headers::from_iter([("content-type", "image/jpeg")]),
         };
         self.tell(Fact::ResponseArrived { run: self.run, task: self.task, head: Arc::new(head) });
     }

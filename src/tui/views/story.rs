@@ -169,7 +169,7 @@ fn attempts(
             lines
                 .push(vec![(format!("{:<11} ", "redirected"), theme.dim), (format!("to {url}"), theme.base)]);
         }
-        for (name, value) in &head.headers {
+        for (name, value) in head.headers.iter() {
             lines.push(vec![
                 (" ".repeat(12), theme.dim),
                 (format!("{}: ", text::shown(name)), theme.dim),
