@@ -22,7 +22,9 @@ use threadrace::report::diff::{self, Both, Diff};
 use threadrace::report::words::Glyphs;
 use threadrace::report::{self, Condition, Format, PlaceError, Standing, Target};
 use threadrace::text::shown;
-use threadrace::tui::{self, DashboardError, ExportOptions, Left, Look, Reader, Source, Why, terminal};
+use threadrace::tui::{
+    self, DashboardError, ExportOptions, Left, Look, NoSweep, Reader, Source, Why, terminal,
+};
 
 /// What a shell is told; the command line's help lists the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -362,11 +364,6 @@ fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let _ = writeln!(io::stderr(), "wrote {}", shown(&path.display().to_string()));
     Ok(Exit::AllDone)
 }
-
-/// The picture of a sweep was asked for of another race.
-#[derive(Debug, thiserror::Error)]
-#[error("this race is no sweep; `threadrace sweep` makes one")]
-struct NoSweep;
 
 /// Writes a file under its name, in the place of another only with `force`.
 fn placed(

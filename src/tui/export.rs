@@ -18,6 +18,11 @@ use super::picture::picture;
 use super::still::{Looks, Stage, figures};
 use super::ui::View;
 
+/// The picture of a sweep was asked for of another race.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this race is no sweep; `threadrace sweep` makes one")]
+pub struct NoSweep;
+
 /// The race to export.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
@@ -127,8 +132,7 @@ fn page(source: &Source<'_>, theme: Theme, out: &mut dyn Write) -> io::Result<()
 
 fn scaling(source: &Source<'_>, theme: Theme, width: u32, out: &mut dyn Write) -> io::Result<()> {
     let summary = Summary::of(source.race, source.race.last_moment());
-    let none =
-        || io::Error::new(io::ErrorKind::InvalidInput, "this race is no sweep; `threadrace sweep` makes one");
+    let none = || io::Error::new(io::ErrorKind::InvalidInput, NoSweep);
     let chart = scaling_svg(&summary.scaling.ok_or_else(none)?, theme, width);
     out.write_all(chart.as_bytes())?;
     out.flush()

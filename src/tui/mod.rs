@@ -38,7 +38,7 @@ use crate::scenario::ExecutorChoice;
 pub use canvas::Canvas;
 pub use cast::{CastOptions, cast};
 pub use compare::show_diff;
-pub use export::{ExportOptions, Source, export};
+pub use export::{ExportOptions, NoSweep, Source, export};
 pub use picture::picture;
 pub use playhead::{Edge, Extent, Motion, Playhead, Reach, Way};
 pub use reel::{Fold, Reel};

@@ -36,6 +36,16 @@ pub fn span_of(interval: Interval) -> String {
     format!("{} to {}", times(interval.low), times(interval.high))
 }
 
+/// A number, also a small one with digits that count: two that change sixteenfold are not both `0.00`.
+pub fn told_apart(value: f64) -> String {
+    match value {
+        value if value > 0.0 && value < 0.0001 => "<0.0001".to_owned(),
+        value if value > 0.0 && value < 0.01 => format!("{value:.4}"),
+        value if value > 0.0 && value < 0.1 => format!("{value:.3}"),
+        value => ratio(value),
+    }
+}
+
 /// `+12 %`, `-48 %`, and from tenfold on `12×`.
 pub fn change(share: f64) -> String {
     match share {
@@ -149,6 +159,12 @@ mod tests {
     #[test]
     fn changes_have_signs_and_no_change_has_none() {
         assert_eq!([0.12, -0.48, 0.0, -0.001, 11.0].map(change), ["+12 %", "-48 %", "0 %", "0 %", "12.00×"]);
+    }
+
+    #[test]
+    fn small_numbers_have_digits_that_count() {
+        let told = [0.0, 0.000_01, 0.000_191, 0.003_07, 0.0307, 0.307, 4.871, 120.4].map(told_apart);
+        assert_eq!(told, ["0.00", "<0.0001", "0.0002", "0.0031", "0.031", "0.31", "4.87", "120"]);
     }
 
     #[test]
