@@ -73,11 +73,6 @@ pub fn fit(text: &str, columns: usize) -> String {
 /// of a path, visible, at most [`MAX_NAME_BYTES`] long, and never one that this program or a file
 /// system gives a meaning of its own.
 pub fn file_name(foreign: &str) -> String {
-    // Most names are harmless, which can be told at a glance.
-    if is_harmless(foreign) { foreign.to_owned() } else { made_harmless(foreign) }
-}
-
-fn made_harmless(foreign: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(foreign).decode_utf8_lossy();
     let has_a_meaning = |c| matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') || is_unsafe(c);
     let name = decoded.replace(has_a_meaning, "_");
@@ -92,27 +87,11 @@ fn made_harmless(foreign: &str) -> String {
         // What is cut off can bare an end that the whole name did not have.
         name = shorten(&name, MAX_NAME_BYTES - 1).trim_end_matches(['.', ' ']).to_owned();
     }
-    if is_part(&name) {
+    let end = name.len().checked_sub(PART.len()).and_then(|at| name.get(at..));
+    if end.is_some_and(|end| end.eq_ignore_ascii_case(PART)) {
         name.push('_');
     }
     name
-}
-
-/// Whether a name consists of letters, digits and marks between them that mean nothing to anybody.
-fn is_harmless(name: &str) -> bool {
-    let mark = |byte: u8| matches!(byte, b'-' | b'_' | b'.');
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || mark(byte);
-    name.len() < MAX_NAME_BYTES
-        && !name.starts_with(['.', '-'])
-        && name.bytes().next_back().is_some_and(|last| last.is_ascii_alphanumeric())
-        && name.bytes().all(plain)
-        && !is_part(name)
-}
-
-/// Whether a name has the extension of a file that is on its way.
-fn is_part(name: &str) -> bool {
-    let end = name.len().checked_sub(PART.len()).and_then(|at| name.get(at..));
-    end.is_some_and(|end| end.eq_ignore_ascii_case(PART))
 }
 
 /// The extension of a file that is on its way.
@@ -313,11 +292,6 @@ mod tests {
             prop_assert!(!name.contains(['/', '\\', '\0']) && !name.contains(is_unsafe));
             let components: Vec<_> = std::path::Path::new(&name).components().collect();
             prop_assert!(matches!(components[..], [std::path::Component::Normal(_)]));
-        }
-
-        #[test]
-        fn what_is_harmless_stays_what_it_is(name in "[.aP_%-]{0,3}[a-z]{0,199}(\\.(part|PART|par))?[.aT]?") {
-            prop_assert!(!is_harmless(&name) || made_harmless(&name) == name, "{}", name);
         }
 
         #[test]

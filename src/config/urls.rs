@@ -92,9 +92,9 @@ pub fn parse(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
-/// Reads URLs one after the other, of which many are of one server: for those in a row that have the same scheme,
-/// user, host and port, written alike, that is read only once. It takes most of the time, and a list may have a
-/// million lines.
+/// Reads URLs one after the other, of which many are of one server: for those in a row that have the same
+/// scheme, user, host and port, written alike, that is read only once. It takes most of the time, and a list
+/// may have a million lines.
 #[derive(Debug, Default)]
 struct Neighbours {
     /// The last URL that was read in full, and its text up to the path.
@@ -114,6 +114,11 @@ impl Neighbours {
         self.last = before_path(text).map(|before| (url.clone(), before.to_owned()));
         Ok(url)
     }
+
+    /// Reads a URL that stands at a place.
+    fn checked(&mut self, text: &str, place: impl FnOnce() -> String) -> Result<Url, UrlsError> {
+        self.parse(text).map_err(|why| UrlsError::Wrong { place: place(), url: excerpt(text), why })
+    }
 }
 
 /// What leads up to a URL's path, where that begins with a single slash.
@@ -123,9 +128,9 @@ fn before_path(url: &str) -> Option<&str> {
     url[end..].starts_with('/').then(|| &url[..end])
 }
 
-/// Whether a text means the same after a server's name as it does in relation to a URL of that server: it is a path
-/// from the root, and no slash after the first makes it the name of another server (URL Standard, "relative slash
-/// state"). Tabs and line ends, which are left out before a URL is looked at, could hide one.
+/// Whether a text means the same after a server's name as it does in relation to a URL of that server: it is a
+/// path from the root, and no slash after the first makes it the name of another server (URL Standard,
+/// "relative slash state"). Tabs and line ends, which are left out before a URL is looked at, could hide one.
 fn stands_alone(path: &str) -> bool {
     let mut bytes = path.bytes();
     bytes.next() == Some(b'/')
@@ -166,9 +171,9 @@ pub(super) struct UrlList(Vec<Url>);
 impl UrlList {
     /// The URLs of `--url`, then those of the list of `--urls`: its name to show, and its bytes.
     pub(super) fn read(flags: &[String], list: Option<(&str, &mut dyn Read)>) -> Result<UrlList, UrlsError> {
-        let mut urls = Vec::new();
+        let (mut urls, mut neighbours) = (Vec::new(), Neighbours::default());
         for text in flags {
-            urls.push(checked(parse(text), text, || "--url".to_owned())?);
+            urls.push(neighbours.checked(text, || "--url".to_owned())?);
         }
         if let Some((name, reader)) = list {
             let list = shown(name).into_owned();
@@ -190,14 +195,6 @@ impl UrlList {
     pub(super) fn into_urls(self) -> Arc<[Url]> {
         self.0.into()
     }
-}
-
-fn checked(
-    parsed: Result<Url, UrlError>,
-    text: &str,
-    place: impl FnOnce() -> String,
-) -> Result<Url, UrlsError> {
-    parsed.map_err(|why| UrlsError::Wrong { place: place(), url: excerpt(text), why })
 }
 
 fn excerpt(text: &str) -> String {
@@ -235,7 +232,7 @@ fn add_lines(urls: &mut Vec<Url>, bytes: &[u8], list: &str) -> Result<(), UrlsEr
         if urls.len() == MOST_URLS {
             return Err(UrlsError::TooMany);
         }
-        urls.push(checked(neighbours.parse(line), line, || format!("{list}:{}", index + 1))?);
+        urls.push(neighbours.checked(line, || format!("{list}:{}", index + 1))?);
     }
     if urls.len() == before {
         return Err(UrlsError::Empty { list: list.to_owned() });

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The headers of an answer, in the order of arrival: foreign text. A worker makes them for each answer while it is
-/// measured, so all names and values stand in one text.
+/// The headers of an answer, in the order of arrival: foreign text. A worker makes them for each answer while
+/// it is measured, so all names and values stand in one text.
 #[derive(Default, Clone, PartialEq, Eq)]
 pub struct Headers {
     text: String,
@@ -74,25 +73,7 @@ impl Serialize for Headers {
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Headers, D::Error> {
-        struct Pairs;
-
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Headers;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of pairs, each of a name and a value")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Headers, A::Error> {
-                let mut headers = Headers::default();
-                while let Some((name, value)) = pairs.next_element::<(String, String)>()? {
-                    headers.push(&name, &value);
-                }
-                Ok(headers)
-            }
-        }
-
-        deserializer.deserialize_seq(Pairs)
+        Ok(Vec::<(String, String)>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn room_for(jobs: &[Job], workload: WorkloadKind) -> Result<(), NoRoo
         let threads = threads(job);
         all.threads = all.threads.saturating_add(threads);
         all.files =
-            all.files.saturating_add(threads.saturating_mul(FILES_PER_RUNTIME + files_per_worker(workload)));
+            all.files.saturating_add(threads.saturating_mul(FILES_PER_RUNTIME + files_per_task(workload)));
     }
     // A run that starts no threads of its own fits wherever this program does.
     if all == Needs::default() { Ok(()) } else { limits::room_for(all) }
@@ -34,12 +34,10 @@ fn threads(job: &Job) -> u64 {
     u64::try_from(threads).unwrap_or(u64::MAX)
 }
 
-/// How many files a worker has open at once: a connection has two ends where the origin is this program's own, and
-/// the file of a download is closed after the next one's is made.
-fn files_per_worker(workload: WorkloadKind) -> u64 {
+/// How many files a task has open at once: a connection has two ends where the origin is this program's own.
+fn files_per_task(workload: WorkloadKind) -> u64 {
     match workload {
-        WorkloadKind::Download => 4,
-        WorkloadKind::Crud => 3,
+        WorkloadKind::Download | WorkloadKind::Crud => 3,
         WorkloadKind::Api | WorkloadKind::Files => 2,
         WorkloadKind::Compute | WorkloadKind::Sleep | WorkloadKind::Counter | WorkloadKind::Imported => 0,
     }

@@ -1,6 +1,5 @@
 //! The workload `download`: streams bodies to files, and believes nobody.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -106,10 +105,7 @@ pub struct Download {
 impl Workload for Download {
     fn open(&self) -> Result<Box<dyn Session>, TaskError> {
         let caller = Caller::new(&self.shared.client)?;
-        Ok(Box::new(DownloadSession {
-            downloader: Downloader { download: self.clone(), caller },
-            finished: None,
-        }))
+        Ok(Box::new(DownloadSession { download: self.clone(), caller }))
     }
 
     fn plan(&self) -> Option<WorkPlan> {
@@ -156,72 +152,42 @@ impl Workload for Download {
 
 #[derive(Debug)]
 struct DownloadSession {
-    downloader: Downloader,
-    finished: Option<Finished>,
-}
-
-/// What is left of a worker's task before: a file that has its name, to be closed, and an answer to be thrown away. It
-/// takes as long as a write, for which there is time while a server is at work.
-#[derive(Debug)]
-struct Finished {
-    _file: Option<File>,
-    _response: Response,
-}
-
-impl Session for DownloadSession {
-    fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a> {
-        let DownloadSession { downloader, finished } = self;
-        Box::pin(async move {
-            let deadline = downloader.download.shared.limits.deadline;
-            in_time(deadline, downloader.attempts(context, finished)).await.map_err(TaskFault::from)
-        })
-    }
-}
-
-/// What a worker downloads with.
-#[derive(Debug)]
-struct Downloader {
     download: Download,
     caller: Caller,
 }
 
-/// A task's file, and what is left of the worker's task before.
-#[derive(Debug)]
-struct TaskFiles<'a> {
-    /// Once there is one.
-    part: Option<PartFile>,
-    finished: &'a mut Option<Finished>,
+impl Session for DownloadSession {
+    fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a> {
+        Box::pin(async move {
+            let deadline = self.download.shared.limits.deadline;
+            in_time(deadline, self.attempts(context)).await.map_err(TaskFault::from)
+        })
+    }
 }
 
 fn disk(error: &io::Error) -> Failure {
     Failure::final_error(disk_error("the file can't be written", error))
 }
 
-impl Downloader {
-    async fn attempts(
-        &self,
-        context: &TaskContext,
-        finished: &mut Option<Finished>,
-    ) -> Result<TaskResult, TaskError> {
+impl DownloadSession {
+    async fn attempts(&self, context: &TaskContext) -> Result<TaskResult, TaskError> {
         let limits = &self.download.shared.limits;
         let Some(target) = self.download.shared.targets.get(context.task().index()) else {
             return Err(TaskError::new(ErrorKind::Worker, "the run has no such task"));
         };
         let mut attempts = Attempts::new(context, limits, self.download.shared.seed);
-        let mut files = TaskFiles { part: None, finished };
+        let mut part = None;
         loop {
             let number = attempts.begin();
-            let failure = match self.attempt(context, target, number, &mut files).await {
-                Ok((result, response)) => {
-                    let file = files.part.map_or(Ok(None), PartFile::finish);
-                    let file = file.map_err(|error| disk(&error).error)?;
-                    *files.finished = Some(Finished { _file: file, _response: response });
+            let failure = match self.attempt(context, target, number, &mut part).await {
+                Ok(result) => {
+                    part.map_or(Ok(()), PartFile::finish).map_err(|error| disk(&error).error)?;
                     return Ok(result);
                 }
                 Err(failure) => failure,
             };
             let wait = attempts.back_off(failure)?;
-            files.part.as_mut().map_or(Ok(()), PartFile::restart).map_err(|error| disk(&error).error)?;
+            part.as_mut().map_or(Ok(()), PartFile::restart).map_err(|error| disk(&error).error)?;
             tokio::time::sleep(wait).await;
         }
     }
@@ -231,11 +197,11 @@ impl Downloader {
         context: &TaskContext,
         target: &Target,
         number: u32,
-        files: &mut TaskFiles<'_>,
-    ) -> Result<(TaskResult, Response), Failure> {
+        part: &mut Option<PartFile>,
+    ) -> Result<TaskResult, Failure> {
         let limits = &self.download.shared.limits;
         let (mut response, part) =
-            tokio::try_join!(self.request(context, target, number), self.file(target, files))?;
+            tokio::try_join!(self.request(context, target, number), self.file(target, part))?;
         let length = announced_length(response.headers());
         tell_head(context, &target.url, &response, length);
         check_head(&response, length, limits)?;
@@ -273,24 +239,23 @@ impl Downloader {
             _ if length.is_some() => Check::Length,
             _ => Check::Nothing,
         };
-        Ok((TaskResult { bytes, check, result: None }, response))
+        Ok(TaskResult { bytes, check, result: None })
     }
 
-    /// The task's part file, made by its first attempt. The request goes out first: while the server is at work,
-    /// there is time to make the file, and to put away what is left of the task before.
+    /// The task's part file, made by its first attempt. The request goes out first: the file is made while
+    /// the server is at work.
     async fn file<'a>(
         &self,
         target: &Target,
-        files: &'a mut TaskFiles<'_>,
+        part: &'a mut Option<PartFile>,
     ) -> Result<&'a mut PartFile, Failure> {
-        if files.part.is_none() {
+        if part.is_none() {
             tokio::task::yield_now().await;
         }
-        match &mut files.part {
+        match part {
             Some(part) => Ok(part),
-            part @ None => {
+            None => {
                 let made = PartFile::create(&self.download.folder, &target.name);
-                *files.finished = None;
                 Ok(part.insert(made.map_err(|error| disk(&error))?))
             }
         }

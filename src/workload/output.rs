@@ -403,15 +403,15 @@ impl PartFile {
     }
 
     /// Gives the complete file its name, and takes note that it is ours; fails when a file of that name has
-    /// come to be meanwhile. The file is returned open: closing it can wait until the worker has nothing else to do.
-    pub(super) fn finish(mut self) -> io::Result<Option<File>> {
-        let Some(file) = &self.file else { return Ok(None) };
+    /// come to be meanwhile.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
         let written = written(&file.metadata()?);
         let folder = &self.folder.0.folder;
         rename_without_replacing(folder.as_fd(), Path::new(&self.part), folder, &self.name)?;
-        let file = self.file.take();
+        self.file = None;
         self.folder.take_note(std::mem::take(&mut self.name), written);
-        Ok(file)
+        Ok(())
     }
 }
 

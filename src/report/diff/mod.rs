@@ -166,7 +166,7 @@ impl Figure {
             Unit::Seconds => seconds(Duration::try_from_secs_f64(value).unwrap_or_default()),
             Unit::Times => format!("{}×", ratio(value)),
             Unit::Share => percent(value),
-            Unit::ASecond | Unit::Number => words::told_apart(value),
+            Unit::ASecond | Unit::Number => words::number(value),
             Unit::BytesASecond => format!("{}/s", bytes(whole)),
             Unit::Bytes => bytes(whole),
             Unit::Count => count(whole),

@@ -37,12 +37,13 @@ pub fn span_of(interval: Interval) -> String {
 }
 
 /// A number, also a small one with digits that count: two that change sixteenfold are not both `0.00`.
-pub fn told_apart(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value {
-        value if value > 0.0 && value < 0.0001 => "<0.0001".to_owned(),
-        value if value > 0.0 && value < 0.01 => format!("{value:.4}"),
-        value if value > 0.0 && value < 0.1 => format!("{value:.3}"),
-        value => ratio(value),
+        0.0 => ratio(value),
+        ..0.0001 => "<0.0001".to_owned(),
+        ..0.01 => format!("{value:.4}"),
+        ..0.1 => format!("{value:.3}"),
+        _ => ratio(value),
     }
 }
 
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn small_numbers_have_digits_that_count() {
-        let told = [0.0, 0.000_01, 0.000_191, 0.003_07, 0.0307, 0.307, 4.871, 120.4].map(told_apart);
+        let told = [0.0, 0.000_01, 0.000_191, 0.003_07, 0.0307, 0.307, 4.871, 120.4].map(number);
         assert_eq!(told, ["0.00", "<0.0001", "0.0002", "0.0031", "0.031", "0.31", "4.87", "120"]);
     }
 

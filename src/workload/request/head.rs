@@ -29,8 +29,7 @@ pub(super) fn headers_kept(headers: &HeaderMap) -> Headers {
     for (name, value) in headers.iter().take(MOST_HEADERS) {
         // Four bytes more than fit tell that it must be cut, and where a character ends.
         let value = value.as_bytes();
-        let value = &value[..value.len().min(LONGEST_VALUE + 4)];
-        let value = str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
+        let value = String::from_utf8_lossy(&value[..value.len().min(LONGEST_VALUE + 4)]);
         let value = cut(&value, LONGEST_VALUE);
         bytes += name.as_str().len() + value.len();
         if bytes > MOST_BYTES {
