@@ -6,7 +6,7 @@ export LC_ALL=C
 
 usage() {
     cat <<'END'
-usage: benches/peers.sh [--rounds N] [--load LOAD]... [--at N]... [--awake] [--dir DIR]
+usage: benches/peers.sh [--rounds N] [--load LOAD]... [--at N]... [--awake] [--apart] [--dir DIR]
 
 Every tool downloads the same files in turn (A B C D, A B C D, ...), each time into an empty folder, after one
 round that isn't counted. Prints median seconds, and threadrace's divided by the fastest peer's.
@@ -16,6 +16,8 @@ round that isn't counted. Prints median seconds, and threadrace's divided by the
   --at N       downloads at once; 1, 5 and 16 when not given
   --awake      keeps every processor from halting, with a loop on each that gives way to anything (SCHED_IDLE, Linux):
                what is left out is how long a processor takes to wake up, which on a virtual machine is long
+  --apart      keeps the server on the first processor and the tools on the others (taskset, Linux): no tool gains
+               by a thread of its own that keeps the server's processor from halting
   --dir DIR    where the folder with the files is made: /dev/shm when it has 9 GiB to spare (then no disk
                disturbs), else $TMPDIR, else /tmp. The large load needs 5 GiB, the others 100 MiB.
 
@@ -29,13 +31,14 @@ fail() {
     exit 1
 }
 
-rounds='' loads=() widths=() base='' awake=''
+rounds='' loads=() widths=() base='' awake='' apart='' of_server=() of_tools=()
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2 && shift 2 ;;
     --load) loads+=("$2") && shift 2 ;;
     --at) widths+=("$2") && shift 2 ;;
     --awake) awake=yes && shift ;;
+    --apart) apart=yes && shift ;;
     --dir) base=$2 && shift 2 ;;
     --help | -h) usage && exit ;;
     *) usage >&2 && exit 2 ;;
@@ -52,6 +55,13 @@ PATH=$PATH:/usr/sbin:/sbin
 command -v nginx >/dev/null || fail "needs nginx to download from"
 if [ -n "$awake" ]; then
     chrt -i 0 true 2>/dev/null || fail "--awake needs Linux and its command chrt (util-linux)"
+fi
+processors=$(getconf _NPROCESSORS_ONLN)
+if [ -n "$apart" ]; then
+    [ "$processors" -gt 1 ] || fail "--apart needs two processors"
+    of_server=(taskset -c 0) of_tools=(taskset -c "1-$((processors - 1))")
+    "${of_server[@]}" true 2>/dev/null && "${of_tools[@]}" true 2>/dev/null ||
+        fail "--apart needs Linux, its command taskset (util-linux) and leave to use every processor"
 fi
 peers=()
 for peer in curl wget2 aria2c; do
@@ -110,7 +120,7 @@ http {
     }
 }
 END
-        nginx -p "$dir/nginx" -e stderr -c "$dir/nginx/nginx.conf" -g 'daemon off;' 2>"$dir/nginx/stderr" &
+        "${of_server[@]}" nginx -p "$dir/nginx" -e stderr -c "$dir/nginx/nginx.conf" -g 'daemon off;' 2>"$dir/nginx/stderr" &
         nginx_pid=$!
         for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
             kill -0 $nginx_pid 2>/dev/null || break
@@ -151,14 +161,14 @@ listing() {
 # start TOOL N: one run of a tool with N downloads at once; this, and nothing else, is timed.
 start() {
     case $1 in
-    pool | async) "$threadrace" --plain --urls "$dir/urls" -e "$1" -w "$2" -o "$dir/out" ;;
-    curl) (cd "$dir/out" && exec curl -q -s -f -Z --parallel-max "$2" --parallel-immediate -K "$dir/urls.curl") ;;
+    pool | async) "${of_tools[@]}" "$threadrace" --plain --urls "$dir/urls" -e "$1" -w "$2" -o "$dir/out" ;;
+    curl) (cd "$dir/out" && exec "${of_tools[@]}" curl -q -s -f -Z --parallel-max "$2" --parallel-immediate -K "$dir/urls.curl") ;;
     wget2)
-        wget2 --no-config -q --progress=none --no-robots --no-hsts --max-threads="$2" \
+        "${of_tools[@]}" wget2 --no-config -q --progress=none --no-robots --no-hsts --max-threads="$2" \
             -P "$dir/out" -i "$dir/urls"
         ;;
     aria2c)
-        aria2c --no-conf -q -j "$2" -x1 -s1 --file-allocation=none --summary-interval=0 \
+        "${of_tools[@]}" aria2c --no-conf -q -j "$2" -x1 -s1 --file-allocation=none --summary-interval=0 \
             -d "$dir/out" -i "$dir/urls"
         ;;
     esac >"$dir/said" 2>&1
@@ -220,14 +230,13 @@ cell() {
 }
 
 serve
-processors=$(getconf _NPROCESSORS_ONLN)
 if [ -n "$awake" ]; then
     for _ in $(seq "$processors"); do
         chrt -i 0 "$BASH" -c 'while :; do :; done' &
         loops+=($!)
     done
 fi
-echo "in $dir, $processors processors${awake:+ kept awake}; median seconds of a whole process"
+echo "in $dir, $processors processors${awake:+ kept awake}${apart:+, the first for the server}; median seconds of a whole process"
 printf '%-6s %3s  %9s %9s %9s %9s %9s  %s\n' load at pool async curl wget2 aria2c 'ours / fastest peer'
 for load in "${loads[@]}"; do
     make_load "$load"
