@@ -13,6 +13,7 @@ use crate::model::{RaceState, RunState};
 use crate::plain;
 use crate::race::RaceError;
 use crate::scenario::{ExecutorChoice, ExecutorError, Scenario, Source, Work};
+use crate::stats::scaling::ScheduleBound;
 use crate::stats::{self, Spread};
 
 /// Why a claim could not be checked.
@@ -211,7 +212,7 @@ fn bound(sequential: &RunState, workers: u32) -> Option<f64> {
     let tasks = sequential.tasks().iter();
     let latencies: Vec<Duration> =
         tasks.filter_map(|task| Some(task.finished?.since(task.started?))).collect();
-    stats::schedule_bound(&latencies, workers)
+    Some(ScheduleBound::of(&latencies, workers)?.at(f64::from(workers)))
 }
 
 fn finish_order(run: &RunState) -> Vec<usize> {

@@ -193,7 +193,7 @@ fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -
     writeln!(
         out,
         "arithmetic  T1 / Tn of the published times, or 1 / (1 - improvement)\n\
-         bound       work of all tasks / max(longest task, work / workers), from the sequential run\n\
+         bound       what no schedule of whole tasks exceeds, each as long as in the sequential run\n\
          measured    median speedup (least-most), median wall times: sequential -> this executor"
     )
 }

@@ -10,7 +10,7 @@ use serde_json::ser::Formatter;
 
 use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Variant, Worker, WorkloadKind};
 use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
-use crate::stats::scaling::Knee;
+use crate::stats::scaling::{Knee, ScheduleBound};
 use crate::stats::{Cause, Difference, Estimate, Interval, Latencies};
 
 use super::critical::{CriticalPath, Segment, Step};
@@ -50,6 +50,7 @@ struct PointRow {
     wall_seconds: f64,
     speedup: f64,
     efficiency: Option<f64>,
+    bound: Option<f64>,
     karp_flatt: Option<f64>,
 }
 
@@ -78,12 +79,13 @@ impl SweepRow {
             wall_seconds: exact(of.wall),
             speedup: of.speedup.median,
             efficiency: of.efficiency,
+            bound: scaling.bound.as_ref().map(|bound| bound.at(f64::from(of.workers))),
             karp_flatt: of.karp_flatt,
         });
         SweepRow {
             executor: scaling.executor.clone(),
             points: points.collect(),
-            bound: scaling.bound,
+            bound: scaling.bound.as_ref().map(ScheduleBound::limit),
             amdahl: scaling.amdahl.map(|fit| AmdahlRow {
                 serial: fit.serial,
                 interval: fit.interval.map(ends),

@@ -75,19 +75,6 @@ pub fn mean(durations: &[Duration]) -> Option<Duration> {
     Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
 }
 
-/// The most that a speedup can be with so many workers: the work of all tasks divided by what no schedule can
-/// be shorter than, the longest task or an equal share of the work. The durations are those of the tasks, one
-/// after the other.
-///
-/// None when there is no work. Source: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM
-/// Journal on Applied Mathematics 17(2), 1969.
-pub fn schedule_bound(tasks: &[Duration], workers: u32) -> Option<f64> {
-    let all: f64 = tasks.iter().map(Duration::as_secs_f64).sum();
-    let longest = tasks.iter().max()?.as_secs_f64();
-    let least = longest.max(all / f64::from(workers.max(1)));
-    (least > 0.0).then(|| all / least)
-}
-
 /// A median with what it lies between.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
@@ -187,15 +174,6 @@ mod tests {
         assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, least: 1.0, most: 3.0 }));
         assert_eq!(Spread::of(&[4.0, 1.0]), Some(Spread { median: 2.5, least: 1.0, most: 4.0 }));
         assert_eq!(Spread::of(&[]), None);
-    }
-
-    #[test]
-    fn no_schedule_is_shorter_than_its_longest_task_or_an_equal_share() {
-        assert_eq!(schedule_bound(&[SECOND; 10], 5), Some(5.0));
-        assert_eq!(schedule_bound(&[SECOND; 3], 5), Some(3.0));
-        assert_eq!(schedule_bound(&[SECOND * 4, SECOND, SECOND], 3), Some(1.5));
-        assert_eq!(schedule_bound(&[Duration::ZERO], 3), None);
-        assert_eq!(schedule_bound(&[], 3), None);
     }
 
     #[test]

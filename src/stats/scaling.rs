@@ -173,6 +173,71 @@ pub fn list_schedule(tasks: &[Duration], workers: u32) -> Option<Duration> {
     Some(last)
 }
 
+/// The most that a speedup can be, by workers, with tasks that take as long as they did one after the other: the work of
+/// all divided by what no schedule of them is shorter than, whoever takes up which task when. That is the longest of
+/// - an equal share of the work for each worker,
+/// - the longest task, and
+/// - for every `k`, the `k + 1` shortest of the `k × workers + 1` longest tasks: of so many, one worker has `k + 1` at
+///   least. Twenty tasks alike take sixteen workers as long as ten.
+///
+/// Source of the first two: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM Journal on Applied
+/// Mathematics 17(2), 1969.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduleBound {
+    /// For one worker, two, and so on; at least one, and no less than the one before.
+    by_workers: Vec<f64>,
+    limit: f64,
+}
+
+impl ScheduleBound {
+    /// The bounds for up to `most` workers, from how long each task took. None when there is no work.
+    pub fn of(tasks: &[Duration], most: u32) -> Option<ScheduleBound> {
+        let mut nanos: Vec<u128> = tasks.iter().map(Duration::as_nanos).collect();
+        nanos.sort_unstable_by_key(|&task| Reverse(task));
+        let longest = *nanos.first().filter(|&&longest| longest > 0)?;
+        let mut sum = 0;
+        // By how many, how long that many of the longest tasks take.
+        let sums: Vec<u128> = std::iter::once(0)
+            .chain(nanos.iter().map(|task| {
+                sum += task;
+                sum
+            }))
+            .collect();
+        let bound = |workers: usize| {
+            let many = (1..).map_while(|k| Some(sums.get(k * workers + 1)? - sums[k * (workers - 1)]));
+            let whole = many.fold(longest, u128::max) as f64;
+            sum as f64 / whole.max(sum as f64 / workers as f64)
+        };
+        Some(ScheduleBound {
+            by_workers: (1..=most.max(1) as usize).map(bound).collect(),
+            limit: sum as f64 / longest as f64,
+        })
+    }
+
+    /// The bound for so many workers. Between whole numbers, which mean nothing, it goes straight from one to the
+    /// next; beyond the most it stays.
+    pub fn at(&self, workers: f64) -> f64 {
+        let last = self.by_workers.len() - 1;
+        let place = (workers - 1.0).clamp(0.0, last as f64);
+        let (below, above) =
+            (self.by_workers[place as usize], self.by_workers[(place as usize + 1).min(last)]);
+        below + (above - below) * place.fract()
+    }
+
+    /// What no number of workers exceeds: all work divided by the longest task.
+    pub fn limit(&self) -> f64 {
+        self.limit
+    }
+
+    /// Up to how many workers, from one on, the bound is as good as their number: to within a hundredth.
+    pub fn parts_from_ideal(&self) -> u32 {
+        let ideal = (1_u32..)
+            .zip(&self.by_workers)
+            .take_while(|(workers, bound)| **bound >= 0.99 * f64::from(*workers));
+        ideal.last().map_or(1, |(workers, _)| workers)
+    }
+}
+
 /// Which law is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Law {
@@ -384,6 +449,33 @@ mod tests {
         }
     }
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn bounds(tasks: &[Duration], most: u32) -> Option<Vec<f64>> {
+        ScheduleBound::of(tasks, most).map(|bound| bound.by_workers)
+    }
+
+    #[test]
+    fn no_schedule_is_shorter_than_its_longest_task_or_an_equal_share() {
+        assert_eq!(bounds(&[SECOND; 3], 5), Some(vec![1.0, 1.5, 3.0, 3.0, 3.0]));
+        assert_eq!(bounds(&[SECOND, SECOND * 4, SECOND], 3), Some(vec![1.0, 1.5, 1.5]));
+        assert_eq!(bounds(&[SECOND], 0), Some(vec![1.0]));
+        assert_eq!(bounds(&[Duration::ZERO], 3), None);
+        assert_eq!(bounds(&[], 3), None);
+    }
+
+    #[test]
+    fn whole_tasks_leave_workers_idle() {
+        let alike = ScheduleBound::of(&[SECOND; 20], 24).unwrap();
+        let at = [1, 2, 3, 5, 7, 9, 10, 16, 19, 20, 24].map(|workers: u32| alike.at(f64::from(workers)));
+        let rounds = [20.0, 10.0, 7.0, 4.0, 3.0, 3.0, 2.0, 2.0, 2.0, 1.0, 1.0];
+        assert_eq!(at, rounds.map(|rounds| 20.0 / rounds));
+        assert_eq!((alike.limit(), alike.parts_from_ideal()), (20.0, 2));
+        assert_eq!((alike.at(0.0), alike.at(19.5), alike.at(1e9)), (1.0, 15.0, 20.0));
+        // Of the three longest, one of two workers has two.
+        assert_eq!(bounds(&[SECOND * 3, SECOND * 3, SECOND * 2], 2), Some(vec![1.0, 8.0 / 5.0]));
+    }
+
     #[test]
     fn the_serial_share_of_a_half_is_found() {
         let fit = Amdahl::fit(&points(&COUNTS, |n| 1.0 / (0.5 + 0.5 / n))).unwrap();
@@ -495,6 +587,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_schedule_beats_the_bound_and_more_workers_never_lower_it(
+            millis in proptest::collection::vec(0_u64..1_000, 1..40), most in 1_u32..24,
+        ) {
+            let tasks: Vec<Duration> = millis.into_iter().map(Duration::from_millis).collect();
+            let Some(bound) = ScheduleBound::of(&tasks, most) else { return Ok(()) };
+            let all: Duration = tasks.iter().sum();
+            for workers in 1..=most {
+                let reached = all.div_duration_f64(list_schedule(&tasks, workers).unwrap());
+                let at = bound.at(f64::from(workers));
+                prop_assert!(reached <= at * (1.0 + 1e-12), "{workers}: {reached} {at}");
+                prop_assert!((1.0..=f64::from(workers) * (1.0 + 1e-12)).contains(&at) && at <= bound.limit());
+                prop_assert!(at >= bound.at(f64::from(workers) - 0.5) && at >= bound.at(f64::from(workers) - 1.0));
+            }
+        }
+
         #[test]
         fn known_parameters_are_found_again(
             serial in 0.0..=1.0_f64, contention in 0.0..=1.0_f64, coherency in 0.0..0.1_f64, most in 4_u32..64,

@@ -159,7 +159,7 @@ proptest! {
             prop_assert!(sentence.is_none_or(|it| it.chars().count() <= 200 && it.ends_with('.')));
             // No schedule is shorter than its bound; the simulator's workers lose a little between tasks.
             for of in &scaling.measured {
-                let bound = scaling.bound.map_or(0.0, |bound| bound.min(f64::from(of.workers)));
+                let bound = scaling.bound.as_ref().map_or(0.0, |bound| bound.at(f64::from(of.workers)));
                 prop_assert!(of.speedup.median <= bound * 1.05 + 0.01, "{of:?} {bound}");
             }
             let svg = scaling_svg(&scaling, Theme::Auto, 640);

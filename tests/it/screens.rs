@@ -265,6 +265,9 @@ fn a_sweep_is_a_chart_with_what_follows_from_it() {
         let name = format!("sweep_results_{columns}x{rows}");
         insta::assert_snapshot!(name, Shot::of(sweep().state(), View::Results).text(columns, rows));
     }
+    // Few tasks: more workers than ten don't make two rounds of them one, which the bound shows.
+    let few = Race::new(7).tasks(20).sweep(&[1, 2, 5, 8, 10, 12, 14, 16, 18, 20]);
+    insta::assert_snapshot!("sweep_rounds_80x24", Shot::of(few.state(), View::Results).text(80, 24));
     let mut scrolled = Shot::of(sweep().state(), View::Results);
     scrolled.ui.results_scroll = 1;
     insta::assert_snapshot!("sweep_figures_80x24", scrolled.text(80, 24));

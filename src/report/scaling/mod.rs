@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::event::{At, ExecutorKind, Order, RacePlan, Round, RunId, Variant};
 use crate::model::{RaceState, RunState, Stage};
-use crate::stats::scaling::{Amdahl, Knee, Point, Usl, karp_flatt, knee};
+use crate::stats::scaling::{Amdahl, Knee, Point, ScheduleBound, Usl, karp_flatt, knee};
 use crate::stats::{self, Spread};
 
 use super::summary::{Comparable, RunSummary};
@@ -151,9 +151,9 @@ pub struct Scaling {
     pub progress: Progress,
     /// What was measured, in ascending order of workers.
     pub measured: Vec<Measured>,
-    /// The time that the tasks took one after the other ÷ the longest of them: a speedup beyond the reach of any
-    /// number of workers. None before the sequential run is over.
-    pub bound: Option<f64>,
+    /// What is beyond the reach of so many workers, with tasks as long as they were one after the other. None before
+    /// the sequential run is over.
+    pub bound: Option<ScheduleBound>,
     /// Amdahl's law fitted to the medians.
     pub amdahl: Option<Amdahl>,
     /// The Universal Scalability Law fitted to the medians.
@@ -192,7 +192,7 @@ impl Scaling {
         };
         Some(Scaling {
             progress,
-            bound: stats::schedule_bound(&tasks, u32::MAX),
+            bound: ScheduleBound::of(&tasks, sweep.most_workers()),
             amdahl: Amdahl::fit(&points),
             usl: Usl::fit(&points),
             measured,
@@ -226,12 +226,15 @@ impl Scaling {
 
     /// The speedups by workers that are drawn as curves: the ideal, the bound, Amdahl's law, and the Universal
     /// Scalability Law; none where they are not known.
-    pub fn curves(&self) -> [Option<Curve>; 4] {
-        let curve = |from: f64, law: Law| Some(Curve { from, law });
+    pub fn curves(&self) -> [Option<Curve<'_>>; 4] {
+        fn curve(from: f64, law: Law<'_>) -> Option<Curve<'_>> {
+            Some(Curve { from, law })
+        }
         [
             curve(1.0, Box::new(|workers| workers)),
-            // Up to there the bound is the ideal.
-            self.bound.and_then(|bound| curve(bound, Box::new(move |_| bound))),
+            self.bound.as_ref().and_then(|bound| {
+                curve(f64::from(bound.parts_from_ideal()), Box::new(|workers| bound.at(workers)))
+            }),
             self.amdahl.and_then(|fit| curve(1.0, Box::new(move |workers| fit.at(workers)))),
             self.usl.and_then(|fit| curve(1.0, Box::new(move |workers| fit.at(workers)))),
         ]
@@ -239,14 +242,14 @@ impl Scaling {
 }
 
 /// A speedup by workers.
-pub type Law = Box<dyn Fn(f64) -> f64>;
+pub type Law<'a> = Box<dyn Fn(f64) -> f64 + 'a>;
 
 /// A curve of the chart.
-pub struct Curve {
+pub struct Curve<'a> {
     /// From so many workers on.
     pub from: f64,
     /// What it says.
-    pub law: Law,
+    pub law: Law<'a>,
 }
 
 /// How long each task of a run took, in the order of the tasks.

@@ -327,8 +327,8 @@ impl Chart<'_> {
     fn legend(&self) -> Vec<(Sample, String)> {
         let scaling = self.scaling;
         let mut legend = vec![(Sample::Point, "measured".to_owned()), (Sample::Curve(0), "ideal".to_owned())];
-        if let Some(bound) = scaling.bound {
-            legend.push((Sample::Curve(1), format!("bound by the longest task: {bound:.2}×")));
+        if let Some(bound) = &scaling.bound {
+            legend.push((Sample::Curve(1), format!("bound, by the longest task {:.2}×", bound.limit())));
         }
         if let Some(fit) = &scaling.amdahl {
             let words = [serial_words(fit), limit_words(fit), residual_words(fit.residual)];
@@ -387,9 +387,11 @@ enum Sample {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::event::ExecutorKind;
     use crate::stats::Spread;
-    use crate::stats::scaling::{Amdahl, Point, Usl, knee};
+    use crate::stats::scaling::{Amdahl, Point, ScheduleBound, Usl, knee};
 
     use super::super::Measured;
     use super::*;
@@ -406,6 +408,8 @@ mod tests {
             efficiency: None,
             karp_flatt: crate::stats::scaling::karp_flatt(point.speedup, point.workers),
         });
+        let tasks = [4].into_iter().chain([1; 46]).map(Duration::from_secs);
+        let tasks: Vec<Duration> = tasks.collect();
         Scaling {
             executor: ExecutorKind::External("<script>\u{202e}&\"".into()),
             tasks: 40,
@@ -413,7 +417,7 @@ mod tests {
             most_workers: 16,
             progress: Progress::Over,
             measured: measured.collect(),
-            bound: Some(12.5),
+            bound: ScheduleBound::of(&tasks, 16),
             amdahl: Amdahl::fit(&points),
             usl: Usl::fit(&points),
             knee: knee(&points),

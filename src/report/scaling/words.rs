@@ -11,7 +11,7 @@ use super::{Measured, Progress, Scaling, Why};
 pub const SCALING_DEFINITIONS: &[(&str, &str)] = &[
     ("measured", "median wall time of the sequential runs ÷ that of the runs with so many workers"),
     ("ideal", "as many times as fast as there are workers"),
-    ("bound", "time of all tasks ÷ max(longest task, an equal share), from the sequential run; Graham 1969"),
+    ("bound", "what no schedule of whole tasks exceeds, each as long as in the sequential run; Graham 1969"),
     ("Amdahl", "S(N) = 1 ÷ (s + (1 - s) ÷ N): a share s of the work that only one can do; Amdahl 1967"),
     ("USL", "C(N) = N ÷ (1 + σ(N - 1) + κN(N - 1)), the Universal Scalability Law; Gunther 1993, 2007"),
     ("σ, contention", "what workers lose by queueing for what they share, 0 to 1"),
@@ -149,7 +149,7 @@ impl Scaling {
                 seconds(of.wall),
                 times(of.speedup.median, Glyphs::Unicode),
                 of.efficiency.map_or_else(dash, percent),
-                said(self.bound.map(|bound| workers.min(bound))),
+                said(self.bound.as_ref().map(|bound| bound.at(workers))),
                 said(self.amdahl.map(|fit| fit.at(workers))),
                 said(self.usl.map(|fit| fit.at(workers))),
                 of.karp_flatt.map_or_else(dash, share),
@@ -161,8 +161,8 @@ impl Scaling {
     /// The bound, the laws with their parameters, and the knee: a line each.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(bound) = self.bound {
-            lines.push(format!("bound by the longest task: {}", times(bound, Glyphs::Unicode)));
+        if let Some(bound) = &self.bound {
+            lines.push(format!("bound by the longest task: {}", times(bound.limit(), Glyphs::Unicode)));
         }
         if let Some(fit) = &self.amdahl {
             let (limit, residual) = (limit_words(fit), residual_words(fit.residual));

@@ -112,22 +112,26 @@ fn curve_names(
     (scaling, hint): (&Scaling, &str),
     theme: &Theme,
 ) {
+    /// Enough to see how either is dashed.
+    const SAMPLE: u16 = 2;
     let columns = |words: &str| u16::try_from(text::width(words)).unwrap_or(u16::MAX);
     let mut right = row.right().saturating_sub(1);
     canvas.text_right(right, row.y, columns(hint), hint, theme.dim);
     right = right.saturating_sub(columns(hint));
-    let in_sight = scaling.bound.is_some_and(|bound| bound < f64::from(scaling.most_workers));
+    let in_sight =
+        scaling.bound.as_ref().is_some_and(|bound| bound.parts_from_ideal() < scaling.most_workers);
     let [ideal, bound, ..] = looks(theme);
-    let names = [(ideal, " ideal ", true), (bound, " bound ", in_sight)];
+    // The ideal is known best, should there be room for one only.
+    let names = [(bound, " bound ", in_sight), (ideal, " ideal ", true)];
     for ((dash, style), name, _) in names.into_iter().filter(|(_, _, seen)| *seen) {
-        let wide = 4 + columns(name) + 1;
+        let wide = 1 + SAMPLE + columns(name);
         if right < free + wide + 2 {
             return;
         }
         right -= wide;
         canvas.text(right, row.y, wide, &" ".repeat(usize::from(wide)), theme.dim);
-        curve_sample(canvas, (right + 1, row.y), 4, dash, style);
-        canvas.text(right + 5, row.y, columns(name), name, theme.dim);
+        curve_sample(canvas, (right + 1, row.y), SAMPLE, dash, style);
+        canvas.text(right + 1 + SAMPLE, row.y, columns(name), name, theme.dim);
     }
 }
 
@@ -280,8 +284,8 @@ type Entry = (Sample, &'static str, Vec<String>);
 fn entries(scaling: &Scaling, columns: u16) -> Vec<Entry> {
     let mut entries = vec![(Sample::Glyph('●'), "measured", vec![best_words(scaling)])];
     entries.push((Sample::Curve(0), "ideal", vec!["as many times as workers".to_owned()]));
-    if let Some(bound) = scaling.bound {
-        let words = format!("{}, by the longest task", words::times(bound, Glyphs::Unicode));
+    if let Some(bound) = &scaling.bound {
+        let words = format!("{} by the longest task", words::times(bound.limit(), Glyphs::Unicode));
         entries.push((Sample::Curve(1), "bound", vec![words]));
     }
     entries.extend(fits(scaling));
