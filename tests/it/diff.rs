@@ -9,7 +9,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::{Value, json};
 use threadrace::config::ThemeName;
-use threadrace::event::{At, Collect, Event, ExecutorKind, Fact, Machine, RacePlan, Round, RunId, TimeScale};
+use threadrace::event::{
+    At, Collect, Event, ExecutorKind, Fact, Machine, RacePlan, Round, RunId, TimeScale, WorkloadKind,
+};
 use threadrace::model::RaceState;
 use threadrace::recording::{Recording, ReportError, from_report, read_file};
 use threadrace::report::diff::{Both, Diff, DiffFormat, Fate, Unlike, tasks_words, wall_words, write};
@@ -220,7 +222,7 @@ fn rounds(seeds: std::ops::Range<u64>, times: f64) -> RaceState {
             let number = u32::try_from(round + 1).unwrap_or(1);
             threadrace::event::RunPlan { round: Round::Counted(number), ..run }
         }));
-        let events = Race::new(seed).runs(&RUNS).events();
+        let events = Race::new(seed).pictures(7).runs(&RUNS).events();
         let moved = |at: At| At(offset + (at.0 as f64 * times) as u64);
         let last = events.last().map_or(At::ZERO, |event| moved(event.at));
         for event in events {
@@ -268,7 +270,7 @@ fn shift(fact: &mut Fact, by: usize) {
 
 /// The same work as that of `Race::new(7)`, by the chance of another seed.
 fn other(seed: u64, race: impl FnOnce(Race) -> Race) -> RaceState {
-    let mut events = race(Race::new(seed).runs(&RUNS)).events();
+    let mut events = race(Race::new(seed).pictures(7).runs(&RUNS)).events();
     for event in &mut events {
         if let Fact::RaceStarted { plan } = &mut event.fact {
             let named = Race::new(7).runs(&RUNS).plan();
@@ -293,7 +295,7 @@ fn the_same_race_twice_differs_in_nothing() {
     assert_eq!(diff.unlike, []);
     assert_eq!(diff.pairs.len(), 4);
     for pair in &diff.pairs {
-        assert_eq!(pair.wall.ratio.map(|ratio| ratio.value), Some(1.0));
+        assert_eq!(pair.wall.ratio().map(|ratio| ratio.value), Some(1.0));
         assert!(
             wall_words(pair).ends_with("one run of each can't tell luck from truth."),
             "{}",
@@ -310,7 +312,7 @@ fn rounds_tell_a_difference_from_luck() {
     let slow = rounds(10..20, 1.0);
     let difference = |a: &RaceState, b: &RaceState| {
         let diff = Diff::of(a, b);
-        diff.pairs.iter().map(|pair| pair.wall.ratio.map(|it| it.difference())).collect::<Vec<_>>()
+        diff.pairs.iter().map(|pair| pair.wall.ratio().map(|it| it.difference())).collect::<Vec<_>>()
     };
     assert_eq!(difference(&slow, &rounds(20..30, 0.5)), [Some(Difference::Faster); 4]);
     assert_eq!(difference(&rounds(20..30, 0.5), &slow), [Some(Difference::Slower); 4]);
@@ -326,8 +328,8 @@ fn rounds_tell_a_difference_from_luck() {
 #[test]
 fn the_ratios_interval_turns_around_with_the_sides() -> Tested {
     let (a, b) = (rounds(10..20, 1.0), rounds(20..27, 0.7));
-    let there = Diff::of(&a, &b).pairs[1].wall.ratio.ok_or("no ratio")?;
-    let back = Diff::of(&b, &a).pairs[1].wall.ratio.ok_or("no ratio")?;
+    let there = Diff::of(&a, &b).pairs[1].wall.ratio().ok_or("no ratio")?;
+    let back = Diff::of(&b, &a).pairs[1].wall.ratio().ok_or("no ratio")?;
     let (one, other) = (there.interval.ok_or("no interval")?, back.interval.ok_or("no interval")?);
     assert!((there.value * back.value - 1.0).abs() < 1e-9);
     assert!((one.low * other.high - 1.0).abs() < 1e-9 && (one.high * other.low - 1.0).abs() < 1e-9);
@@ -362,6 +364,41 @@ fn what_is_not_the_same_work_is_said() {
     let half = Race::new(7).runs(&RUNS).state_at(At(3_000_000_000));
     let said = Diff::of(&before(), &half).unlike;
     assert!(said.iter().any(|unlike| unlike.to_string().starts_with("B is not over")));
+}
+
+#[test]
+fn times_of_different_work_are_not_divided() {
+    let said = |b: &RaceState| {
+        let diff = Diff::of(&before(), b);
+        let pair = &diff.pairs[2];
+        assert_eq!((pair.label.as_str(), pair.wall.ratio().is_some()), ("pool", pair.wall.compared.is_ok()));
+        assert!(pair.wall.median.b.is_some());
+        wall_words(pair)
+    };
+    let few = Race::new(7).tasks(19).runs(&RUNS).state();
+    assert_eq!(
+        said(&few),
+        "The wall times can't be compared. Not all tasks are in both: it is not the same work."
+    );
+    // Of the same names, but other pictures.
+    let others = Race::new(8).runs(&RUNS).state();
+    let words = said(&others);
+    assert!(
+        words.starts_with("The wall times can't be compared. A brought ") && words.contains(" and B "),
+        "{words}"
+    );
+    assert!(words.ends_with(": it is not the same work."), "{words}");
+    // What a trace of another program brought is not known.
+    let imported = |seed: u64| {
+        let mut events = Race::new(seed).runs(&RUNS).events();
+        for event in &mut events {
+            if let Fact::RaceStarted { plan } = &mut event.fact {
+                Arc::make_mut(plan).workload = WorkloadKind::Imported;
+            }
+        }
+        folded(&events)
+    };
+    assert!(said(&imported(8)).starts_with("B "), "{}", said(&imported(8)));
 }
 
 #[test]
@@ -484,15 +521,18 @@ fn pages_of_comparisons() {
     make_ascii(&mut ascii);
     assert!(ascii.content.iter().all(|cell| cell.symbol().is_ascii()));
     insta::assert_snapshot!("diff_ascii", text(&ascii));
+    let others = Race::new(8).tasks(16).runs(&RUNS).state();
+    insta::assert_snapshot!("diff_other_work", text(&page(&before(), &others, pool, 80, 24)));
 }
 
 #[test]
 fn no_size_of_a_page_panics() {
-    let (a, b) = (before(), Race::new(7).tasks(3).state());
+    let (a, others, b) = (before(), Race::new(7).tasks(3).state(), after());
     for columns in [0, 1, 5, 20, 31, 45, 63, 64, 90, 130, 300] {
         for rows in [0, 1, 2, 3, 4, 5, 8, 12, 17, 25, 80] {
             for panel in [DiffPanel::Pair, DiffPanel::Words] {
                 let sight = DiffSight { at: 9, scroll: 400, panel };
+                page(&a, &others, sight, columns, rows);
                 page(&a, &b, sight, columns, rows);
             }
         }

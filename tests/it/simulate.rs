@@ -70,6 +70,8 @@ pub struct Race {
     rounds: Vec<Round>,
     /// How many per cent runs differ from round to round.
     wobble: u64,
+    /// Whose pictures it downloads, where not its own.
+    pictures: Option<u64>,
 }
 
 impl Race {
@@ -91,6 +93,7 @@ impl Race {
             replaced: BTreeMap::new(),
             rounds: vec![Round::ONLY],
             wobble: 0,
+            pictures: None,
         }
     }
 
@@ -205,6 +208,12 @@ impl Race {
     /// The server is up to so many per cent slower in one run than in another.
     pub fn wobble(mut self, per_cent: u64) -> Race {
         self.wobble = per_cent;
+        self
+    }
+
+    /// The pictures are those of the race with that seed: the same work at other times.
+    pub fn pictures(mut self, seed: u64) -> Race {
+        self.pictures = Some(seed);
         self
     }
 
@@ -393,12 +402,17 @@ impl Race {
     /// What one task does once a worker has taken it up.
     fn task(&self, script: &mut Script, workers: u32, fresh: bool, fate: Fate) {
         let (run, task) = (script.run, script.task);
-        let mut chance = Chance(self.seed ^ (u64::from(task.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let connecting = chance.between(8 * MS, 15 * MS);
+        let drawn = |seed: u64| {
+            let mut chance = Chance(seed ^ (u64::from(task.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let (connecting, waiting) = (chance.between(8 * MS, 15 * MS), chance.between(200 * MS, 300 * MS));
+            let length = chance.between(40_000, 200_000);
+            (chance, connecting, waiting, length)
+        };
+        let (mut chance, connecting, waiting, length) = drawn(self.seed);
+        let length = self.pictures.map_or(length, |seed| drawn(seed).3);
         let mut of_run = Chance(self.seed ^ (u64::from(run.0) + 7).wrapping_mul(0xd134_2543_de82_ef95));
         let slower = 1_000 + of_run.next() % (10 * self.wobble).max(1);
-        let waiting = chance.between(200 * MS, 300 * MS) * slower / 1_000;
-        let length = chance.between(40_000, 200_000);
+        let waiting = waiting * slower / 1_000;
         let writing = chance.between(MS, 3 * MS);
         let receiving = length * 2_000 * if self.full_link { u64::from(workers) } else { 1 };
 

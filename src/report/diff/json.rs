@@ -162,7 +162,7 @@ fn run(pair: &Pair) -> Run<'_> {
         executor: &pair.executor,
         wall_seconds: pair.wall.median.map(seconds).into(),
         rounds: pair.wall.rounds.into(),
-        wall_ratio: pair.wall.ratio.map(Ratio::of),
+        wall_ratio: pair.wall.ratio().map(Ratio::of),
         words: wall_words(pair),
         figures: pair.figures.iter().map(figure).collect(),
         tasks: Tasks {

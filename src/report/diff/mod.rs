@@ -21,6 +21,7 @@ mod words;
 mod written;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 pub use tasks::{Fate, Moved, Tasks};
@@ -28,8 +29,8 @@ pub use unlike::Unlike;
 pub use words::{DEFINITIONS, change, span_of, tasks_words, times, wall_words};
 pub use written::{DiffFormat, moved_row, write};
 
-use crate::event::{ExecutorKind, Round, RunId};
-use crate::model::RaceState;
+use crate::event::{ExecutorKind, Round, RunId, WorkloadKind};
+use crate::model::{RaceState, RunState};
 use crate::stats::compare::{Estimate, Interval, median_of};
 use crate::stats::{self, Spread};
 
@@ -119,10 +120,39 @@ pub struct Wall {
     pub median: Both<Option<Duration>>,
     /// How many rounds those are.
     pub rounds: Both<usize>,
-    /// A's by B's; none where a side has no round that can be compared.
-    pub ratio: Option<Estimate>,
-    /// Why a side has none, in words.
-    pub hindered: Both<Option<String>>,
+    /// A's by B's.
+    pub compared: Result<Estimate, NoRatio>,
+}
+
+/// Why a wall time of A is not divided by one of B.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoRatio {
+    /// A side has no round that can be compared; why, in words.
+    Hindered(Both<Option<String>>),
+    /// Not all tasks are in both races.
+    OtherTasks,
+    /// The tasks of one side brought more than those of the other: so many bytes.
+    OtherBytes(Both<u64>),
+    /// B took no time at all.
+    NoTime,
+}
+
+impl fmt::Display for NoRatio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoRatio::Hindered(why) => {
+                let side =
+                    |side: &str, reason: &Option<String>| Some(format!("{side}: {}", reason.as_ref()?));
+                let both = [side("A", &why.a), side("B", &why.b)];
+                f.write_str(&both.into_iter().flatten().collect::<Vec<String>>().join("; "))
+            }
+            NoRatio::OtherTasks => f.write_str("Not all tasks are in both: it is not the same work"),
+            NoRatio::OtherBytes(Both { a, b }) => {
+                write!(f, "A brought {} and B {}: it is not the same work", bytes(*a), bytes(*b))
+            }
+            NoRatio::NoTime => f.write_str("B took no time"),
+        }
+    }
 }
 
 /// What a figure is counted in.
@@ -256,7 +286,7 @@ fn pair(
     };
     let rows = Both { a: figures_of(&summaries.a, &runs.a), b: figures_of(&summaries.b, &runs.b) };
     let first = rows.a.first().zip(rows.b.first())?;
-    let wall = Wall::of(&rows, seed);
+    let wall = Wall::of(&rows, not_the_same(races, matching, &runs), seed);
     let sequential = summaries.as_ref().map(|summary| {
         let label = &summary.baseline()?.label;
         let all = summary.runs.iter().filter(|run| run.label == *label && run.comparable.reason().is_none());
@@ -273,23 +303,57 @@ fn pair(
     })
 }
 
+/// In what the work of a pair's runs is not the same. A hundredth more or less is, as within a race; what runs brought
+/// that another program told of is not known.
+fn not_the_same(races: Both<&RaceState>, matching: &Matching, runs: &Both<Vec<RunId>>) -> Option<NoRatio> {
+    let only = matching.only();
+    if only.a + only.b > 0 {
+        return Some(NoRatio::OtherTasks);
+    }
+    let (a, b) = Both { a: whole(races.a, &runs.a), b: whole(races.b, &runs.b) }.zip()?;
+    let known = [races.a, races.b].iter().all(|race| race.plan().workload != WorkloadKind::Imported);
+    let other = known && !a.brought_as_much_as(b);
+    other.then(|| NoRatio::OtherBytes(Both { a: a.bytes(), b: b.bytes() }))
+}
+
+/// The first of some runs that did all of its work.
+fn whole<'a>(race: &'a RaceState, runs: &[RunId]) -> Option<&'a RunState> {
+    let mut runs = runs.iter().filter_map(|run| race.runs().get(run.index()));
+    runs.find(|run| run.is_comparable())
+}
+
 impl Wall {
-    fn of(rows: &Both<Vec<RunSummary>>, seed: u64) -> Wall {
+    /// Whether the two can't be compared because what was done is not the same.
+    pub fn is_of_other_work(&self) -> bool {
+        matches!(self.compared, Err(NoRatio::OtherTasks | NoRatio::OtherBytes(_)))
+    }
+
+    /// A's by B's; none where that would tell nothing.
+    pub fn ratio(&self) -> Option<Estimate> {
+        self.compared.as_ref().ok().copied()
+    }
+
+    fn of(rows: &Both<Vec<RunSummary>>, other_work: Option<NoRatio>, seed: u64) -> Wall {
         let walls = rows.as_ref().map(|rows| {
             let comparable = rows.iter().filter(|run| run.comparable.reason().is_none());
             comparable.filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
         });
         let median = walls.as_ref().map(|walls| median_of(walls, seed));
-        let hindered = rows.as_ref().map(|rows| {
-            let reasons = rows.iter().map(|run| run.comparable.reason().map(ToString::to_string));
-            reasons.collect::<Option<Vec<String>>>()?.into_iter().next()
+        let hindered = || {
+            NoRatio::Hindered(rows.as_ref().map(|rows| {
+                let reasons = rows.iter().map(|run| run.comparable.reason().map(ToString::to_string));
+                reasons.collect::<Option<Vec<String>>>()?.into_iter().next()
+            }))
+        };
+        let compared = median.zip().ok_or_else(hindered).and_then(|(a, b)| match other_work {
+            Some(other_work) => Err(other_work),
+            None => quotient(a, b).ok_or(NoRatio::NoTime),
         });
         let time = |estimate: Estimate| Duration::try_from_secs_f64(estimate.value).ok();
         Wall {
             median: median.map(|median| median.and_then(time)),
             rounds: walls.as_ref().map(|walls| walls.len()),
-            ratio: median.zip().and_then(|(a, b)| quotient(a, b)),
-            hindered,
+            compared,
         }
     }
 }

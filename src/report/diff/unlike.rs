@@ -45,7 +45,7 @@ impl fmt::Display for Unlike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unlike::Scenario(Both { a, b }) => {
-                write!(f, "different scenarios: not the same work ({}; {})", fit(a, 30), fit(b, 30))
+                write!(f, "different scenarios ({}; {})", fit(a, 30), fit(b, 30))
             }
             Unlike::Tasks { only, both } => {
                 let number = |tasks: usize| count(tasks as u64);

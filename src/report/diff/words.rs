@@ -72,11 +72,9 @@ fn rounds(rounds: Both<usize>) -> String {
 /// What can be said of a pair's wall times, in a sentence.
 pub fn wall_words(pair: &Pair) -> String {
     let wall = &pair.wall;
-    let Some((estimate, (a, b))) = wall.ratio.zip(wall.median.zip()) else {
-        let why = |side: &str, reason: &Option<String>| Some(format!("{side}: {}", reason.as_ref()?));
-        let both = [why("A", &wall.hindered.a), why("B", &wall.hindered.b)];
-        let why: Vec<String> = both.into_iter().flatten().collect();
-        return format!("The wall times can't be compared. {}.", why.join("; "));
+    let estimate = match &wall.compared {
+        Ok(estimate) => *estimate,
+        Err(why) => return format!("The wall times can't be compared. {why}."),
     };
     let of = rounds(wall.rounds);
     let told = |interval: Interval| format!("95 %: {}; {of}", span_of(interval));
@@ -93,7 +91,7 @@ pub fn wall_words(pair: &Pair) -> String {
             format!("No difference can be told: B was {fast} as fast as A ({}).", told(interval))
         }
         _ => {
-            let (a, b) = (seconds(a), seconds(b));
+            let Both { a, b } = wall.median.map(|median| seconds(median.unwrap_or_default()));
             let luck = match wall.rounds {
                 Both { a: 1, b: 1 } => "one run of each can't tell luck from truth".to_owned(),
                 _ => format!("{of} can't tell luck from truth, {LEAST} of each are the least"),

@@ -66,7 +66,7 @@ fn overview(diff: &Diff) -> (Vec<&'static str>, Vec<Vec<String>>) {
     let head = vec!["run", "A wall", "B wall", "A ÷ B", "95 %", "A speedup", "B speedup"];
     let rows = diff.pairs.iter().map(|pair| {
         let wall = |of: Option<std::time::Duration>| of.map_or_else(|| "-".to_owned(), seconds);
-        let estimate = pair.wall.ratio;
+        let estimate = pair.wall.ratio();
         let interval = estimate.and_then(|estimate| estimate.interval);
         let speedup = |side| speedup(pair, side);
         vec![

@@ -117,7 +117,8 @@ fn pad_left(words: &str, columns: usize) -> String {
 fn moved_lines(scene: &DiffScene<'_>, pair: &Pair, area: Rect) -> Vec<Line> {
     let theme = scene.theme;
     if pair.tasks.moved.is_empty() {
-        return vec![vec![("no task took another time".to_owned(), theme.dim)]];
+        let words = if pair.tasks.matched == 0 { "no task to compare" } else { "no task took another time" };
+        return vec![vec![(words.to_owned(), theme.dim)]];
     }
     let name = usize::from(area.width).saturating_sub(53).clamp(10, 40);
     let row = |cells: &[String; 5]| -> [String; 5] {

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 
 use crate::event::RunId;
 use crate::model::{RaceState, RunState};
-use crate::report::diff::{Both, Diff, Pair, Side, times};
+use crate::report::diff::{Both, Diff, Pair, Side, Wall, times};
 use crate::report::words;
 use crate::stats::compare::Difference;
 use crate::text;
@@ -55,7 +55,7 @@ pub fn draw_diff(buffer: &mut Buffer, scene: &DiffScene<'_>) {
     canvas.clear(area, scene.theme.base);
     if area.width < 30 || area.height < 4 {
         let words = scene.diff.pairs.get(scene.at()).map_or("no run is in both".to_owned(), |pair| {
-            let ratio = pair.wall.ratio.map_or("-".to_owned(), |ratio| times(ratio.value));
+            let ratio = pair.wall.ratio().map_or("-".to_owned(), |ratio| times(ratio.value));
             format!("{} {ratio}", pair.label)
         });
         canvas.text(area.x, area.y, area.width, &words, scene.theme.strong);
@@ -133,9 +133,8 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>) -> Rect {
 
 /// In how many runs B was faster, slower, or no difference can be told.
 fn told(diff: &Diff) -> String {
-    let of = |wanted: Difference| {
-        diff.pairs.iter().filter(|pair| pair.wall.ratio.is_some_and(|it| it.difference() == wanted)).count()
-    };
+    let pairs = |wanted: &dyn Fn(&Wall) -> bool| diff.pairs.iter().filter(|pair| wanted(&pair.wall)).count();
+    let of = |wanted: Difference| pairs(&|wall| wall.ratio().is_some_and(|it| it.difference() == wanted));
     if of(Difference::TooFew) == diff.pairs.len() && !diff.pairs.is_empty() {
         let single = diff.pairs.iter().all(|pair| pair.wall.rounds == Both { a: 1, b: 1 });
         let few = if single { "one run of each" } else { "so few rounds" };
@@ -147,6 +146,8 @@ fn told(diff: &Diff) -> String {
         (of(Difference::Slower), "B was slower in"),
         (of(Difference::NotTold), "no difference can be told in"),
         (of(Difference::TooFew), "too few runs to tell luck from truth in"),
+        (pairs(&Wall::is_of_other_work), "not the same work in"),
+        (pairs(&|wall| wall.compared.is_err() && !wall.is_of_other_work()), "can't be compared in"),
     ];
     let words: Vec<String> = counted
         .into_iter()

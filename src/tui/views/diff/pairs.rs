@@ -29,6 +29,7 @@ impl Columns {
         let name = name_columns(diff.pairs.iter().map(|pair| pair.label.as_str()), 8, 20);
         let name = name.min(area.width / 4);
         let chart = match area.width {
+            _ if diff.pairs.iter().all(|pair| pair.wall.compared.is_err()) => 0,
             ..64 => 0,
             64..100 => 17,
             100..160 => 29,
@@ -45,7 +46,7 @@ impl Columns {
 
 /// How far the chart of ratios reaches to each side of 1, as a natural logarithm.
 fn reach(diff: &Diff) -> f64 {
-    let ends = diff.pairs.iter().filter_map(|pair| pair.wall.ratio).flat_map(|ratio| {
+    let ends = diff.pairs.iter().filter_map(|pair| pair.wall.ratio()).flat_map(|ratio| {
         let interval = ratio.interval.map_or([ratio.value; 2], |interval| [interval.low, interval.high]);
         interval.into_iter().chain([ratio.value])
     });
@@ -139,7 +140,7 @@ fn ratio(canvas: &mut Canvas<'_>, y: u16, scene: &DiffScene<'_>, pair: &Pair, co
         canvas.glyph(middle(chart), y, '│', theme.rule);
         canvas.glyph(middle(chart), y + 1, '│', theme.rule);
     }
-    let Some(estimate) = pair.wall.ratio else {
+    let Some(estimate) = pair.wall.ratio() else {
         canvas.text_right(columns.ratio, y + 1, 8, "-", theme.dim);
         return;
     };
