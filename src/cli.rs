@@ -2,9 +2,11 @@
 
 mod export;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 pub use clap_complete::Shell;
 use clap_mangen::Man;
@@ -84,8 +86,19 @@ pub struct RaceArgs {
     ///
     /// Another race from the dashboard is recorded in FILE-2, and so on. A recording of that name gives way; any
     /// other file stays.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report",
+        value_parser = OsStringValueParser::new().try_map(beside_standard_output)
+    )]
     pub record: Option<PathBuf>,
+}
+
+/// A file that is written beside standard output, for which `-` stands elsewhere.
+fn beside_standard_output(name: OsString) -> Result<PathBuf, &'static str> {
+    match name.as_os_str() == "-" {
+        true => Err("standard output has the report already: name a file"),
+        false => Ok(name.into()),
+    }
 }
 
 /// What becomes of the report of a race, run or recorded.
@@ -96,7 +109,10 @@ pub struct ReportArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: Format,
     /// Write the report to FILE
-    #[arg(long = "report", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(
+        long = "report", value_name = "FILE", value_hint = ValueHint::FilePath,
+        value_parser = OsStringValueParser::new().try_map(beside_standard_output)
+    )]
     pub file: Option<PathBuf>,
     /// Exit with 1 if EXPR is true, such as pool.speedup<4; can be repeated
     ///
@@ -135,7 +151,7 @@ pub struct ImportArgs {
     /// The trace, as JSON
     #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
     pub trace: PathBuf,
-    /// The recording; without it, TRACE with the extension .jsonl
+    /// The recording; without it, TRACE with the extension .jsonl; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Replace a file that is there already

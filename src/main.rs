@@ -318,7 +318,12 @@ fn import(args: ImportArgs) -> Result<Exit, Failure> {
     }
     let imported = recording::read_trace_file(&trace, &TraceLimits::default())
         .map_err(|error: TraceError| Failure::new(Exit::Usage, error))?;
-    placed(&path, force, |file| recording::write(&imported.plan, &imported.events, file))?;
+    let write = |out: &mut dyn Write| recording::write(&imported.plan, &imported.events, out);
+    if path == Path::new("-") {
+        note(&imported.notes);
+        return print(write);
+    }
+    placed(&path, force, write)?;
     note(&imported.notes);
     let (path, about) = (path.to_string_lossy(), &imported.plan.about);
     print(|out| writeln!(out, "{}: {}\nWatch it: threadrace replay {0}", shown(&path), shown(about)))

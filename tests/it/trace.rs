@@ -521,6 +521,9 @@ fn the_program_imports_a_trace_that_it_then_replays() -> Fallible {
     );
     assert!(threadrace(folder.path(), &["import", "pool.json", "--force"]).output()?.status.success());
     assert_eq!(fs::read(folder.path().join("pool.jsonl"))?, kept);
+    let piped = threadrace(folder.path(), &["import", "pool.json", "-o", "-"]).output()?;
+    assert_eq!((piped.status.code(), &piped.stdout), (Some(0), &kept), "the recording and nothing else");
+    assert!(!folder.path().join("-").exists());
     let direct = read_trace_file(Path::new(VIZTRACER), &TraceLimits::default())?;
     let told: Vec<Event> = recording.tape.told().iter().map(|told| told.event.clone()).collect();
     assert_eq!(told[1..], direct.events[1..]);
