@@ -430,10 +430,12 @@ impl Theme {
 
     /// The text on a lane, such as a task's number.
     pub fn label_on_lane(&self, phase: Phase) -> Style {
-        if !self.coloured {
-            return Style::new().add_modifier(Modifier::REVERSED);
-        }
         let solid = matches!(phase, Phase::Receiving | Phase::Computing | Phase::Writing);
+        if !self.coloured {
+            // Text on a ground of its own would look like a solid phase.
+            let modifier = if solid { Modifier::REVERSED } else { Modifier::BOLD };
+            return Style::new().add_modifier(modifier);
+        }
         if solid {
             let text = self.accent.fg.unwrap_or(Color::Black);
             return Style::new().fg(text).bg(self.phases[phase.index()]).add_modifier(Modifier::BOLD);
@@ -600,6 +602,14 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn text_on_a_lane_does_not_look_like_another_phase_without_colours() {
+        let theme = Theme::new(ThemeName::Monochrome, Depth::True);
+        let reversed = |phase| theme.label_on_lane(phase).add_modifier.contains(Modifier::REVERSED);
+        let phases = Phase::ALL.into_iter().filter(|phase| reversed(*phase)).collect::<Vec<Phase>>();
+        assert_eq!(phases, [Phase::Receiving, Phase::Writing, Phase::Computing]);
+    }
 
     #[test]
     fn phases_differ_by_glyph_alone() {
