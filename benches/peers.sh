@@ -31,7 +31,7 @@ fail() {
     exit 1
 }
 
-rounds='' loads=() widths=() base='' awake='' apart='' of_server=() of_tools=()
+rounds='' loads=() widths=() base='' awake='' apart=''
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2 && shift 2 ;;
@@ -57,10 +57,11 @@ if [ -n "$awake" ]; then
     chrt -i 0 true 2>/dev/null || fail "--awake needs Linux and its command chrt (util-linux)"
 fi
 processors=$(getconf _NPROCESSORS_ONLN)
+server_workers=auto
 if [ -n "$apart" ]; then
     [ "$processors" -gt 1 ] || fail "--apart needs two processors"
-    of_server=(taskset -c 0) of_tools=(taskset -c "1-$((processors - 1))")
-    "${of_server[@]}" true 2>/dev/null && "${of_tools[@]}" true 2>/dev/null ||
+    of_server=0 of_tools=1-$((processors - 1)) server_workers=1
+    taskset -c "$of_server" true 2>/dev/null && taskset -c "$of_tools" true 2>/dev/null ||
         fail "--apart needs Linux, its command taskset (util-linux) and leave to use every processor"
 fi
 peers=()
@@ -100,7 +101,7 @@ serve() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         port=$((20000 + RANDOM % 30000))
         cat >"$dir/nginx/nginx.conf" <<END
-worker_processes auto;
+worker_processes $server_workers;
 pid $dir/nginx/pid;
 error_log stderr crit;
 events { worker_connections 1024; }
@@ -120,7 +121,7 @@ http {
     }
 }
 END
-        "${of_server[@]}" nginx -p "$dir/nginx" -e stderr -c "$dir/nginx/nginx.conf" -g 'daemon off;' 2>"$dir/nginx/stderr" &
+        nginx -p "$dir/nginx" -e stderr -c "$dir/nginx/nginx.conf" -g 'daemon off;' 2>"$dir/nginx/stderr" &
         nginx_pid=$!
         for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
             kill -0 $nginx_pid 2>/dev/null || break
@@ -161,14 +162,14 @@ listing() {
 # start TOOL N: one run of a tool with N downloads at once; this, and nothing else, is timed.
 start() {
     case $1 in
-    pool | async) "${of_tools[@]}" "$threadrace" --plain --urls "$dir/urls" -e "$1" -w "$2" -o "$dir/out" ;;
-    curl) (cd "$dir/out" && exec "${of_tools[@]}" curl -q -s -f -Z --parallel-max "$2" --parallel-immediate -K "$dir/urls.curl") ;;
+    pool | async) "$threadrace" --plain --urls "$dir/urls" -e "$1" -w "$2" -o "$dir/out" ;;
+    curl) (cd "$dir/out" && exec curl -q -s -f -Z --parallel-max "$2" --parallel-immediate -K "$dir/urls.curl") ;;
     wget2)
-        "${of_tools[@]}" wget2 --no-config -q --progress=none --no-robots --no-hsts --max-threads="$2" \
+        wget2 --no-config -q --progress=none --no-robots --no-hsts --max-threads="$2" \
             -P "$dir/out" -i "$dir/urls"
         ;;
     aria2c)
-        "${of_tools[@]}" aria2c --no-conf -q -j "$2" -x1 -s1 --file-allocation=none --summary-interval=0 \
+        aria2c --no-conf -q -j "$2" -x1 -s1 --file-allocation=none --summary-interval=0 \
             -d "$dir/out" -i "$dir/urls"
         ;;
     esac >"$dir/said" 2>&1
@@ -229,13 +230,16 @@ cell() {
     awk -v ours="$ours" -v best="$best" -v name="$name" 'BEGIN { printf "  %5.2f of %s\n", ours / best, name }'
 }
 
-serve
 if [ -n "$awake" ]; then
     for _ in $(seq "$processors"); do
         chrt -i 0 "$BASH" -c 'while :; do :; done' &
         loops+=($!)
     done
 fi
+# What is started from here on stays where this shell is.
+if [ -n "$apart" ]; then taskset -cp "$of_server" $$ >/dev/null; fi
+serve
+if [ -n "$apart" ]; then taskset -cp "$of_tools" $$ >/dev/null; fi
 echo "in $dir, $processors processors${awake:+ kept awake}${apart:+, the first for the server}; median seconds of a whole process"
 printf '%-6s %3s  %9s %9s %9s %9s %9s  %s\n' load at pool async curl wget2 aria2c 'ours / fastest peer'
 for load in "${loads[@]}"; do

@@ -2,11 +2,10 @@
 
 mod export;
 
-use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 pub use clap_complete::Shell;
 use clap_mangen::Man;
@@ -88,16 +87,16 @@ pub struct RaceArgs {
     /// other file stays.
     #[arg(
         long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report",
-        value_parser = OsStringValueParser::new().try_map(beside_standard_output)
+        value_parser = PathBufValueParser::new().try_map(beside_standard_output)
     )]
     pub record: Option<PathBuf>,
 }
 
 /// A file that is written beside standard output, for which `-` stands elsewhere.
-fn beside_standard_output(name: OsString) -> Result<PathBuf, &'static str> {
-    match name.as_os_str() == "-" {
+fn beside_standard_output(file: PathBuf) -> Result<PathBuf, &'static str> {
+    match file == Path::new("-") {
         true => Err("standard output has the report already: name a file"),
-        false => Ok(name.into()),
+        false => Ok(file),
     }
 }
 
@@ -111,7 +110,7 @@ pub struct ReportArgs {
     /// Write the report to FILE
     #[arg(
         long = "report", value_name = "FILE", value_hint = ValueHint::FilePath,
-        value_parser = OsStringValueParser::new().try_map(beside_standard_output)
+        value_parser = PathBufValueParser::new().try_map(beside_standard_output)
     )]
     pub file: Option<PathBuf>,
     /// Exit with 1 if EXPR is true, such as pool.speedup<4; can be repeated
@@ -148,10 +147,10 @@ pub struct ReplayArgs {
 /// Which trace to import, and where to.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct ImportArgs {
-    /// The trace, as JSON
+    /// The trace, as JSON; - is standard input
     #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
     pub trace: PathBuf,
-    /// The recording; without it, TRACE with the extension .jsonl; - is standard output
+    /// The recording, - is standard output; without it, TRACE with the extension .jsonl
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Replace a file that is there already

@@ -312,17 +312,34 @@ fn note<T: std::fmt::Display>(flaws: &[T]) {
 /// Makes a recording of a trace, and says what of it is missing or guessed.
 fn import(args: ImportArgs) -> Result<Exit, Failure> {
     let ImportArgs { trace, output, force } = args;
-    let path = output.unwrap_or_else(|| trace.with_extension("jsonl"));
-    if place_of(&path) == place_of(&trace) {
-        return Err(Failure::new(Exit::Usage, OneFile::of(&path, "the trace", "the recording", "-o")));
+    let is_standard = |path: &Path| path == Path::new("-");
+    let piped = is_standard(&trace);
+    let place = match output {
+        None if piped => Place::Out,
+        None => Place::File(trace.with_extension("jsonl")),
+        Some(path) if is_standard(&path) => Place::Out,
+        Some(path) => Place::File(path),
+    };
+    if let Place::File(path) = &place
+        && !piped
+        && place_of(path) == place_of(&trace)
+    {
+        return Err(Failure::new(Exit::Usage, OneFile::of(path, "the trace", "the recording", "-o")));
     }
-    let imported = recording::read_trace_file(&trace, &TraceLimits::default())
-        .map_err(|error: TraceError| Failure::new(Exit::Usage, error))?;
+    let limits = TraceLimits::default();
+    let imported = match piped {
+        true => recording::read_trace(io::stdin().lock(), "standard input", &limits),
+        false => recording::read_trace_file(&trace, &limits),
+    };
+    let imported = imported.map_err(|error: TraceError| Failure::new(Exit::Usage, error))?;
     let write = |out: &mut dyn Write| recording::write(&imported.plan, &imported.events, out);
-    if path == Path::new("-") {
-        note(&imported.notes);
-        return print(write);
-    }
+    let path = match place {
+        Place::Out => {
+            note(&imported.notes);
+            return print(write);
+        }
+        Place::File(path) => path,
+    };
     placed(&path, force, write)?;
     note(&imported.notes);
     let (path, about) = (path.to_string_lossy(), &imported.plan.about);

@@ -193,7 +193,8 @@ fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -
     writeln!(
         out,
         "arithmetic  T1 / Tn of the published times, or 1 / (1 - improvement)\n\
-         bound       what no schedule of whole tasks exceeds, each as long as in the sequential run\n\
+         bound       work of all tasks / the longest of an equal share, the longest task, and for each k\n\
+         \x20           the k+1 shortest of the k x workers+1 longest, from the sequential run\n\
          measured    median speedup (least-most), median wall times: sequential -> this executor"
     )
 }

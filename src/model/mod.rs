@@ -11,7 +11,9 @@ mod steps;
 
 pub use lane::{Lane, Mix, OpenSpan, Span};
 pub use rounds::Rounds;
-pub use run::{Counter, CounterAccess, Counts, RunState, RunStatus, SharedPlan, Stage, Story, TaskState};
+pub use run::{
+    Counter, CounterAccess, Counts, RunState, RunStatus, SharedPlan, Stage, Story, TaskState, as_much,
+};
 pub use steps::Steps;
 
 use std::time::Duration;

@@ -260,6 +260,12 @@ impl CounterAccess {
     }
 }
 
+/// Whether two amounts of bytes are alike to a hundredth: pages that are made anew for each request differ a little,
+/// and what differs by more is not the same work.
+pub fn as_much(one: u64, other: u64) -> bool {
+    one.abs_diff(other) <= one.max(other) / 100
+}
+
 impl RunState {
     pub(super) fn new(plan: RunPlan, tasks: usize) -> RunState {
         RunState {
@@ -362,11 +368,9 @@ impl RunState {
         self.did_everything() && self.interrupted.is_zero()
     }
 
-    /// Whether both brought as many bytes, to a hundredth: pages that are made anew for each request differ a
-    /// little, and what differs by more is not the same work.
+    /// Whether both brought [`as_much`].
     pub fn brought_as_much_as(&self, other: &RunState) -> bool {
-        let (ours, theirs) = (self.bytes, other.bytes);
-        ours.abs_diff(theirs) <= ours.max(theirs) / 100
+        as_much(self.bytes, other.bytes)
     }
 
     /// How long the program did not run while this run was under way.

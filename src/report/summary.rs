@@ -7,7 +7,7 @@ use super::critical::CriticalPath;
 use super::groups::{self, Group, REPEAT_DEFINITIONS};
 use super::scaling::{SCALING_DEFINITIONS, Scaling};
 use super::utilisation::{Use, Utilisation};
-use super::words::{bytes, seconds};
+use super::words::{bytes_apart, seconds};
 use crate::event::{At, ExecutorKind, Order, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
 use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
@@ -117,12 +117,13 @@ impl fmt::Display for Reason {
             Reason::Interrupted { long } => {
                 write!(f, "this program was stopped for {} in its middle", seconds(*long))
             }
-            Reason::OtherBytes { brought, other } => write!(
-                f,
-                "its tasks brought {}, those of the sequential run {}: not the same work",
-                bytes(*brought),
-                bytes(*other)
-            ),
+            Reason::OtherBytes { brought, other } => {
+                let [brought, other] = bytes_apart(*brought, *other);
+                write!(
+                    f,
+                    "its tasks brought {brought}, those of the sequential run {other}: not the same work"
+                )
+            }
             Reason::Cancelled { done, tasks } => write!(f, "cancelled with {done} of {tasks} tasks done"),
             Reason::Broken { message } => write!(f, "the executor stopped: {}", shown(message)),
             Reason::Incomplete { counts, tasks } => {

@@ -149,6 +149,16 @@ pub fn times(times: f64, glyphs: Glyphs) -> String {
     format!("{}{sign}", ratio(times))
 }
 
+/// Two amounts of bytes that are told apart: to the byte, where they would read the same otherwise.
+pub fn bytes_apart(one: u64, other: u64) -> [String; 2] {
+    let rough = [one, other].map(bytes);
+    if one != other && rough[0] == rough[1] {
+        [one, other].map(|of| format!("{} B", count(of)))
+    } else {
+        rough
+    }
+}
+
 /// That simulated delays were scaled, and by how much: `delays × 0.1`; none where they are as they are.
 pub fn delays(scale: TimeScale) -> Option<String> {
     (scale != TimeScale::ONE).then(|| format!("delays × {}", scale.factor()))

@@ -174,7 +174,8 @@ pub fn list_schedule(tasks: &[Duration], workers: u32) -> Option<Duration> {
 }
 
 /// The most that a speedup can be, by workers, with tasks that take as long as they did one after the other: the work of
-/// all divided by what no schedule of them is shorter than, whoever takes up which task when. That is the longest of
+/// all divided by a lower bound of the makespan, which is what no schedule of them is shorter than, whoever takes up
+/// which task when: the longest of
 /// - an equal share of the work for each worker,
 /// - the longest task, and
 /// - for every `k`, the `k + 1` shortest of the `k × workers + 1` longest tasks: of so many, one worker has `k + 1` at
@@ -184,7 +185,7 @@ pub fn list_schedule(tasks: &[Duration], workers: u32) -> Option<Duration> {
 /// Mathematics 17(2), 1969.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleBound {
-    /// For one worker, two, and so on; at least one, and no less than the one before.
+    /// For one worker, two, and so on; at least one, no less than the one before, and no more than the workers.
     by_workers: Vec<f64>,
     limit: f64,
 }
@@ -206,7 +207,7 @@ impl ScheduleBound {
         let bound = |workers: usize| {
             let many = (1..).map_while(|k| Some(sums.get(k * workers + 1)? - sums[k * (workers - 1)]));
             let whole = many.fold(longest, u128::max) as f64;
-            sum as f64 / whole.max(sum as f64 / workers as f64)
+            (sum as f64 / whole.max(sum as f64 / workers as f64)).min(workers as f64)
         };
         Some(ScheduleBound {
             by_workers: (1..=most.max(1) as usize).map(bound).collect(),
@@ -598,7 +599,7 @@ mod tests {
                 let reached = all.div_duration_f64(list_schedule(&tasks, workers).unwrap());
                 let at = bound.at(f64::from(workers));
                 prop_assert!(reached <= at * (1.0 + 1e-12), "{workers}: {reached} {at}");
-                prop_assert!((1.0..=f64::from(workers) * (1.0 + 1e-12)).contains(&at) && at <= bound.limit());
+                prop_assert!((1.0..=f64::from(workers)).contains(&at) && at <= bound.limit());
                 prop_assert!(at >= bound.at(f64::from(workers) - 0.5) && at >= bound.at(f64::from(workers) - 1.0));
             }
         }

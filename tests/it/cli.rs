@@ -361,6 +361,8 @@ fn a_wrong_usage_is_exit_code_2() -> Fallible {
         (&["small", "--fail-if", "gil.speedup<4"], "this race has no run 'gil'; it has: "),
         (&["small", "--report", "-"], "standard output has the report already: name a file"),
         (&["small", "--record", "-"], "standard output has the report already: name a file"),
+        (&["small", "--report", ""], "--report"),
+        (&["small", "--record", ""], "--record"),
         (&["origin", "--bind", "nowhere"], "nowhere"),
         (&["--theme", "a\u{1b}[31mb\u{202e}\u{7}"], "--theme"),
         (&["-e", "pool", "--fro\u{1b}]0;b\u{7}"], "--fro"),

@@ -303,7 +303,7 @@ fn the_same_race_twice_differs_in_nothing() {
         );
         assert!(tasks_words(&pair.tasks).starts_with("Task by task, no difference can be told"));
         assert_eq!((pair.tasks.matched, pair.tasks.moved.len()), (20, 0));
-        assert!(pair.figures.iter().all(|figure| figure.change().is_none_or(|change| change == 0.0)));
+        assert!(pair.figures.iter().all(|figure| pair.change(figure).is_none_or(|change| change == 0.0)));
     }
 }
 
@@ -366,39 +366,94 @@ fn what_is_not_the_same_work_is_said() {
     assert!(said.iter().any(|unlike| unlike.to_string().starts_with("B is not over")));
 }
 
+/// A race whose plan is changed.
+fn planned(race: Race, change: impl Fn(&mut RacePlan)) -> RaceState {
+    let mut events = race.events();
+    for event in &mut events {
+        if let Fact::RaceStarted { plan } = &mut event.fact {
+            change(Arc::make_mut(plan));
+        }
+    }
+    folded(&events)
+}
+
+/// What is said of the pools of two races, and of their tasks.
+fn said_of_pools(a: &RaceState, b: &RaceState) -> (String, String) {
+    let diff = Diff::of(a, b);
+    let pair = &diff.pairs[2];
+    assert_eq!(pair.label, "pool");
+    (wall_words(pair), tasks_words(&pair.tasks))
+}
+
 #[test]
-fn times_of_different_work_are_not_divided() {
-    let said = |b: &RaceState| {
-        let diff = Diff::of(&before(), b);
-        let pair = &diff.pairs[2];
-        assert_eq!((pair.label.as_str(), pair.wall.ratio().is_some()), ("pool", pair.wall.compared.is_ok()));
-        assert!(pair.wall.median.b.is_some());
-        wall_words(pair)
-    };
-    let few = Race::new(7).tasks(19).runs(&RUNS).state();
-    assert_eq!(
-        said(&few),
-        "The wall times can't be compared. Not all tasks are in both: it is not the same work."
-    );
-    // Of the same names, but other pictures.
-    let others = Race::new(8).runs(&RUNS).state();
-    let words = said(&others);
+fn times_of_different_work_are_not_divided() -> Tested {
+    let four = |seed: u64| Race::new(seed).runs(&RUNS);
+    let (wall, tasks) = said_of_pools(&before(), &four(7).tasks(19).state());
+    assert_eq!(wall, "The wall times can't be compared. Not all tasks are in both: it is not the same work.");
+    assert!(tasks.starts_with("Task by task, ") && !tasks.contains("Not the same work"), "{tasks}");
+
+    // Pictures of the same names, but others.
+    let others = four(8).state();
+    let (wall, tasks) = said_of_pools(&before(), &others);
+    assert!(wall.starts_with("The wall times can't be compared. A brought ") && wall.contains(" and B "));
+    assert!(wall.ends_with(": it is not the same work."), "{wall}");
     assert!(
-        words.starts_with("The wall times can't be compared. A brought ") && words.contains(" and B "),
-        "{words}"
+        tasks.contains("No task did the same work") || tasks.contains(" Not the same work: 1"),
+        "{tasks}"
     );
-    assert!(words.ends_with(": it is not the same work."), "{words}");
+    let diff = Diff::of(&before(), &others);
+    assert!(diff.pairs.iter().all(|pair| pair.figures.iter().all(|figure| pair.change(figure).is_none())));
+    let mut out = Vec::new();
+    let races = Both { a: &before(), b: &others };
+    write(DiffFormat::Json, &diff, races, Both { a: "a", b: "b" }, &mut out)?;
+    assert!(serde_json::from_slice::<Value>(&out)?["runs"][2]["wall_ratio"].is_null());
+
     // What a trace of another program brought is not known.
-    let imported = |seed: u64| {
-        let mut events = Race::new(seed).runs(&RUNS).events();
+    let imported = planned(four(8), |plan| plan.workload = WorkloadKind::Imported);
+    assert!(said_of_pools(&before(), &imported).0.starts_with("B "));
+    Ok(())
+}
+
+#[test]
+fn work_that_brings_nothing_is_told_by_the_plan() {
+    let sleeps = |kind: WorkloadKind, source: &str| {
+        let race = Race::new(7).runs(&RUNS);
+        planned(race, |plan| (plan.workload, plan.source) = (kind, source.to_owned()))
+    };
+    let one = sleeps(WorkloadKind::Sleep, "each task sleeps 1 s");
+    assert!(said_of_pools(&one, &one).0.starts_with("B was 1× as fast"));
+    let (wall, tasks) = said_of_pools(&one, &sleeps(WorkloadKind::Sleep, "each task sleeps 2 s"));
+    assert_eq!(
+        wall,
+        "The wall times can't be compared. It is not the same work. A: each task sleeps 1 s; B: each task sleeps 2 s."
+    );
+    assert_eq!(tasks, "No task did the same work in both.");
+    let (wall, _) = said_of_pools(&one, &sleeps(WorkloadKind::Compute, "each task sleeps 1 s"));
+    assert!(wall.ends_with("A: sleep; B: compute."), "{wall}");
+    // How files are written is what such a comparison is for.
+    let files = |source: &str| sleeps(WorkloadKind::Files, source);
+    assert!(said_of_pools(&files("synced"), &files("not synced")).0.starts_with("B was"));
+}
+
+#[test]
+fn the_rounds_that_count_tell_what_was_brought() {
+    let brought = |extra: u64| {
+        let mut events = Race::new(7).runs(&RUNS).rounds(5).events();
         for event in &mut events {
-            if let Fact::RaceStarted { plan } = &mut event.fact {
-                Arc::make_mut(plan).workload = WorkloadKind::Imported;
+            if let Fact::TaskFinished { end, .. } = &mut event.fact {
+                end.bytes += end.bytes * extra / 1_000;
             }
         }
         folded(&events)
     };
-    assert!(said(&imported(8)).starts_with("B "), "{}", said(&imported(8)));
+    let same = brought(0);
+    assert!(Diff::of(&same, &brought(9)).pairs.iter().all(|pair| pair.wall.compared.is_ok()));
+    let diff = Diff::of(&same, &brought(11));
+    for pair in &diff.pairs {
+        let words = wall_words(pair);
+        // To the byte, where both would read as 2.4 MB.
+        assert!(pair.wall.is_of_other_work() && words.contains("A brought 2,"), "{words}");
+    }
 }
 
 #[test]

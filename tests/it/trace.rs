@@ -523,7 +523,12 @@ fn the_program_imports_a_trace_that_it_then_replays() -> Fallible {
     assert_eq!(fs::read(folder.path().join("pool.jsonl"))?, kept);
     let piped = threadrace(folder.path(), &["import", "pool.json", "-o", "-"]).output()?;
     assert_eq!((piped.status.code(), &piped.stdout), (Some(0), &kept), "the recording and nothing else");
-    assert!(!folder.path().join("-").exists());
+    let trace = fs::File::open(folder.path().join("pool.json"))?;
+    let mut from_pipe = threadrace(folder.path(), &["import", "-"]);
+    let from_pipe = from_pipe.stdin(trace).output()?;
+    let kept_lines = kept.split(|byte| *byte == b'\n').count();
+    assert_eq!(from_pipe.stdout.split(|byte| *byte == b'\n').count(), kept_lines);
+    assert!(!folder.path().join("-").exists() && !folder.path().join("-.jsonl").exists());
     let direct = read_trace_file(Path::new(VIZTRACER), &TraceLimits::default())?;
     let told: Vec<Event> = recording.tape.told().iter().map(|told| told.event.clone()).collect();
     assert_eq!(told[1..], direct.events[1..]);

@@ -97,6 +97,7 @@ struct FigureRow {
 #[derive(Serialize)]
 struct Tasks<'a> {
     done_in_both: usize,
+    not_the_same: usize,
     faster: usize,
     slower: usize,
     ratio: Option<Ratio>,
@@ -149,9 +150,9 @@ fn moved(moved: &Moved) -> MovedRow<'_> {
     }
 }
 
-fn figure(figure: &Figure) -> FigureRow {
+fn figure(pair: &Pair, figure: &Figure) -> FigureRow {
     let Both { a, b } = figure.value;
-    FigureRow { name: figure.name, unit: unit(figure.unit), a, b, change: figure.change() }
+    FigureRow { name: figure.name, unit: unit(figure.unit), a, b, change: pair.change(figure) }
 }
 
 fn run(pair: &Pair) -> Run<'_> {
@@ -164,9 +165,10 @@ fn run(pair: &Pair) -> Run<'_> {
         rounds: pair.wall.rounds.into(),
         wall_ratio: pair.wall.ratio().map(Ratio::of),
         words: wall_words(pair),
-        figures: pair.figures.iter().map(figure).collect(),
+        figures: pair.figures.iter().map(|of| figure(pair, of)).collect(),
         tasks: Tasks {
             done_in_both: tasks.matched,
+            not_the_same: tasks.other,
             faster: tasks.faster,
             slower: tasks.slower,
             ratio: tasks.ratio.map(Ratio::of),

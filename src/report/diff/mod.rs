@@ -30,12 +30,13 @@ pub use words::{DEFINITIONS, change, span_of, tasks_words, times, wall_words};
 pub use written::{DiffFormat, moved_row, write};
 
 use crate::event::{ExecutorKind, Round, RunId, WorkloadKind};
-use crate::model::{RaceState, RunState};
+use crate::model::{RaceState, as_much};
 use crate::stats::compare::{Estimate, Interval, median_of};
 use crate::stats::{self, Spread};
+use crate::text::fit;
 
 use super::summary::{RunSummary, Summary};
-use super::words::{bytes, count, percent, ratio, seconds};
+use super::words::{bytes, bytes_apart, count, percent, ratio, seconds};
 use tasks::Matching;
 
 /// One of the two.
@@ -129,12 +130,14 @@ pub struct Wall {
 pub enum NoRatio {
     /// A side has no round that can be compared; why, in words.
     Hindered(Both<Option<String>>),
+    /// The tasks do other things: what each side's do, in words.
+    OtherWork(Both<String>),
     /// Not all tasks are in both races.
     OtherTasks,
     /// The tasks of one side brought more than those of the other: so many bytes.
     OtherBytes(Both<u64>),
-    /// B took no time at all.
-    NoTime,
+    /// That side took no time at all.
+    NoTime(Side),
 }
 
 impl fmt::Display for NoRatio {
@@ -146,11 +149,15 @@ impl fmt::Display for NoRatio {
                 let both = [side("A", &why.a), side("B", &why.b)];
                 f.write_str(&both.into_iter().flatten().collect::<Vec<String>>().join("; "))
             }
+            NoRatio::OtherWork(Both { a, b }) => {
+                write!(f, "It is not the same work. A: {}; B: {}", fit(a, 60), fit(b, 60))
+            }
             NoRatio::OtherTasks => f.write_str("Not all tasks are in both: it is not the same work"),
             NoRatio::OtherBytes(Both { a, b }) => {
-                write!(f, "A brought {} and B {}: it is not the same work", bytes(*a), bytes(*b))
+                let [a, b] = bytes_apart(*a, *b);
+                write!(f, "A brought {a} and B {b}: it is not the same work")
             }
-            NoRatio::NoTime => f.write_str("B took no time"),
+            NoRatio::NoTime(side) => write!(f, "{side:?} took no time"),
         }
     }
 }
@@ -187,6 +194,14 @@ pub struct Figure {
     pub value: Both<Option<f64>>,
 }
 
+impl Pair {
+    /// How much more B's is than A's of one of its figures; none where that is not defined, and between runs that did not
+    /// do the same work.
+    pub fn change(&self, figure: &Figure) -> Option<f64> {
+        figure.change().filter(|_| !self.wall.is_of_other_work())
+    }
+}
+
 impl Figure {
     /// One side's in words; a dash where it is not known.
     pub fn words(&self, side: Side) -> String {
@@ -204,7 +219,7 @@ impl Figure {
     }
 
     /// How much more B's is than A's, as a share of A's; none where that is not defined.
-    pub fn change(&self) -> Option<f64> {
+    fn change(&self) -> Option<f64> {
         let (a, b) = self.value.zip()?;
         (a > 0.0).then(|| b / a - 1.0)
     }
@@ -286,7 +301,7 @@ fn pair(
     };
     let rows = Both { a: figures_of(&summaries.a, &runs.a), b: figures_of(&summaries.b, &runs.b) };
     let first = rows.a.first().zip(rows.b.first())?;
-    let wall = Wall::of(&rows, not_the_same(races, matching, &runs), seed);
+    let wall = Wall::of(&rows, other_work(races, matching, &rows), seed);
     let sequential = summaries.as_ref().map(|summary| {
         let label = &summary.baseline()?.label;
         let all = summary.runs.iter().filter(|run| run.label == *label && run.comparable.reason().is_none());
@@ -296,36 +311,48 @@ fn pair(
         executor: first.0.executor.clone(),
         workers: Both { a: first.0.workers, b: first.1.workers },
         figures: figures(&rows, &wall, sequential),
+        tasks: Tasks::of(races, matching, &runs, matches!(wall.compared, Err(NoRatio::OtherWork(_))), seed),
         wall,
-        tasks: Tasks::of(races, matching, &runs, seed),
         label,
         runs,
     })
 }
 
-/// In what the work of a pair's runs is not the same. A hundredth more or less is, as within a race; what runs brought
-/// that another program told of is not known.
-fn not_the_same(races: Both<&RaceState>, matching: &Matching, runs: &Both<Vec<RunId>>) -> Option<NoRatio> {
+/// In what the work of a pair's runs is not the same. What brings bytes brings as many, to a hundredth as within a race;
+/// what does not is told by the plan. How it is done, how fast the server is, and what is guarded by what are
+/// conditions, under which the same work may be compared. Of what another program told nothing is known but its tasks.
+fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunSummary>>) -> Option<NoRatio> {
+    let plans = races.map(|race| race.plan());
+    let kinds = plans.map(|plan| plan.workload);
+    let imported = [kinds.a, kinds.b].contains(&WorkloadKind::Imported);
+    if kinds.a != kinds.b && !imported {
+        return Some(NoRatio::OtherWork(kinds.map(|kind| kind.name().to_owned())));
+    }
+    let is_told = matches!(kinds.a, WorkloadKind::Compute | WorkloadKind::Sleep | WorkloadKind::Crud);
+    if is_told && plans.a.source != plans.b.source && !imported {
+        return Some(NoRatio::OtherWork(plans.map(|plan| plan.source.clone())));
+    }
+    let additions = races.map(|race| race.runs().iter().find_map(|run| Some(run.counter()?.expected)));
+    if let Some((a, b)) = additions.zip().filter(|(a, b)| a != b) {
+        let words = |additions| format!("{} additions", count(additions));
+        return Some(NoRatio::OtherWork(Both { a, b }.map(words)));
+    }
     let only = matching.only();
     if only.a + only.b > 0 {
         return Some(NoRatio::OtherTasks);
     }
-    let (a, b) = Both { a: whole(races.a, &runs.a), b: whole(races.b, &runs.b) }.zip()?;
-    let known = [races.a, races.b].iter().all(|race| race.plan().workload != WorkloadKind::Imported);
-    let other = known && !a.brought_as_much_as(b);
-    other.then(|| NoRatio::OtherBytes(Both { a: a.bytes(), b: b.bytes() }))
-}
-
-/// The first of some runs that did all of its work.
-fn whole<'a>(race: &'a RaceState, runs: &[RunId]) -> Option<&'a RunState> {
-    let mut runs = runs.iter().filter_map(|run| race.runs().get(run.index()));
-    runs.find(|run| run.is_comparable())
+    let brought = rows.as_ref().map(|rows| {
+        let comparable = rows.iter().filter(|run| run.comparable.reason().is_none());
+        Some(median(comparable.map(|run| run.bytes as f64))? as u64)
+    });
+    let (a, b) = brought.zip().filter(|&(a, b)| !imported && !as_much(a, b))?;
+    Some(NoRatio::OtherBytes(Both { a, b }))
 }
 
 impl Wall {
     /// Whether the two can't be compared because what was done is not the same.
     pub fn is_of_other_work(&self) -> bool {
-        matches!(self.compared, Err(NoRatio::OtherTasks | NoRatio::OtherBytes(_)))
+        matches!(self.compared, Err(NoRatio::OtherWork(_) | NoRatio::OtherTasks | NoRatio::OtherBytes(_)))
     }
 
     /// A's by B's; none where that would tell nothing.
@@ -347,7 +374,7 @@ impl Wall {
         };
         let compared = median.zip().ok_or_else(hindered).and_then(|(a, b)| match other_work {
             Some(other_work) => Err(other_work),
-            None => quotient(a, b).ok_or(NoRatio::NoTime),
+            None => quotient(a, b),
         });
         let time = |estimate: Estimate| Duration::try_from_secs_f64(estimate.value).ok();
         Wall {
@@ -358,12 +385,17 @@ impl Wall {
     }
 }
 
-/// One median by another that has nothing in common with it; none where the other is zero.
-fn quotient(a: Estimate, b: Estimate) -> Option<Estimate> {
+/// One median by another that has nothing in common with it.
+fn quotient(a: Estimate, b: Estimate) -> Result<Estimate, NoRatio> {
+    for (side, of) in [(Side::A, a), (Side::B, b)] {
+        if of.value <= 0.0 {
+            return Err(NoRatio::NoTime(side));
+        }
+    }
     let interval = a.interval.zip(b.interval).filter(|(_, b)| b.low > 0.0);
     let interval = interval.map(|(a, b)| Interval { low: a.low / b.high, high: a.high / b.low });
     let samples = a.samples.min(b.samples);
-    (b.value > 0.0).then(|| Estimate { value: a.value / b.value, interval, samples })
+    Ok(Estimate { value: a.value / b.value, interval, samples })
 }
 
 /// The figures of a pair. Speedups are those of the medians, as the wall times are.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::event::{RunId, TaskId};
-use crate::model::{RaceState, Stage};
+use crate::event::{RunId, TaskId, WorkloadKind};
+use crate::model::{RaceState, Stage, as_much};
 use crate::stats::compare::{Estimate, median_of};
 use crate::stats::mean;
 
@@ -112,13 +112,15 @@ fn times(a: Duration, b: Duration) -> f64 {
 /// The tasks of a pair of runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tasks {
-    /// How many were done in both.
+    /// How many were done in both, and are the same work.
     pub matched: usize,
+    /// How many were done in both under one name, and are not.
+    pub other: usize,
     /// How many of those took less time in B.
     pub faster: usize,
     /// How many took more.
     pub slower: usize,
-    /// The median of their ratios, A's latency ÷ B's; none where none was done in both.
+    /// The median of their ratios, A's latency ÷ B's; none where there are none.
     pub ratio: Option<Estimate>,
     /// The mean latency of those that were done in both.
     pub mean: Both<Option<Duration>>,
@@ -133,14 +135,25 @@ impl Tasks {
         races: Both<&RaceState>,
         matching: &Matching,
         runs: &Both<Vec<RunId>>,
+        is_other_work: bool,
         seed: u64,
     ) -> Tasks {
         let mut moved = Vec::new();
         let (mut ratios, mut latencies) = (Vec::new(), Both::<Vec<Duration>>::default());
-        let (mut faster, mut slower) = (0, 0);
+        let (mut faster, mut slower, mut other) = (0, 0, 0);
+        let known = [races.a, races.b].iter().all(|race| race.plan().workload != WorkloadKind::Imported);
+        let is_other = |pair: &Both<TaskId>| {
+            let brought = Both { a: bytes(races.a, &runs.a, pair.a), b: bytes(races.b, &runs.b, pair.b) };
+            is_other_work || known && brought.zip().is_some_and(|(a, b)| !as_much(a, b))
+        };
         for pair in matching.pairs() {
             let fate = Both { a: fate(races.a, &runs.a, pair.a), b: fate(races.b, &runs.b, pair.b) };
-            if let Some((a, b)) = fate.map(Fate::latency).zip() {
+            let done = fate.map(Fate::latency).zip();
+            if is_other_work || done.is_some() && is_other(pair) {
+                other += usize::from(done.is_some());
+                continue;
+            }
+            if let Some((a, b)) = done {
                 faster += usize::from(b < a);
                 slower += usize::from(b > a);
                 ratios.push(times(a, b));
@@ -160,6 +173,7 @@ impl Tasks {
         let kept = moved.into_iter().take(MOVED);
         Tasks {
             matched: ratios.len(),
+            other,
             faster,
             slower,
             ratio: median_of(&ratios, seed),
@@ -168,6 +182,11 @@ impl Tasks {
             more,
         }
     }
+}
+
+/// What a task brought in the first of some runs.
+fn bytes(race: &RaceState, runs: &[RunId], task: TaskId) -> Option<u64> {
+    Some(race.runs().get(runs.first()?.index())?.tasks().get(task.index())?.bytes)
 }
 
 fn fate(race: &RaceState, runs: &[RunId], task: TaskId) -> Fate {

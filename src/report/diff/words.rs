@@ -1,6 +1,6 @@
 //! What a comparison says, in sentences that follow from its figures.
 
-use crate::report::words::{count, ratio, seconds};
+use crate::report::words::{self, count, ratio, seconds};
 use crate::stats::compare::{Difference, Estimate, Interval, LEAST};
 
 use super::{Both, Pair, Tasks};
@@ -11,7 +11,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("A ÷ B", "A's wall time ÷ B's: above 1, B was faster; with rounds, the medians of each side"),
     ("95 %", "where that ratio lies in 95 of 100 cases; the two sides' own intervals, divided"),
     ("no difference", "the interval includes 1, so that luck alone could have made what is seen"),
-    ("task by task", "the median of A's latency ÷ B's, over the same tasks, matched by name"),
+    ("task by task", "the median of A's latency ÷ B's, over tasks of one name that brought as much"),
     (
         "its 95 %",
         "for these runs alone: tasks of a run share its machine, so the next run may differ by more",
@@ -113,10 +113,13 @@ fn faster_or_slower(ratio: Estimate) -> String {
 
 /// What can be said of a pair's tasks, in a sentence.
 pub fn tasks_words(tasks: &Tasks) -> String {
-    let Some(estimate) = tasks.ratio else {
-        return "No task was done in both.".to_owned();
-    };
     let number = |tasks: usize| count(tasks as u64);
+    let Some(estimate) = tasks.ratio else {
+        return match tasks.other {
+            0 => "No task was done in both.".to_owned(),
+            _ => "No task did the same work in both.".to_owned(),
+        };
+    };
     let counts = match (tasks.faster, tasks.slower, tasks.matched) {
         (1, 0, 1) => "the only task was faster in B".to_owned(),
         (0, 1, 1) => "the only task was slower in B".to_owned(),
@@ -134,7 +137,7 @@ pub fn tasks_words(tasks: &Tasks) -> String {
         ),
     };
     let middle = faster_or_slower(estimate);
-    match (estimate.difference(), estimate.interval) {
+    let told = match (estimate.difference(), estimate.interval) {
         (Difference::Slower, Some(interval)) => {
             let span = span_of(inverse(interval));
             format!("Task by task, {counts}; in the median {middle} (95 %: {span}).")
@@ -148,6 +151,10 @@ pub fn tasks_words(tasks: &Tasks) -> String {
             span_of(interval)
         ),
         _ => format!("Task by task, {counts}; too few to say more, {LEAST} are the least."),
+    };
+    match tasks.other {
+        0 => told,
+        other => format!("{told} Not the same work: {}.", words::counted(other as u64, "task", "tasks")),
     }
 }
 

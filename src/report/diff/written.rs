@@ -87,8 +87,8 @@ fn speedup(pair: &Pair, side: Side) -> String {
     figure.map_or_else(|| "-".to_owned(), |figure| figure.words(side))
 }
 
-fn figure_row(figure: &Figure) -> Vec<String> {
-    let change = figure.change().map_or_else(|| "-".to_owned(), change);
+fn figure_row(pair: &Pair, figure: &Figure) -> Vec<String> {
+    let change = pair.change(figure).map_or_else(|| "-".to_owned(), change);
     vec![figure.name.to_owned(), figure.words(Side::A), figure.words(Side::B), change]
 }
 
@@ -106,7 +106,9 @@ pub fn moved_row(moved: &Moved) -> [String; 5] {
         Some((longer, ratio)) => {
             let sign = if longer < 0.0 { "-" } else { "+" };
             let longer = seconds(std::time::Duration::try_from_secs_f64(longer.abs()).unwrap_or_default());
+            let none = |fate: Fate| fate.latency().is_some_and(|latency| latency.is_zero());
             let words = match ratio >= 1.0 {
+                _ if none(moved.fate.a) != none(moved.fate.b) => "no time in one".to_owned(),
                 true => format!("{} as fast", times(ratio)),
                 false => format!("{} as long", times(1.0 / ratio)),
             };
@@ -148,7 +150,7 @@ fn table(diff: &Diff, races: Both<&RaceState>, names: Both<&str>, out: &mut dyn 
         writeln!(out, "\n{}", fit(&pair.label, WIDTH))?;
         paragraph(&wall_words(pair), out)?;
         paragraph(&tasks_words(&pair.tasks), out)?;
-        let figures: Vec<Vec<String>> = pair.figures.iter().map(figure_row).collect();
+        let figures: Vec<Vec<String>> = pair.figures.iter().map(|figure| figure_row(pair, figure)).collect();
         aligned(&["figure", "A", "B", "change"], &figures, out)?;
         let (moved, more) = listed(pair);
         if !moved.is_empty() {
@@ -212,7 +214,7 @@ fn markdown(diff: &Diff, races: Both<&RaceState>, names: Both<&str>, out: &mut d
     for pair in &diff.pairs {
         writeln!(out, "\n## {}\n", escaped(&pair.label))?;
         writeln!(out, "{} {}\n", escaped(&wall_words(pair)), escaped(&tasks_words(&pair.tasks)))?;
-        let figures: Vec<Vec<String>> = pair.figures.iter().map(figure_row).collect();
+        let figures: Vec<Vec<String>> = pair.figures.iter().map(|figure| figure_row(pair, figure)).collect();
         piped(&["figure", "A", "B", "change"], &figures, out)?;
         let (moved, more) = listed(pair);
         if !moved.is_empty() {

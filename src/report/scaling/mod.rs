@@ -225,15 +225,19 @@ impl Scaling {
     }
 
     /// The speedups by workers that are drawn as curves: the ideal, the bound, Amdahl's law, and the Universal
-    /// Scalability Law; none where they are not known.
-    pub fn curves(&self) -> [Option<Curve<'_>>; 4] {
+    /// Scalability Law; none where they are not known. They are drawn from samples, `pitch` workers apart: the bound, which
+    /// only grows, is told for the end of each, so that it is never drawn below what it is.
+    pub fn curves(&self, pitch: f64) -> [Option<Curve<'_>>; 4] {
         fn curve(from: f64, law: Law<'_>) -> Option<Curve<'_>> {
             Some(Curve { from, law })
         }
         [
             curve(1.0, Box::new(|workers| workers)),
             self.bound.as_ref().and_then(|bound| {
-                curve(f64::from(bound.parts_from_ideal()), Box::new(|workers| bound.at(workers)))
+                curve(
+                    f64::from(bound.parts_from_ideal()),
+                    Box::new(move |workers| bound.at(workers + pitch / 2.0)),
+                )
             }),
             self.amdahl.and_then(|fit| curve(1.0, Box::new(move |workers| fit.at(workers)))),
             self.usl.and_then(|fit| curve(1.0, Box::new(move |workers| fit.at(workers)))),

@@ -88,6 +88,9 @@ struct Chart<'a> {
 /// Between two lines of text.
 const LINE: f64 = 18.0;
 
+/// Straight pieces of a curve.
+const STEPS: u32 = 256;
+
 /// A column of the widest letter, roughly, of the text's font.
 const LETTER: f64 = 6.7;
 
@@ -225,7 +228,7 @@ impl Chart<'_> {
 
     /// The curves, dashed in the order of [`DASHES`].
     fn curves(&self, out: &mut String) -> fmt::Result {
-        for (place, law) in self.scaling.curves().into_iter().enumerate() {
+        for (place, law) in self.scaling.curves(self.x.most / f64::from(STEPS)).into_iter().enumerate() {
             let Some(Curve { from: first, law }) = law else { continue };
             if first >= self.x.most {
                 continue;
@@ -233,9 +236,8 @@ impl Chart<'_> {
             let (class, dashes) = DASHES[place];
             let mut path = String::new();
             let mut before: Option<(f64, f64)> = None;
-            let steps = 256;
-            for step in 0..=steps {
-                let workers = first + (self.x.most - first) * f64::from(step) / f64::from(steps);
+            for step in 0..=STEPS {
+                let workers = first + (self.x.most - first) * f64::from(step) / f64::from(STEPS);
                 let speedup = law(workers);
                 if speedup > self.y.most {
                     // The curve leaves through the top: up to where it crosses it.
@@ -327,9 +329,7 @@ impl Chart<'_> {
     fn legend(&self) -> Vec<(Sample, String)> {
         let scaling = self.scaling;
         let mut legend = vec![(Sample::Point, "measured".to_owned()), (Sample::Curve(0), "ideal".to_owned())];
-        if let Some(bound) = &scaling.bound {
-            legend.push((Sample::Curve(1), format!("bound, by the longest task {:.2}×", bound.limit())));
-        }
+        legend.extend(scaling.bound_words().map(|words| (Sample::Curve(1), format!("bound: {words}"))));
         if let Some(fit) = &scaling.amdahl {
             let words = [serial_words(fit), limit_words(fit), residual_words(fit.residual)];
             legend.push((Sample::Curve(2), format!("Amdahl: {}", words.join(", "))));

@@ -11,7 +11,10 @@ use super::{Measured, Progress, Scaling, Why};
 pub const SCALING_DEFINITIONS: &[(&str, &str)] = &[
     ("measured", "median wall time of the sequential runs ÷ that of the runs with so many workers"),
     ("ideal", "as many times as fast as there are workers"),
-    ("bound", "what no schedule of whole tasks exceeds, each as long as in the sequential run; Graham 1969"),
+    (
+        "bound",
+        "tasks' time ÷ longest of: equal share, longest task, for any k the k+1 shortest of the kN+1 longest",
+    ),
     ("Amdahl", "S(N) = 1 ÷ (s + (1 - s) ÷ N): a share s of the work that only one can do; Amdahl 1967"),
     ("USL", "C(N) = N ÷ (1 + σ(N - 1) + κN(N - 1)), the Universal Scalability Law; Gunther 1993, 2007"),
     ("σ, contention", "what workers lose by queueing for what they share, 0 to 1"),
@@ -161,9 +164,7 @@ impl Scaling {
     /// The bound, the laws with their parameters, and the knee: a line each.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(bound) = &self.bound {
-            lines.push(format!("bound by the longest task: {}", times(bound.limit(), Glyphs::Unicode)));
-        }
+        lines.extend(self.bound_words().map(|words| format!("bound: {words}")));
         if let Some(fit) = &self.amdahl {
             let (limit, residual) = (limit_words(fit), residual_words(fit.residual));
             lines.push(format!("Amdahl's law: {}, {limit}, {residual}", serial_words(fit)));
@@ -179,6 +180,20 @@ impl Scaling {
         lines.push(format!("knee: {}", knee_words(self.knee)));
         lines.extend(self.caution());
         lines
+    }
+
+    /// What the bound is with the most workers of the sweep, and with any number.
+    pub fn bound_words(&self) -> Option<String> {
+        let bound = self.bound.as_ref()?;
+        let (here, limit) = (bound.at(f64::from(self.most_workers)), bound.limit());
+        let limit_words = times(limit, Glyphs::Unicode);
+        Some(match here < limit * 0.995 {
+            true => {
+                let most = count(u64::from(self.most_workers));
+                format!("{} with {most}, {limit_words} at most", times(here, Glyphs::Unicode))
+            }
+            false => format!("{limit_words} by the longest task"),
+        })
     }
 
     /// That small differences mean nothing here: a single worker, which does what the sequential run does, took

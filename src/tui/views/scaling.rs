@@ -22,6 +22,9 @@ use super::{Scene, results};
 /// The fewest columns that have room for the panel beside the chart.
 const BESIDE: u16 = 110;
 
+/// Rows for the workers' axis and its numbers.
+const FOOT: u16 = 2;
+
 /// Columns for the numbers of the speedups, with the axis.
 const GUTTER: u16 = 7;
 
@@ -99,29 +102,32 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
     if !beside {
         let free = area.x + 2 + u16::try_from(text::width(&title)).unwrap_or(u16::MAX);
         let hint = if figures.is_none() { " ↓ figures " } else { "" };
-        curve_names(canvas, Rect { height: 1, ..top }, free, (scaling, hint), scene.theme);
+        curve_names(canvas, top, free, (scaling, hint), scene.theme);
     }
 }
 
-/// Names the curves that have no entry below the chart, against the right edge of a row, as far as they fit in
-/// beside what ends at `free`.
+/// Names the curves that have no entry below the chart, against the right edge of the row above it, as far as they
+/// fit in beside what ends at `free`.
 fn curve_names(
     canvas: &mut Canvas<'_>,
-    row: Rect,
+    part: Rect,
     free: u16,
     (scaling, hint): (&Scaling, &str),
     theme: &Theme,
 ) {
     /// Enough to see how either is dashed.
     const SAMPLE: u16 = 2;
+    let (row, below) = cut_top(part, 1);
     let columns = |words: &str| u16::try_from(text::width(words)).unwrap_or(u16::MAX);
     let mut right = row.right().saturating_sub(1);
     canvas.text_right(right, row.y, columns(hint), hint, theme.dim);
     right = right.saturating_sub(columns(hint));
-    let in_sight =
-        scaling.bound.as_ref().is_some_and(|bound| bound.parts_from_ideal() < scaling.most_workers);
+    let in_sight = scaling.bound.as_ref().is_some_and(|bound| {
+        let parts = bound.parts_from_ideal();
+        parts < scaling.most_workers && bound.at(f64::from(parts)) < speedups(scaling, below).most
+    });
     let [ideal, bound, ..] = looks(theme);
-    // The ideal is known best, should there be room for one only.
+    // The ideal needs its name least, should there be room for one only.
     let names = [(bound, " bound ", in_sight), (ideal, " ideal ", true)];
     for ((dash, style), name, _) in names.into_iter().filter(|(_, _, seen)| *seen) {
         let wide = 1 + SAMPLE + columns(name);
@@ -167,6 +173,11 @@ fn looks(theme: &Theme) -> [(Dash, Style); 4] {
     ]
 }
 
+/// The axis of the speedups in a chart.
+fn speedups(scaling: &Scaling, chart: Rect) -> Scale {
+    scaling.speedup_axis(usize::from(chart.height.saturating_sub(FOOT) / 3).max(2))
+}
+
 fn chart(
     canvas: &mut Canvas<'_>,
     area: Rect,
@@ -178,11 +189,11 @@ fn chart(
     if area.height < 4 || area.width < GUTTER + 10 {
         return;
     }
-    let (rows, foot) = cut_bottom(area, 2);
+    let (rows, foot) = cut_bottom(area, FOOT);
     let gutter = area.x + GUTTER;
     let field = Rect { x: gutter, width: area.width.saturating_sub(GUTTER + 2), ..rows };
     let x = scaling.workers_axis(usize::from(field.width / 7).max(2));
-    let y = scaling.speedup_axis(usize::from(field.height / 3).max(2));
+    let y = speedups(scaling, area);
     let mut plot = Plot::new(field, (x.most, y.most));
     for row in field.top()..field.bottom() {
         canvas.glyph(gutter - 1, row, '│', theme.rule);
@@ -192,7 +203,7 @@ fn chart(
         canvas.glyph(gutter - 1, row, '┤', theme.rule);
         canvas.text_right(gutter - 1, row, GUTTER - 1, &format!("{}×", Scale::words(tick)), theme.dim);
     }
-    for (law, (dash, style)) in scaling.curves().into_iter().zip(looks(theme)) {
+    for (law, (dash, style)) in scaling.curves(plot.pitch()).into_iter().zip(looks(theme)) {
         if let Some(curve) = law {
             plot.curve(&curve.law, curve.from, dash, style);
         }
@@ -284,10 +295,7 @@ type Entry = (Sample, &'static str, Vec<String>);
 fn entries(scaling: &Scaling, columns: u16) -> Vec<Entry> {
     let mut entries = vec![(Sample::Glyph('●'), "measured", vec![best_words(scaling)])];
     entries.push((Sample::Curve(0), "ideal", vec!["as many times as workers".to_owned()]));
-    if let Some(bound) = &scaling.bound {
-        let words = format!("{} by the longest task", words::times(bound.limit(), Glyphs::Unicode));
-        entries.push((Sample::Curve(1), "bound", vec![words]));
-    }
+    entries.extend(scaling.bound_words().map(|words| (Sample::Curve(1), "bound", vec![words])));
     entries.extend(fits(scaling));
     entries.push((Sample::Glyph('▴'), "knee", vec![knee_said(scaling)]));
     if columns >= 150 {

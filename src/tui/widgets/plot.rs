@@ -69,12 +69,17 @@ impl Plot {
         sound.then(|| (column.round() as u16, row.round().clamp(-1e6, 1e6) as i32))
     }
 
+    /// How far apart two columns of dots are, along the lower axis.
+    pub fn pitch(&self) -> f64 {
+        self.most.0 / f64::from((self.area.width * ACROSS).saturating_sub(1).max(1))
+    }
+
     /// Draws a curve from `from` to the right edge; later curves lie over earlier ones.
     pub fn curve(&mut self, law: &dyn Fn(f64) -> f64, from: f64, dash: Dash, style: Style) {
         let columns = self.area.width * ACROSS;
         let (mut before, mut place) = (None, 0);
         for column in 0..columns {
-            let x = self.most.0 * f64::from(column) / f64::from(columns.saturating_sub(1).max(1));
+            let x = self.pitch() * f64::from(column);
             let Some((_, row)) = (x >= from).then(|| self.dot(x, law(x))).flatten() else { continue };
             // What is outside counts as one dot beyond the edge: a curve that leaves is drawn up to there.
             let row = row.clamp(-1, i32::from(self.area.height * DOWN));

@@ -159,7 +159,7 @@ fn figure_lines(scene: &DiffScene<'_>, pair: &Pair) -> Vec<Line> {
     };
     let mut lines: Vec<Line> = vec![row("figure", "A", "B", "change").map(|cell| (cell, theme.dim)).to_vec()];
     for figure in &pair.figures {
-        let changed = figure.change().map_or_else(|| "-".to_owned(), change);
+        let changed = pair.change(figure).map_or_else(|| "-".to_owned(), change);
         let cells = row(figure.name, &figure.words(Side::A), &figure.words(Side::B), &changed);
         lines.push(cells.map(|cell| (cell, theme.base)).to_vec());
     }
