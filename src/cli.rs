@@ -12,7 +12,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::claims::ClaimsFormat;
-use crate::config::{ConfigFlag, Flags, OriginFlags, time_scale_parser, variables_help};
+use crate::config::{ConfigFlag, Flags, LookFlags, OriginFlags, time_scale_parser, variables_help};
 use crate::event::TimeScale;
 use crate::recording::Speed;
 use crate::report::diff::DiffFormat;
@@ -139,6 +139,9 @@ pub struct ReplayArgs {
     /// The report.
     #[command(flatten)]
     pub report: ReportArgs,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookFlags,
     /// The config file.
     #[command(flatten)]
     pub config: ConfigFlag,
@@ -173,6 +176,9 @@ pub struct DiffArgs {
     /// Print it in this format; a table where there is no terminal
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<DiffFormat>,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookFlags,
     /// The config file.
     #[command(flatten)]
     pub config: ConfigFlag,
@@ -319,7 +325,10 @@ mod tests {
         assert_eq!((flags.repeat, flags.warmup), (Some(9), Some(0)));
         assert_eq!((flags.timeout, flags.retries), (Some(Duration::from_millis(1500)), Some(0)));
         assert_eq!((flags.output, flags.max_bytes), (Some("out".into()), Some(10)));
-        assert_eq!((flags.theme, flags.glyphs), (Some(ThemeName::HighContrast), Some(GlyphChoice::Ascii)));
+        assert_eq!(
+            (flags.look.theme, flags.look.glyphs),
+            (Some(ThemeName::HighContrast), Some(GlyphChoice::Ascii))
+        );
         assert_eq!(flags.config.path, Some("my.toml".into()));
         assert_eq!(
             (race.plain, race.report.format, race.report.file),

@@ -12,7 +12,7 @@ use threadrace::claims::{self, CLAIMS, ClaimsError};
 use threadrace::cli::{
     self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs, ReportArgs,
 };
-use threadrace::config::{self, Effective, Flags, GlyphChoice, Settings, Sources};
+use threadrace::config::{self, Effective, Flags, GlyphChoice, LookFlags, Settings, Sources};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
@@ -288,7 +288,7 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
             signals: None,
         }
     } else {
-        let settings = load(Flags { config: args.config, ..Flags::default() })?.settings;
+        let settings = load(Flags { config: args.config, look: args.look, ..Flags::default() })?.settings;
         let look = Look::of(&settings, &variable);
         let banner = (!flaws.is_empty()).then(|| flaws.join("; "));
         // What failed in a recorded race is no failure of showing it, but for what --fail-if says.
@@ -355,7 +355,8 @@ fn export(args: ExportArgs) -> Result<Exit, Failure> {
     note(&recording.flaws);
     let place = args.place(target, io::stdout().is_terminal());
     let ExportArgs { theme, glyphs, config, size, width, view, at, speed, force, .. } = args;
-    let settings = load(Flags { config, glyphs, ..Flags::default() })?.settings;
+    let settings =
+        load(Flags { config, look: LookFlags { theme: None, glyphs }, ..Flags::default() })?.settings;
     let options = ExportOptions {
         size: size.unwrap_or_default(),
         width: width.unwrap_or(ExportOptions::default().width),
@@ -409,7 +410,7 @@ struct OfTwo {
 }
 
 fn diff(args: DiffArgs) -> Result<Exit, Failure> {
-    let DiffArgs { a, b, plain, format, config } = args;
+    let DiffArgs { a, b, plain, format, look, config } = args;
     let race = |path: &Path| {
         let recording = recording::read_file(path).map_err(|error| match error {
             // It names the file already.
@@ -428,7 +429,7 @@ fn diff(args: DiffArgs) -> Result<Exit, Failure> {
     let (name_a, name_b) = (a.to_string_lossy(), b.to_string_lossy());
     let (races, names) = (Both { a: &race_a, b: &race_b }, Both { a: &*name_a, b: &*name_b });
     if !plain && format.is_none() && has_screen() {
-        let look = Look::of(&load(Flags { config, ..Flags::default() })?.settings, &variable);
+        let look = Look::of(&load(Flags { config, look, ..Flags::default() })?.settings, &variable);
         let shown = tui::show_diff(races, names, &look);
         let (why, reader) = shown.map_err(|error| Failure::new(Exit::Internal, error))?;
         match why {

@@ -40,7 +40,7 @@ pub struct Flags {
     #[arg(long, value_name = "F", help_heading = "Race", value_parser = keys::TIME_SCALE.parser())]
     #[arg(allow_negative_numbers = true)]
     pub time_scale: Option<TimeScale>,
-    /// Seconds before each step of a counter's tasks, so that the eye can follow
+    /// Seconds before each step of a counter's tasks, so that the eye can follow; each then adds 5 times at most
     #[arg(long, value_name = "S", help_heading = "Race", value_parser = keys::PACE.parser())]
     #[arg(allow_negative_numbers = true)]
     pub pace: Option<Duration>,
@@ -82,12 +82,9 @@ pub struct Flags {
     #[arg(allow_negative_numbers = true)]
     pub max_bytes: Option<u64>,
 
-    /// Colours
-    #[arg(long, value_name = "NAME", help_heading = "Dashboard", value_parser = one_of(&keys::THEME))]
-    pub theme: Option<ThemeName>,
-    /// Characters to draw with
-    #[arg(long, value_name = "SET", help_heading = "Dashboard", value_parser = one_of(&keys::GLYPHS))]
-    pub glyphs: Option<GlyphChoice>,
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub look: LookFlags,
     /// Wait for the key r before the race starts
     #[arg(long, help_heading = "Dashboard")]
     pub no_autostart: bool,
@@ -105,6 +102,17 @@ pub struct Flags {
     /// Hosts that requests to it may name.
     #[arg(skip)]
     pub hosts: Option<Vec<String>>,
+}
+
+/// How what is on screen looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LookFlags {
+    /// Colours
+    #[arg(long, value_name = "NAME", help_heading = "Dashboard", value_parser = one_of(&keys::THEME))]
+    pub theme: Option<ThemeName>,
+    /// Characters to draw with
+    #[arg(long, value_name = "SET", help_heading = "Dashboard", value_parser = one_of(&keys::GLYPHS))]
+    pub glyphs: Option<GlyphChoice>,
 }
 
 /// The flag that names the config file.

@@ -243,8 +243,8 @@ impl Layers<'_> {
         let autostart = self.take(entries, &keys::AUTOSTART, flags.no_autostart.then_some(false))?;
         Ok(Dashboard {
             start: if autostart { Start::AtOnce } else { Start::OnKey },
-            theme: self.take(entries, &keys::THEME, flags.theme)?,
-            glyphs: self.take(entries, &keys::GLYPHS, flags.glyphs)?,
+            theme: self.take(entries, &keys::THEME, flags.look.theme)?,
+            glyphs: self.take(entries, &keys::GLYPHS, flags.look.glyphs)?,
             frames: self.take(entries, &keys::FRAMES, None)?,
             mouse: self.take(entries, &keys::MOUSE, None)?,
         })

@@ -20,7 +20,7 @@ mod urls;
 mod variables;
 
 pub use error::ConfigError;
-pub use flags::{ConfigFlag, Flags, OriginFlags, time_scale_parser};
+pub use flags::{ConfigFlag, Flags, LookFlags, OriginFlags, time_scale_parser};
 pub use listing::{Effective, Layer};
 pub use load::{Sources, load};
 pub use settings::{Dashboard, FrameRate, GlyphChoice, OriginListen, Repeats, Settings, Start, ThemeName};

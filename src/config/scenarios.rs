@@ -42,6 +42,9 @@ enum Use {
     Listed,
 }
 
+/// How often a task adds that is given a pace from outside: a scenario's thousands of additions would take days.
+const PACED_ADDS: u64 = 5;
+
 /// What the scenario of the URLs is. How many they are, and whose, the report says.
 const OF_URLS: &str = "URLs of your own";
 
@@ -135,7 +138,13 @@ impl Layers<'_> {
             // The rule of the setting names only what can be raced, so this is never asked for.
             WorkloadKind::Imported => Work::Sleep(Arc::from([])),
             WorkloadKind::Counter => {
-                let adds = self.listed(&keys::ADDS, name, entries)?;
+                let mut adds = self.of_scenario(&keys::ADDS, name)?;
+                let is_imposed = matches!(pace.layer, Layer::Variable(_) | Layer::Flag(_));
+                if is_imposed && !pace.value.is_zero() && adds.value > PACED_ADDS {
+                    adds = Found { value: PACED_ADDS, layer: pace.layer.clone(), span: 0..0 };
+                }
+                entries.push(Entry::of(&keys::ADDS, &adds));
+                let adds = adds.value;
                 let guard = self.listed(&keys::GUARD, name, entries)?;
                 entries.push(Entry::of(&keys::PACE, pace));
                 Work::Counter(CounterWork { adds, guard, pace: pace.value })

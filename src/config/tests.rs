@@ -179,8 +179,7 @@ fn everything() -> Result<(Desk, Flags), Box<dyn std::error::Error>> {
         bind: Some("127.0.0.1:33".parse()?),
         hosts: Some(vec!["flag".to_owned()]),
         no_autostart: true,
-        theme: Some(ThemeName::Monochrome),
-        glyphs: Some(GlyphChoice::Ascii),
+        look: LookFlags { theme: Some(ThemeName::Monochrome), glyphs: Some(GlyphChoice::Ascii) },
         tasks: Some(33),
         workers: Some(WorkerCounts::one(33)),
         executors: executors("pool:33"),
@@ -267,6 +266,23 @@ fn flags_beat_variables_and_those_beat_the_file() -> Fallible {
         assert_eq!(Some(layer(&variables, name.key)), name.variable.map(Layer::Variable).as_ref());
         assert_eq!(Some(layer(&all, name.key)), name.flag.map(Layer::Flag).as_ref());
     }
+    Ok(())
+}
+
+#[test]
+fn a_pace_from_outside_leaves_few_additions() -> Fallible {
+    let adds = |file: &str, pace: Option<u64>| -> Result<u64, Box<dyn std::error::Error>> {
+        let flags =
+            Flags { scenario: Some("counter".to_owned()), pace: pace.map(Duration::from_secs), ..none() };
+        match Desk::with(file)?.load(flags)?.settings.scenario.work {
+            Work::Counter(counter) => Ok(counter.adds),
+            other => Err(format!("no counter: {other:?}").into()),
+        }
+    };
+    let few = "[scenarios.counter]\nadds = 3";
+    let many = "[scenarios.counter]\nadds = 70\npace_seconds = 0.1";
+    assert_eq!((adds("", None)?, adds("", Some(1))?, adds("", Some(0))?), (200_000, 5, 200_000));
+    assert_eq!((adds(few, Some(1))?, adds(many, None)?, adds(many, Some(1))?), (3, 70, 5));
     Ok(())
 }
 

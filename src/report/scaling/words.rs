@@ -118,8 +118,8 @@ impl Scaling {
                 (why, "A task has one worker, and no number of others makes it shorter.".to_owned())
             }
             Some(Why::Schedule) => tell(
-                "the tasks are too few to share out better",
-                format!("A schedule of them for {many} workers is no shorter than one for {few}."),
+                "the tasks are too few to share out better, short of a worker for each",
+                format!("A schedule of them for {many} workers is hardly shorter than one for {few}."),
             ),
             Some(Why::EventLoop) => {
                 tell("the event loop has one thread", "Each task kept it until it was done.".to_owned())

@@ -1,5 +1,7 @@
 //! The page *Results* of a race that sweeps: speedup against workers, the laws fitted to it, and what follows.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -217,17 +219,20 @@ fn chart(
     canvas.glyph(gutter - 1, tick_row, '┼', theme.rule);
     canvas.text_right(gutter - 1, tick_row, GUTTER - 1, "0×", theme.dim);
     canvas.text(area.x, tick_row + 1, GUTTER, "workers", theme.dim);
+    let knee = knee(canvas, &plot, scaling, tick_row, theme);
     for tick in x.ticks().map(|tick| tick.max(1.0)) {
         let Some((column, _)) = plot.cell(tick, 0.0) else { continue };
-        canvas.glyph(column, tick_row, '┬', theme.rule);
         let label = Scale::words(tick);
         let wide = u16::try_from(label.len()).unwrap_or(0);
         let left = column.saturating_sub(wide / 2);
+        if knee.start < left + wide && left < knee.end {
+            continue;
+        }
+        canvas.glyph(column, tick_row, '┬', theme.rule);
         if left > gutter {
             canvas.text(left, tick_row + 1, wide, &label, theme.dim);
         }
     }
-    knee(canvas, &plot, scaling, tick_row, theme);
 }
 
 /// What was measured, with what it lies between where there are several runs; and the run under way.
@@ -264,10 +269,11 @@ fn points(
     }
 }
 
-/// Marks the knee: a line from its point down to the axis, and the word below.
-fn knee(canvas: &mut Canvas<'_>, plot: &Plot, scaling: &Scaling, axis: u16, theme: &Theme) {
-    let Some(Knee::At { workers, speedup }) = scaling.knee else { return };
-    let Some((x, y)) = plot.cell(f64::from(workers), speedup) else { return };
+/// Marks the knee: a line from its point down to the axis, and the word below. Returns the columns of the word, none
+/// without a knee in the plot.
+fn knee(canvas: &mut Canvas<'_>, plot: &Plot, scaling: &Scaling, axis: u16, theme: &Theme) -> Range<u16> {
+    let Some(Knee::At { workers, speedup }) = scaling.knee else { return 0..0 };
+    let Some((x, y)) = plot.cell(f64::from(workers), speedup) else { return 0..0 };
     for row in y + 1..axis {
         canvas.glyph(x, row, '┊', theme.good);
     }
@@ -277,6 +283,7 @@ fn knee(canvas: &mut Canvas<'_>, plot: &Plot, scaling: &Scaling, axis: u16, them
     let number = u16::try_from(workers.to_string().len()).unwrap_or(0);
     let left = x.saturating_sub(number / 2 + 1).min(canvas.area().right().saturating_sub(wide));
     canvas.text(left, axis + 1, wide, &label, theme.good);
+    left..left + wide
 }
 
 /// What stands before an entry of the panel.
