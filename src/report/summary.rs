@@ -46,6 +46,10 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "shares of all workers' time from the run's start to its end; together they are 100 %",
     ),
     ("waiting", "connecting, and waiting for the server's first byte; with files and rows, reading them"),
+    (
+        "locked",
+        "waiting for a lock; of a counter's mutex, waits too short and many to tell count as computing",
+    ),
     ("idle", "a worker had no task"),
     (
         "critical path",

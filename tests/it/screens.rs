@@ -252,6 +252,9 @@ fn a_counter_race_shows_what_is_lost_and_how() {
     shot.ui.timeline.cursor = None;
     shot.ui.run = RunChoice::Fixed(3);
     assert!(shot.text(80, 24).contains("no update was lost; --pace 0.3 shows each step"));
+    shot.ui.run = RunChoice::Fixed(2);
+    let mutex = shot.text(120, 36);
+    assert!(mutex.contains("no update was lost; short waits look like computing; --pace 0.3"), "{mutex}");
 }
 
 /// Pictures over one full link, swept over up to 20 workers.

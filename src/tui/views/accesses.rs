@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::event::{Access, LaneId, WorkloadKind};
+use crate::event::{Access, Guard, LaneId, Variant, WorkloadKind};
 use crate::model::{CounterAccess, RaceState, RunState, RunStatus};
 use crate::report::words;
 use crate::text;
@@ -256,6 +256,9 @@ fn without_accesses(race: &RaceState, run: &RunState) -> String {
     match run.status() {
         RunStatus::Waiting => words::not_begun(race).to_owned(),
         RunStatus::Running { .. } if lost == 0 => "no update was lost so far".to_owned(),
+        _ if lost == 0 && run.plan().variant == Some(Variant::Guard(Guard::Mutex)) => {
+            "no update was lost; short waits look like computing; --pace 0.3 shows each step".to_owned()
+        }
         _ if lost == 0 => "no update was lost; --pace 0.3 shows each step".to_owned(),
         _ => {
             let lost = words::count(lost);
