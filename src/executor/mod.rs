@@ -179,7 +179,8 @@ impl Job {
     /// Does one task on a lane: the same body, whoever drives it. The outcome is said in events; a
     /// panic costs this task, and the session in which it happened. Returns what there is to hand over.
     async fn drive(&self, terms: &Terms, equipment: &mut Equipment, lane: LaneId, task: TaskId) -> Left {
-        if terms.is_stopped() {
+        // Whose task was the first to hear of a cancel asks for the next one before the sign of it stands.
+        if terms.was_cancelled() {
             self.task_ended_unstarted(task, self.stopped());
             return Left::Nothing;
         }

@@ -65,7 +65,13 @@ impl Terms {
         &self.cancel
     }
 
-    /// Whether the task is to stop. Costs a load while it is not.
+    /// Whether the token was cancelled, also while word of it is still on its way to some of those that wait for
+    /// it. Takes a mutex that all workers share: for once a task.
+    pub fn was_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// Whether the task is to stop. Costs a load while it is not, and may be a moment late.
     pub fn is_stopped(&self) -> bool {
         self.sign.raised.0.load(Ordering::Acquire) && self.cancel.is_cancelled()
     }
@@ -77,6 +83,8 @@ impl Terms {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{OnceLock, PoisonError};
+
     use super::*;
 
     #[test]
@@ -88,6 +96,29 @@ mod tests {
         token.cancel();
         let late = Terms::new(token);
         assert!([early, clone, child, late].iter().all(Terms::is_stopped));
+    }
+
+    #[test]
+    fn who_hears_of_it_first_can_tell_that_it_was_cancelled() {
+        struct First {
+            terms: OnceLock<Terms>,
+            told: Mutex<Vec<bool>>,
+        }
+        impl Wake for First {
+            fn wake(self: Arc<First>) {
+                let terms = self.terms.get().map(Terms::was_cancelled);
+                self.told.lock().unwrap_or_else(PoisonError::into_inner).extend(terms);
+            }
+        }
+        let token = CancellationToken::new();
+        let first = Arc::new(First { terms: OnceLock::new(), told: Mutex::default() });
+        let mut waits = Box::pin(token.clone().cancelled_owned());
+        let waker = Waker::from(first.clone());
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        // Waits for the token as well, behind the one above.
+        assert!(first.terms.set(Terms::new(token.clone())).is_ok());
+        token.cancel();
+        assert_eq!(*first.told.lock().unwrap_or_else(PoisonError::into_inner), [true]);
     }
 
     #[test]
