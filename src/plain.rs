@@ -273,8 +273,10 @@ fn line(race: &RaceState, event: &Event) -> Option<String> {
             let latency = state.latency(event.at).unwrap_or_default();
             let (outcome, more) = match &end.outcome {
                 Outcome::Done => {
-                    let (bytes, latency) = (words::bytes(end.bytes), words::seconds(latency));
-                    ("done, ", Cow::Owned([&bytes, " in ", &latency].concat()))
+                    // Work without bytes says in words what came out.
+                    let out = end.result.as_deref().filter(|_| end.bytes == 0).map(shown);
+                    let out = out.unwrap_or_else(|| Cow::Owned(words::bytes(end.bytes)));
+                    ("done, ", Cow::Owned([&out, " in ", &words::seconds(latency)].concat()))
                 }
                 Outcome::Failed(error) => ("FAILED: ", shown(&error.message)),
                 Outcome::Panicked { message } => ("PANICKED: ", shown(message)),
