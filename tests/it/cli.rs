@@ -665,6 +665,20 @@ fn a_report_that_cannot_be_written_is_exit_code_3() -> Fallible {
 }
 
 #[test]
+fn a_line_says_what_came_out_of_work_without_bytes() -> Fallible {
+    let place = Place::new()?;
+    let lines = |scenario: &str| -> Fallible<String> {
+        let arguments = [scenario, "-e", "pool", "-n", "1", "--time-scale", "0.01", "--plain"];
+        Ok(err(&place.run(&arguments)?))
+    };
+    let slept = lines("abc")?;
+    assert!(slept.contains(" done, slept ") && !slept.contains("0 B"), "{slept}");
+    let downloaded = lines("small")?;
+    assert!(downloaded.contains(" kB in ") && !downloaded.contains("0 B in"), "{downloaded}");
+    Ok(())
+}
+
+#[test]
 fn what_is_asked_for_is_printed() -> Fallible {
     let place = Place::new()?;
     for (arguments, words) in [
