@@ -3,7 +3,7 @@
 mod export;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
@@ -12,7 +12,9 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::claims::ClaimsFormat;
-use crate::config::{ConfigFlag, Flags, LookFlags, OriginFlags, time_scale_parser, variables_help};
+use crate::config::{
+    ConfigFlag, Flags, LookFlags, OriginFlags, is_standard, time_scale_parser, variables_help,
+};
 use crate::event::TimeScale;
 use crate::recording::Speed;
 use crate::report::diff::DiffFormat;
@@ -94,7 +96,7 @@ pub struct RaceArgs {
 
 /// A file that is written beside standard output, for which `-` stands elsewhere.
 fn beside_standard_output(file: PathBuf) -> Result<PathBuf, &'static str> {
-    match file == Path::new("-") {
+    match is_standard(&file) {
         true => Err("standard output has the report already: name a file"),
         false => Ok(file),
     }
@@ -159,6 +161,18 @@ pub struct ImportArgs {
     /// Replace a file that is there already
     #[arg(long)]
     pub force: bool,
+}
+
+impl ImportArgs {
+    /// Where the recording goes.
+    pub fn place(&self) -> Place {
+        match &self.output {
+            Some(path) if is_standard(path) => Place::Out,
+            Some(path) => Place::File(path.clone()),
+            None if is_standard(&self.trace) => Place::Out,
+            None => Place::File(self.trace.with_extension("jsonl")),
+        }
+    }
 }
 
 /// Which races to compare, and how.

@@ -12,7 +12,7 @@ use threadrace::claims::{self, CLAIMS, ClaimsError};
 use threadrace::cli::{
     self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs, ReportArgs,
 };
-use threadrace::config::{self, Effective, Flags, GlyphChoice, LookFlags, Settings, Sources};
+use threadrace::config::{self, Effective, Flags, GlyphChoice, LookFlags, Settings, Sources, is_standard};
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::plain::{self, Signals};
@@ -311,15 +311,8 @@ fn note<T: std::fmt::Display>(flaws: &[T]) {
 
 /// Makes a recording of a trace, and says what of it is missing or guessed.
 fn import(args: ImportArgs) -> Result<Exit, Failure> {
-    let ImportArgs { trace, output, force } = args;
-    let is_standard = |path: &Path| path == Path::new("-");
-    let piped = is_standard(&trace);
-    let place = match output {
-        None if piped => Place::Out,
-        None => Place::File(trace.with_extension("jsonl")),
-        Some(path) if is_standard(&path) => Place::Out,
-        Some(path) => Place::File(path),
-    };
+    let (place, piped) = (args.place(), is_standard(&args.trace));
+    let ImportArgs { trace, force, .. } = args;
     if let Place::File(path) = &place
         && !piped
         && place_of(path) == place_of(&trace)

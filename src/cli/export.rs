@@ -1,12 +1,12 @@
 //! What `threadrace export` was asked for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use thiserror::Error;
 
-use crate::config::{ConfigFlag, GlyphChoice, ThemeName};
+use crate::config::{ConfigFlag, GlyphChoice, ThemeName, is_standard};
 use crate::recording::Speed;
 use crate::report::{ScreenSize, Target, ViewName};
 
@@ -129,7 +129,7 @@ impl ExportArgs {
             PathBuf::from(name)
         };
         match &self.output {
-            Some(path) if path == Path::new("-") => Place::Out,
+            Some(path) if is_standard(path) => Place::Out,
             Some(path) if path.is_dir() => Place::File(path.join(name())),
             Some(path) => Place::File(path.clone()),
             None if !is_terminal || target.is_for_reading() => Place::Out,

@@ -89,6 +89,11 @@ pub fn load(sources: Sources<'_>) -> Result<Effective, ConfigError> {
     layers.effective(&flags, urls)
 }
 
+/// Whether a path is `-`, which stands for the standard stream where a file is read or written.
+pub fn is_standard(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 fn read_urls(flags: &Flags, folder: &Path, stdin: &mut dyn Read) -> Result<Option<UrlList>, ConfigError> {
     if flags.urls.is_empty() && flags.url_list.is_none() {
         return Ok(None);
@@ -98,7 +103,7 @@ fn read_urls(flags: &Flags, folder: &Path, stdin: &mut dyn Read) -> Result<Optio
     }
     let list = match &flags.url_list {
         None => UrlList::read(&flags.urls, None),
-        Some(path) if path == Path::new("-") => UrlList::read(&flags.urls, Some(("standard input", stdin))),
+        Some(path) if is_standard(path) => UrlList::read(&flags.urls, Some(("standard input", stdin))),
         Some(path) => {
             let list = path.to_string_lossy();
             let mut file = File::open(folder.join(path))

@@ -22,7 +22,7 @@ mod variables;
 pub use error::ConfigError;
 pub use flags::{ConfigFlag, Flags, LookFlags, OriginFlags, time_scale_parser};
 pub use listing::{Effective, Layer};
-pub use load::{Sources, load};
+pub use load::{Sources, is_standard, load};
 pub use settings::{Dashboard, FrameRate, GlyphChoice, OriginListen, Repeats, Settings, Start, ThemeName};
 pub use urls::{UrlError, UrlsError, parse as parse_url, without_password};
 pub use variables::help as variables_help;

@@ -180,7 +180,7 @@ impl Job {
     /// panic costs this task, and the session in which it happened. Returns what there is to hand over.
     async fn drive(&self, terms: &Terms, equipment: &mut Equipment, lane: LaneId, task: TaskId) -> Left {
         // Whose task was the first to hear of a cancel asks for the next one before the sign of it stands.
-        if terms.was_cancelled() {
+        if terms.cancel().is_cancelled() {
             self.task_ended_unstarted(task, self.stopped());
             return Left::Nothing;
         }

@@ -173,13 +173,13 @@ pub fn list_schedule(tasks: &[Duration], workers: u32) -> Option<Duration> {
     Some(last)
 }
 
-/// The most that a speedup can be, by workers, with tasks that take as long as they did one after the other: the work of
-/// all divided by a lower bound of the makespan, which is what no schedule of them is shorter than, whoever takes up
-/// which task when: the longest of
+/// The most that a speedup can be, by workers, with tasks that take as long as they did one after the other: the
+/// work of all divided by a lower bound of the makespan, which no schedule of them is shorter than, whoever takes
+/// up which task when. It is the longest of
 /// - an equal share of the work for each worker,
 /// - the longest task, and
-/// - for every `k`, the `k + 1` shortest of the `k × workers + 1` longest tasks: of so many, one worker has `k + 1` at
-///   least. Twenty tasks alike take sixteen workers as long as ten.
+/// - for every `k`, the `k + 1` shortest of the `k × workers + 1` longest tasks: of so many, one worker has
+///   `k + 1` at least. Twenty tasks alike take sixteen workers as long as ten.
 ///
 /// Source of the first two: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM Journal on Applied
 /// Mathematics 17(2), 1969.
@@ -196,14 +196,13 @@ impl ScheduleBound {
         let mut nanos: Vec<u128> = tasks.iter().map(Duration::as_nanos).collect();
         nanos.sort_unstable_by_key(|&task| Reverse(task));
         let longest = *nanos.first().filter(|&&longest| longest > 0)?;
-        let mut sum = 0;
         // By how many, how long that many of the longest tasks take.
-        let sums: Vec<u128> = std::iter::once(0)
-            .chain(nanos.iter().map(|task| {
-                sum += task;
-                sum
-            }))
-            .collect();
+        let mut sums = vec![0];
+        let mut sum = 0;
+        for task in nanos {
+            sum += task;
+            sums.push(sum);
+        }
         let bound = |workers: usize| {
             let many = (1..).map_while(|k| Some(sums.get(k * workers + 1)? - sums[k * (workers - 1)]));
             let whole = many.fold(longest, u128::max) as f64;

@@ -65,13 +65,8 @@ impl Terms {
         &self.cancel
     }
 
-    /// Whether the token was cancelled, also while word of it is still on its way to some of those that wait for
-    /// it. Takes a mutex that all workers share: for once a task.
-    pub fn was_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
-    }
-
-    /// Whether the task is to stop. Costs a load while it is not, and may be a moment late.
+    /// Whether the task is to stop. Costs a load while it is not, and may be a moment late: the token itself, which
+    /// takes a mutex that all workers share, knows before word of it has come to all that wait for it.
     pub fn is_stopped(&self) -> bool {
         self.sign.raised.0.load(Ordering::Acquire) && self.cancel.is_cancelled()
     }
@@ -106,7 +101,7 @@ mod tests {
         }
         impl Wake for First {
             fn wake(self: Arc<First>) {
-                let terms = self.terms.get().map(Terms::was_cancelled);
+                let terms = self.terms.get().map(|terms| terms.cancel().is_cancelled());
                 self.told.lock().unwrap_or_else(PoisonError::into_inner).extend(terms);
             }
         }

@@ -268,16 +268,23 @@ fn shift(fact: &mut Fact, by: usize) {
     }
 }
 
-/// The same work as that of `Race::new(7)`, by the chance of another seed.
-fn other(seed: u64, race: impl FnOnce(Race) -> Race) -> RaceState {
-    let mut events = race(Race::new(seed).pictures(7).runs(&RUNS)).events();
+/// A race whose plan is changed.
+fn planned(race: Race, change: impl Fn(&mut RacePlan)) -> RaceState {
+    let mut events = race.events();
     for event in &mut events {
         if let Fact::RaceStarted { plan } = &mut event.fact {
-            let named = Race::new(7).runs(&RUNS).plan();
-            *plan = Arc::new(RacePlan { seed: 7, tasks: named.tasks.clone(), ..(**plan).clone() });
+            change(Arc::make_mut(plan));
         }
     }
     folded(&events)
+}
+
+/// The same work as that of `Race::new(7)`, by the chance of another seed.
+fn other(seed: u64, race: impl FnOnce(Race) -> Race) -> RaceState {
+    let named = Race::new(7).runs(&RUNS).plan();
+    planned(race(Race::new(seed).pictures(7).runs(&RUNS)), |plan| {
+        (plan.seed, plan.tasks) = (7, named.tasks.clone());
+    })
 }
 
 fn before() -> RaceState {
@@ -339,14 +346,8 @@ fn the_ratios_interval_turns_around_with_the_sides() -> Tested {
 #[test]
 fn what_is_not_the_same_work_is_said() {
     let alike = |change: &dyn Fn(&mut RacePlan)| {
-        let mut events = Race::new(7).runs(&RUNS).events();
-        for event in &mut events {
-            if let Fact::RaceStarted { plan } = &mut event.fact {
-                change(Arc::make_mut(plan));
-            }
-        }
-        let said =
-            Diff::of(&before(), &folded(&events)).unlike.iter().map(Unlike::to_string).collect::<Vec<_>>();
+        let other = planned(Race::new(7).runs(&RUNS), change);
+        let said = Diff::of(&before(), &other).unlike.iter().map(Unlike::to_string).collect::<Vec<_>>();
         said.join("; ")
     };
     assert_eq!(alike(&|_| {}), "");
@@ -364,17 +365,6 @@ fn what_is_not_the_same_work_is_said() {
     let half = Race::new(7).runs(&RUNS).state_at(At(3_000_000_000));
     let said = Diff::of(&before(), &half).unlike;
     assert!(said.iter().any(|unlike| unlike.to_string().starts_with("B is not over")));
-}
-
-/// A race whose plan is changed.
-fn planned(race: Race, change: impl Fn(&mut RacePlan)) -> RaceState {
-    let mut events = race.events();
-    for event in &mut events {
-        if let Fact::RaceStarted { plan } = &mut event.fact {
-            change(Arc::make_mut(plan));
-        }
-    }
-    folded(&events)
 }
 
 /// What is said of the pools of two races, and of their tasks.

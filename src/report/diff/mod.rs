@@ -114,6 +114,15 @@ pub struct Pair {
     pub tasks: Tasks,
 }
 
+impl Pair {
+    /// How much more B's is than A's of one of its figures, as a share of A's; none where that is not defined, and
+    /// between runs that did not do the same work.
+    pub fn change(&self, figure: &Figure) -> Option<f64> {
+        let (a, b) = figure.value.zip().filter(|_| !self.wall.is_of_other_work())?;
+        (a > 0.0).then(|| b / a - 1.0)
+    }
+}
+
 /// The wall times of a pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wall {
@@ -194,14 +203,6 @@ pub struct Figure {
     pub value: Both<Option<f64>>,
 }
 
-impl Pair {
-    /// How much more B's is than A's of one of its figures; none where that is not defined, and between runs that did not
-    /// do the same work.
-    pub fn change(&self, figure: &Figure) -> Option<f64> {
-        figure.change().filter(|_| !self.wall.is_of_other_work())
-    }
-}
-
 impl Figure {
     /// One side's in words; a dash where it is not known.
     pub fn words(&self, side: Side) -> String {
@@ -216,12 +217,6 @@ impl Figure {
             Unit::Bytes => bytes(whole),
             Unit::Count => count(whole),
         }
-    }
-
-    /// How much more B's is than A's, as a share of A's; none where that is not defined.
-    fn change(&self) -> Option<f64> {
-        let (a, b) = self.value.zip()?;
-        (a > 0.0).then(|| b / a - 1.0)
     }
 }
 
@@ -304,7 +299,7 @@ fn pair(
     let wall = Wall::of(&rows, other_work(races, matching, &rows), seed);
     let sequential = summaries.as_ref().map(|summary| {
         let label = &summary.baseline()?.label;
-        let all = summary.runs.iter().filter(|run| run.label == *label && run.comparable.reason().is_none());
+        let all = comparable(&summary.runs).filter(|run| run.label == *label);
         median(all.filter_map(|run| Some(run.wall?.as_secs_f64())))
     });
     Some(Pair {
@@ -318,13 +313,23 @@ fn pair(
     })
 }
 
-/// In what the work of a pair's runs is not the same. What brings bytes brings as many, to a hundredth as within a race;
-/// what does not is told by the plan. How it is done, how fast the server is, and what is guarded by what are
-/// conditions, under which the same work may be compared. Of what another program told nothing is known but its tasks.
+/// Those of some runs whose wall times can be compared.
+fn comparable(runs: &[RunSummary]) -> impl Iterator<Item = &RunSummary> {
+    runs.iter().filter(|run| run.comparable.reason().is_none())
+}
+
+/// Whether another program told of one of two races: then nothing is known of its work but the tasks.
+fn is_imported(races: Both<&RaceState>) -> bool {
+    [races.a, races.b].iter().any(|race| race.plan().workload == WorkloadKind::Imported)
+}
+
+/// In what the work of a pair's runs is not the same. What brings bytes brings as many, to a hundredth as within a
+/// race; what does not is told by the plan. How it is done, how fast the server is, and what is guarded by what
+/// are conditions, under which the same work may be compared.
 fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunSummary>>) -> Option<NoRatio> {
     let plans = races.map(|race| race.plan());
     let kinds = plans.map(|plan| plan.workload);
-    let imported = [kinds.a, kinds.b].contains(&WorkloadKind::Imported);
+    let imported = is_imported(races);
     if kinds.a != kinds.b && !imported {
         return Some(NoRatio::OtherWork(kinds.map(|kind| kind.name().to_owned())));
     }
@@ -341,10 +346,8 @@ fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunS
     if only.a + only.b > 0 {
         return Some(NoRatio::OtherTasks);
     }
-    let brought = rows.as_ref().map(|rows| {
-        let comparable = rows.iter().filter(|run| run.comparable.reason().is_none());
-        Some(median(comparable.map(|run| run.bytes as f64))? as u64)
-    });
+    let brought =
+        rows.as_ref().map(|rows| Some(median(comparable(rows).map(|run| run.bytes as f64))? as u64));
     let (a, b) = brought.zip().filter(|&(a, b)| !imported && !as_much(a, b))?;
     Some(NoRatio::OtherBytes(Both { a, b }))
 }
@@ -362,8 +365,7 @@ impl Wall {
 
     fn of(rows: &Both<Vec<RunSummary>>, other_work: Option<NoRatio>, seed: u64) -> Wall {
         let walls = rows.as_ref().map(|rows| {
-            let comparable = rows.iter().filter(|run| run.comparable.reason().is_none());
-            comparable.filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
+            comparable(rows).filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
         });
         let median = walls.as_ref().map(|walls| median_of(walls, seed));
         let hindered = || {

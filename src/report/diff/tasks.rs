@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::event::{RunId, TaskId, WorkloadKind};
+use crate::event::{RunId, TaskId};
 use crate::model::{RaceState, Stage, as_much};
 use crate::stats::compare::{Estimate, median_of};
 use crate::stats::mean;
 
-use super::Both;
+use super::{Both, is_imported};
 
 /// How many tasks that moved are kept of a pair.
 const MOVED: usize = 100;
@@ -114,12 +114,12 @@ fn times(a: Duration, b: Duration) -> f64 {
 pub struct Tasks {
     /// How many were done in both, and are the same work.
     pub matched: usize,
-    /// How many were done in both under one name, and are not.
-    pub other: usize,
     /// How many of those took less time in B.
     pub faster: usize,
     /// How many took more.
     pub slower: usize,
+    /// How many were done in both under one name, and are not the same work.
+    pub other: usize,
     /// The median of their ratios, A's latency ÷ B's; none where there are none.
     pub ratio: Option<Estimate>,
     /// The mean latency of those that were done in both.
@@ -141,15 +141,15 @@ impl Tasks {
         let mut moved = Vec::new();
         let (mut ratios, mut latencies) = (Vec::new(), Both::<Vec<Duration>>::default());
         let (mut faster, mut slower, mut other) = (0, 0, 0);
-        let known = [races.a, races.b].iter().all(|race| race.plan().workload != WorkloadKind::Imported);
-        let is_other = |pair: &Both<TaskId>| {
+        let known = !is_imported(races);
+        let brought_other = |pair: &Both<TaskId>| {
             let brought = Both { a: bytes(races.a, &runs.a, pair.a), b: bytes(races.b, &runs.b, pair.b) };
-            is_other_work || known && brought.zip().is_some_and(|(a, b)| !as_much(a, b))
+            known && brought.zip().is_some_and(|(a, b)| !as_much(a, b))
         };
         for pair in matching.pairs() {
             let fate = Both { a: fate(races.a, &runs.a, pair.a), b: fate(races.b, &runs.b, pair.b) };
             let done = fate.map(Fate::latency).zip();
-            if is_other_work || done.is_some() && is_other(pair) {
+            if is_other_work || done.is_some() && brought_other(pair) {
                 other += usize::from(done.is_some());
                 continue;
             }
@@ -173,9 +173,9 @@ impl Tasks {
         let kept = moved.into_iter().take(MOVED);
         Tasks {
             matched: ratios.len(),
-            other,
             faster,
             slower,
+            other,
             ratio: median_of(&ratios, seed),
             mean: latencies.as_ref().map(|latencies| mean(latencies)),
             moved: kept.map(|(pair, fate)| Moved { name: name(pair), fate }).collect(),

@@ -107,10 +107,12 @@ pub fn moved_row(moved: &Moved) -> [String; 5] {
             let sign = if longer < 0.0 { "-" } else { "+" };
             let longer = seconds(std::time::Duration::try_from_secs_f64(longer.abs()).unwrap_or_default());
             let none = |fate: Fate| fate.latency().is_some_and(|latency| latency.is_zero());
-            let words = match ratio >= 1.0 {
-                _ if none(moved.fate.a) != none(moved.fate.b) => "no time in one".to_owned(),
-                true => format!("{} as fast", times(ratio)),
-                false => format!("{} as long", times(1.0 / ratio)),
+            let words = if none(moved.fate.a) != none(moved.fate.b) {
+                "no time in one".to_owned()
+            } else if ratio >= 1.0 {
+                format!("{} as fast", times(ratio))
+            } else {
+                format!("{} as long", times(1.0 / ratio))
             };
             (format!("{sign}{longer}"), words)
         }

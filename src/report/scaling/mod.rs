@@ -225,8 +225,8 @@ impl Scaling {
     }
 
     /// The speedups by workers that are drawn as curves: the ideal, the bound, Amdahl's law, and the Universal
-    /// Scalability Law; none where they are not known. They are drawn from samples, `pitch` workers apart: the bound, which
-    /// only grows, is told for the end of each, so that it is never drawn below what it is.
+    /// Scalability Law; none where they are not known. They are drawn from samples, `pitch` workers apart: the
+    /// bound, which only grows, is told for the end of each, so that it is never drawn below what it is.
     pub fn curves(&self, pitch: f64) -> [Option<Curve<'_>>; 4] {
         fn curve(from: f64, law: Law<'_>) -> Option<Curve<'_>> {
             Some(Curve { from, law })
