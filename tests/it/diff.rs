@@ -426,6 +426,21 @@ fn work_that_brings_nothing_is_told_by_the_plan() {
 }
 
 #[test]
+fn a_counter_that_was_cancelled_says_nothing_of_the_others() -> Tested {
+    let whole = Race::new(7).counter().state();
+    let mut events = Race::new(7).counter().cancel(0, Duration::from_millis(1)).events();
+    let ends = |event: &Event| matches!(event.fact, Fact::RunFinished { run: RunId(0), .. });
+    let end = events.iter().position(ends).ok_or("the first run never ends")?;
+    let read = Fact::CounterRead { run: RunId(0), expected: 3, actual: 3 };
+    events.insert(end, Event { at: events[end].at, fact: read });
+    let diff = Diff::of(&whole, &folded(&events));
+    let [cancelled, other, ..] = &diff.pairs[..] else { return Err("too few pairs".into()) };
+    assert!(wall_words(cancelled).contains("B: cancelled"), "{}", wall_words(cancelled));
+    assert!(other.wall.compared.is_ok(), "{}", wall_words(other));
+    Ok(())
+}
+
+#[test]
 fn the_rounds_that_count_tell_what_was_brought() {
     let brought = |extra: u64| {
         let mut events = Race::new(7).runs(&RUNS).rounds(5).events();

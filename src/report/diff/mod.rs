@@ -337,7 +337,7 @@ fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunS
     if is_told && plans.a.source != plans.b.source && !imported {
         return Some(NoRatio::OtherWork(plans.map(|plan| plan.source.clone())));
     }
-    let additions = races.map(|race| race.runs().iter().find_map(|run| Some(run.counter()?.expected)));
+    let additions = rows.as_ref().map(|rows| comparable(rows).find_map(|run| Some(run.counter?.expected)));
     if let Some((a, b)) = additions.zip().filter(|(a, b)| a != b) {
         let words = |additions| format!("{} additions", count(additions));
         return Some(NoRatio::OtherWork(Both { a, b }.map(words)));

@@ -257,7 +257,7 @@ fn without_accesses(race: &RaceState, run: &RunState) -> String {
         RunStatus::Waiting => words::not_begun(race).to_owned(),
         RunStatus::Running { .. } if lost == 0 => "no update was lost so far".to_owned(),
         _ if lost == 0 && run.plan().variant == Some(Variant::Guard(Guard::Mutex)) => {
-            "no update was lost; short waits look like computing; --pace 0.3 shows each step".to_owned()
+            "no update was lost; short waits look like computing; --pace 0.3 shows all".to_owned()
         }
         _ if lost == 0 => "no update was lost; --pace 0.3 shows each step".to_owned(),
         _ => {
