@@ -191,6 +191,13 @@ impl<'t> ConfigFile<'t> {
         self.executors().into_iter().map(|(name, _)| name.get_ref().as_ref()).collect()
     }
 
+    /// Whether it says anything about a scenario that the file `base` does not say as well.
+    pub(super) fn says_otherwise(&self, base: &ConfigFile<'_>, scenario: &str) -> bool {
+        let said = self.get(&["scenarios"], scenario);
+        let base = base.get(&["scenarios"], scenario);
+        said.is_some_and(|said| base.is_none_or(|base| !is_among(said.get_ref(), base.get_ref())))
+    }
+
     /// An error at `span`, a range of bytes of the file.
     pub(super) fn error(&self, span: Range<usize>, message: String) -> ConfigError {
         let start = boundary(self.text, span.start);
@@ -265,6 +272,29 @@ impl<'t> ConfigFile<'t> {
                 format!("{name} must be a table, [{name}], not {}", with_article(value.get_ref().type_str()));
             self.error(value.span(), message)
         })
+    }
+}
+
+/// Whether all that is in a value is in another as well, written alike.
+fn is_among(value: &DeValue<'_>, other: &DeValue<'_>) -> bool {
+    match (value, other) {
+        (DeValue::Table(table), DeValue::Table(other)) => table.iter().all(|(key, value)| {
+            other.get(key.get_ref().as_ref()).is_some_and(|other| is_among(value.get_ref(), other.get_ref()))
+        }),
+        (DeValue::Array(array), DeValue::Array(other)) => {
+            let alike = |(one, other): (&Spanned<DeValue<'_>>, &Spanned<DeValue<'_>>)| {
+                is_among(one.get_ref(), other.get_ref())
+            };
+            array.len() == other.len() && array.iter().zip(other.iter()).all(alike)
+        }
+        (DeValue::String(text), DeValue::String(other)) => text == other,
+        (DeValue::Integer(number), DeValue::Integer(other)) => {
+            (number.radix(), number.as_str()) == (other.radix(), other.as_str())
+        }
+        (DeValue::Float(number), DeValue::Float(other)) => number.as_str() == other.as_str(),
+        (DeValue::Boolean(value), DeValue::Boolean(other)) => value == other,
+        (DeValue::Datetime(time), DeValue::Datetime(other)) => time == other,
+        _ => false,
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) struct Entry {
 pub(super) enum Whose {
     /// It is as the built-in file has it.
     BuiltIn,
-    /// The built-in file has it, and the user's file says something about it.
+    /// The built-in file has it, and the user's file says something else about it.
     Changed,
     /// Only the user's file has it.
     Users,

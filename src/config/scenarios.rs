@@ -312,7 +312,10 @@ impl Layers<'_> {
     pub(super) fn names(&self) -> Vec<(&str, Whose)> {
         let built_in = self.built_in.scenario_names();
         let users = self.user.as_ref().map(|(file, _)| file.scenario_names()).unwrap_or_default();
-        let changed = |name| if users.contains(name) { Whose::Changed } else { Whose::BuiltIn };
+        let is_changed = |name: &str| {
+            self.user.as_ref().is_some_and(|(file, _)| file.says_otherwise(&self.built_in, name))
+        };
+        let changed = |name: &str| if is_changed(name) { Whose::Changed } else { Whose::BuiltIn };
         let owned = users.iter().filter(|name| !built_in.contains(name)).map(|name| (*name, Whose::Users));
         built_in.iter().map(|name| (*name, changed(name))).chain(owned).collect()
     }

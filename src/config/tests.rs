@@ -633,6 +633,26 @@ fn scenarios_are_listed_within_80_columns() -> Fallible {
 }
 
 #[test]
+fn only_a_file_that_says_something_else_changes_a_scenario() -> Fallible {
+    let listed =
+        |file: &str| Ok::<_, Box<dyn std::error::Error>>(Desk::with(file)?.load(none())?.scenario_listing());
+    let built_in = listed("")?;
+    assert!(!built_in.contains("by you"), "{built_in}");
+    // The repository's own file is in the folder of whoever starts the program there.
+    assert_eq!(listed(include_str!("../../config.toml"))?, built_in);
+    let changed = |listing: String| listing.matches("(changed by you)").count();
+    for other in [
+        "tasks = 19",
+        "about = 'mine'",
+        "executors = ['pool', 'sequential', 'async', 'threads']",
+        "origin = { failures = 0.5 }",
+    ] {
+        assert_eq!(changed(listed(&format!("[scenarios.images-20]\n{other}"))?), 1, "{other}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_foreign_path_is_shown_harmlessly() -> Fallible {
     let desk = Desk::with("")?;
     let name = "a\u{1b}[2J\u{202e}.toml";
