@@ -184,6 +184,7 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = Settings { record: args.record, ..load(args.flags)?.settings };
     known(&args.report.fail_if, &race::labels(&settings.scenario))?;
     apart(args.report.file.as_deref(), settings.record.as_deref())?;
+    has_a_place(args.report.file.as_deref(), &settings.output)?;
     let front = if args.plain || !has_screen() {
         in_lines(&settings)?
     } else {
@@ -206,6 +207,15 @@ fn apart(report: Option<&Path>, recording: Option<&Path>) -> Result<(), Failure>
             Err(Failure::new(Exit::Usage, OneFile::of(report, "the recording", "the report", "--report")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Makes sure that a report can be written, before a race is run for it. The race itself makes the folder
+/// `output`, and may have a report in there.
+fn has_a_place(report: Option<&Path>, output: &Path) -> Result<(), Failure> {
+    match report.filter(|report| !report.starts_with(output)) {
+        Some(report) => report::try_place(report).map_err(|error| Failure::new(Exit::Output, error)),
+        None => Ok(()),
     }
 }
 

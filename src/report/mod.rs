@@ -28,7 +28,7 @@ mod utilisation;
 mod verdict;
 pub mod words;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -127,26 +127,66 @@ pub fn save(format: Format, race: &RaceState, now: At, path: &Path) -> Result<()
         .map_err(|source| SaveError { path: path.to_owned(), source })
 }
 
+/// Finds out whether [`save`] has a place for the file, and leaves everything as it was: a race is better not
+/// begun than without its report at the end. What is no file is not tried: a pipe would wait for a reader.
+///
+/// # Errors
+/// When the file can't be made.
+pub fn try_place(path: &Path) -> Result<(), SaveError> {
+    let tried = || match Beside::of(path)? {
+        None => Ok(()),
+        Some(beside) => {
+            beside.create()?;
+            fs::remove_file(beside.part)
+        }
+    };
+    tried().map_err(|source| SaveError { path: path.to_owned(), source })
+}
+
 fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let there = fs::metadata(path).ok();
-    // A terminal or a pipe takes what is written, and nothing can stand in its place.
-    if there.as_ref().is_some_and(|there| !there.is_file()) {
+    let Some(beside) = Beside::of(path)? else {
         return write(&mut OpenOptions::new().write(true).open(path)?);
-    }
-    // Whoever named a link means the file that it leads to.
-    let target = if there.is_some() { fs::canonicalize(path)? } else { path.to_owned() };
-    let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-    // The process's number keeps a file of somebody else's, and of another process, out of the way.
-    name.push(format!(".{}.part", std::process::id()));
-    let part = target.with_file_name(name);
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+    };
+    let mut file = beside.create()?;
     let written = write(&mut file)
-        .and_then(|()| there.map_or(Ok(()), |there| file.set_permissions(there.permissions())))
-        .and_then(|()| fs::rename(&part, &target));
+        .and_then(|()| beside.permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions)))
+        .and_then(|()| fs::rename(&beside.part, beside.target));
     if written.is_err() {
-        let _ = fs::remove_file(&part);
+        let _ = fs::remove_file(&beside.part);
     }
     written
+}
+
+/// A file that is written beside the one whose place it takes.
+struct Beside {
+    target: PathBuf,
+    part: PathBuf,
+    /// Of the file that is there.
+    permissions: Option<Permissions>,
+}
+
+impl Beside {
+    /// None where no file is in the place: a terminal or a pipe takes what is written, and nothing can stand in
+    /// its place.
+    fn of(path: &Path) -> io::Result<Option<Beside>> {
+        let there = fs::metadata(path).ok();
+        match &there {
+            Some(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Some(there) if !there.is_file() => return Ok(None),
+            _ => {}
+        }
+        // Whoever named a link means the file that it leads to.
+        let target = if there.is_some() { fs::canonicalize(path)? } else { path.to_owned() };
+        let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        // The process's number keeps a file of somebody else's, and of another process, out of the way.
+        name.push(format!(".{}.part", std::process::id()));
+        let part = target.with_file_name(name);
+        Ok(Some(Beside { target, part, permissions: there.map(|there| there.permissions()) }))
+    }
+
+    fn create(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).open(&self.part)
+    }
 }
 
 #[cfg(test)]

@@ -652,11 +652,28 @@ fn two_races_in_one_folder_are_one_too_many() -> Fallible {
 #[test]
 fn a_report_that_cannot_be_written_is_exit_code_3() -> Fallible {
     let place = Place::new()?;
-    let output = place.run(&["-e", "pool", "--report", "no/such/folder.json"])?;
-    assert_code(&output, 3);
-    assert!(err(&output).contains("no/such/folder.json"), "{}", err(&output));
-    assert!(out(&output).contains("pool"), "the report is on standard output all the same");
+    for (no_place, why) in [("no/such/folder.json", "No such file"), (".", "directory")] {
+        let output = place.run(&["-e", "pool", "--report", no_place, "-o", "files"])?;
+        assert_refused(&output, 3, &format!("written to {no_place}: "));
+        assert!(err(&output).contains(why), "{}", err(&output));
+        assert!(!place.path("files").exists(), "nothing was begun");
+    }
+    let inside = place.run(&["-e", "pool", "--report", "files/r.json", "-o", "files"])?;
+    assert_code(&inside, 0);
+    assert!(place.path("files/r.json").exists());
+    fs::write(place.path("kept.json"), "before")?;
+    fs::write(place.path("no-folder"), "")?;
+    let refused = place.run(&["-e", "pool", "--report", "kept.json", "-o", "no-folder"])?;
+    assert_refused(&refused, 3, "no-folder");
+    assert_eq!(fs::read_to_string(place.path("kept.json"))?, "before");
+    let parts = fs::read_dir(place.path("."))?.filter(|entry| {
+        entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".part"))
+    });
+    assert_eq!(parts.count(), 0);
     if cfg!(target_os = "linux") {
+        let output = place.run(&["-e", "pool", "--report", "/dev/full"])?;
+        assert_code(&output, 3);
+        assert!(out(&output).contains("pool"), "the report is on standard output all the same");
         let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
         let output = place.program(&["scenarios"]).stdout(full).output()?;
         assert_code(&output, 3);
