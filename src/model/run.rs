@@ -235,6 +235,11 @@ impl Counter {
     pub fn lost(self) -> u64 {
         self.expected.saturating_sub(self.actual)
     }
+
+    /// Whether it shows what it must.
+    pub fn is_right(self) -> bool {
+        self.expected == self.actual
+    }
 }
 
 /// A worker read or wrote the counter.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::event::{Guard, Order, Variant};
-use crate::model::Counter;
 use crate::text::fit;
 
 use super::summary::{Comparable, RunSummary, Summary};
@@ -30,7 +29,7 @@ pub(super) fn verdict(summary: &Summary) -> Option<String> {
         lost => format!("Without a lock {} {of} were lost{which}", count(lost)),
     };
     let safe: Vec<&RunSummary> = runs()
-        .filter(|&(_, guard, counter)| guard != Guard::None && kept_all(counter))
+        .filter(|&(_, guard, counter)| guard != Guard::None && counter.is_right())
         .map(|(run, ..)| run)
         .collect();
     if safe.is_empty() {
@@ -49,10 +48,6 @@ fn guard(run: &RunSummary) -> Option<Guard> {
         Variant::Guard(guard) => Some(guard),
         Variant::Collect(_) => None,
     }
-}
-
-fn kept_all(counter: Counter) -> bool {
-    counter.expected == counter.actual
 }
 
 /// A guard's name, or the run's where several have the same guard.

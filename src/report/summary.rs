@@ -439,6 +439,13 @@ impl Summary {
         }
     }
 
+    /// How many of a run's workers the machine's processors let compute at once, where the tasks do nothing else
+    /// and the run has more of them.
+    pub fn processors_for(&self, run: &RunSummary) -> Option<u32> {
+        let computes = matches!(self.workload, WorkloadKind::Compute | WorkloadKind::Counter);
+        (computes && self.cpus > 0 && run.workers > self.cpus).then_some(self.cpus)
+    }
+
     /// What the figures of the race mean, a line each.
     pub fn definitions(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
         let (own, replaced) = if self.repeats() { (REPEAT_DEFINITIONS, true) } else { (&[][..], false) };

@@ -246,7 +246,7 @@ pub(super) fn overlap(run: &RunSummary, summary: &Summary) -> String {
     for (uses, how, so) in uses {
         let share = uses.iter().map(|&of| used.share(of)).sum();
         if share >= 0.5 {
-            return format!("Workers {how} {} of the time{so}.", percent(share));
+            return format!("{} {how} {} of the time{so}.", capital(&fit(&run.label, 16)), percent(share));
         }
     }
     String::new()
@@ -284,28 +284,29 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
             Some(share) if share >= 0.5 => format!(": one task alone took {} of it", percent(share)),
             _ => String::new(),
         };
-        return format!("The workers had no task for {} of the time{why}.", percent(run.idle_share()));
+        let label = fit(&run.label, 16);
+        return format!("In {label}, workers had no task {} of the time{why}.", percent(run.idle_share()));
     }
     let growth = |phase: Phase| run.phases.of(phase).saturating_sub(baseline.phases.of(phase));
     let Some(phase) = Phase::ALL.into_iter().max_by_key(|&phase| growth(phase)) else { return String::new() };
     let (doing, cause) = match phase {
-        Phase::Queued | Phase::Connecting => ("connecting", "the server, the link or the processors"),
+        Phase::Queued | Phase::Connecting => ("Connecting", "the server, the link or the processors"),
         Phase::Waiting => match summary.workload {
-            WorkloadKind::Files => ("reading and comparing", "the disk or the processors"),
-            WorkloadKind::Crud => ("reading rows", "the database or the processors"),
-            _ => ("waiting for the server", "the server, the link or the processors"),
+            WorkloadKind::Files => ("Reading and comparing", "the disk or the processors"),
+            WorkloadKind::Crud => ("Reading rows", "the database or the processors"),
+            _ => ("Waiting for the server", "the server, the link or the processors"),
         },
-        Phase::Receiving => ("receiving", "the link or the processors"),
-        Phase::Writing if summary.workload == WorkloadKind::Crud => ("writing rows", "the database"),
-        Phase::Writing => ("writing", "the disk"),
-        Phase::Computing => ("computing", "the processors"),
-        Phase::Locked => ("waiting for locks", "the lock"),
-        Phase::Sleeping => ("sleeping", "the waits themselves"),
-        Phase::BackingOff => ("backing off", "a server that turned requests away"),
+        Phase::Receiving => ("Receiving", "the link or the processors"),
+        Phase::Writing if summary.workload == WorkloadKind::Crud => ("Writing rows", "the database"),
+        Phase::Writing => ("Writing", "the disk"),
+        Phase::Computing => ("Computing", "the processors"),
+        Phase::Locked => ("Waiting for locks", "the lock"),
+        Phase::Sleeping => ("Sleeping", "the waits themselves"),
+        Phase::BackingOff => ("Backing off", "a server that turned requests away"),
     };
     let more = match baseline.phases.of(phase) {
-        0 => format!("{} more", seconds(Duration::from_nanos(growth(phase)))),
-        before => format!("{} times as long", ratio(run.phases.of(phase) as f64 / before as f64)),
+        0 => format!("{} more than", seconds(Duration::from_nanos(growth(phase)))),
+        before => format!("{} times as long as", ratio(run.phases.of(phase) as f64 / before as f64)),
     };
     let known = match phase {
         Phase::Computing => run
@@ -317,7 +318,7 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
         _ => None,
     };
     let so = known.unwrap_or_else(|| format!("{cause}, not the workers, probably set the limit"));
-    format!("The tasks spent {more} {doing}: {so}.")
+    format!("{doing} took the tasks {more} with one worker: {so}.")
 }
 
 /// The throughput of the runs that mostly received, where it is the same for two of them at least and the processors
@@ -464,7 +465,7 @@ mod tests {
         assert_eq!(
             verdict(vec![sequential(), pool]),
             "The pool of 5 did the same 20 downloads 4.86 times as fast as one worker: 10.02 s became 2.06 s. \
-             Workers waited for the server 96 % of the time: I/O-bound, waits overlap."
+             Pool waited for the server 96 % of the time: I/O-bound, waits overlap."
         );
     }
 
@@ -475,7 +476,8 @@ mod tests {
         assert_eq!(
             text,
             "20 threads did the same 20 downloads 16.70 times as fast as one worker: 10.02 s became 600 ms. \
-             The pool of 5: 4.86 times. Workers waited for the server 82 % of the time: I/O-bound, waits overlap."
+             The pool of 5: 4.86 times. Threads waited for the server 82 % of the time: I/O-bound, \
+             waits overlap."
         );
     }
 
@@ -491,7 +493,7 @@ mod tests {
         assert_eq!(
             verdict(runs),
             "Threads, pool and async tied, and did the same 20 downloads 4.91 times as fast as one worker: 10.02 s \
-             became 2.04 s. Workers waited for the server 97 % of the time: I/O-bound, waits overlap."
+             became 2.04 s. Threads waited for the server 97 % of the time: I/O-bound, waits overlap."
         );
     }
 
@@ -500,9 +502,9 @@ mod tests {
         let pool = pool(6_000, &[(Phase::Waiting, 6_000), (Phase::Receiving, 23_000)]);
         assert_eq!(
             verdict(vec![sequential(), pool]),
-            "The pool of 5 did the same 20 downloads 1.67 times as fast as one worker: 10.02 s became 6.00 s. The \
-             tasks spent 5.75 times as long receiving: the link or the processors, not the workers, probably set \
-             the limit."
+            "The pool of 5 did the same 20 downloads 1.67 times as fast as one worker: 10.02 s became 6.00 s. \
+             Receiving took the tasks 5.75 times as long as with one worker: the link or the processors, not the \
+             workers, probably set the limit."
         );
     }
 
@@ -514,7 +516,9 @@ mod tests {
             run
         };
         let text = verdict(vec![sequential(), receiving(6_000, 5), receiving(6_100, 5)]);
-        assert!(text.ends_with("7.50 times as long receiving: the link is full at 2.5 MB/s."), "{text}");
+        let so =
+            "Receiving took the tasks 7.50 times as long as with one worker: the link is full at 2.5 MB/s.";
+        assert!(text.ends_with(so), "{text}");
         let mut busy = receiving(7_000, 5);
         busy.processors = Some(1.9);
         let text = verdict(vec![sequential(), receiving(6_000, 5), busy]);
@@ -525,10 +529,15 @@ mod tests {
     fn workers_without_tasks_are_the_limit() {
         let few = run(ExecutorKind::Pool, 30, 1_000, &[(Phase::Waiting, 10_000)]);
         let text = verdict(vec![sequential(), few]);
-        assert!(text.ends_with("no task for 67 % of the time: there are more workers than tasks."), "{text}");
+        assert!(
+            text.ends_with(
+                "In pool, workers had no task 67 % of the time: there are more workers than tasks."
+            ),
+            "{text}"
+        );
         let uneven = pool(5_000, &[(Phase::Waiting, 10_000)]);
         let text = verdict(vec![sequential(), uneven]);
-        assert!(text.ends_with("The workers had no task for 60 % of the time."), "{text}");
+        assert!(text.ends_with("In pool, workers had no task 60 % of the time."), "{text}");
     }
 
     #[test]
@@ -540,12 +549,12 @@ mod tests {
         };
         let text = verdict(vec![sequential(), computing(5_100, Some(1.96))]);
         assert!(
-            text.ends_with("Workers computed 100 % of the time: CPU-bound, 2.0 of 2 processors busy."),
+            text.ends_with("Pool computed 100 % of the time: CPU-bound, 2.0 of 2 processors busy."),
             "{text}"
         );
         let text = verdict(vec![sequential(), computing(9_900, Some(1.0))]);
         assert!(
-            text.ends_with("19.80 s more computing: CPU-bound, with 1.0 of 2 processors busy."),
+            text.ends_with("19.80 s more than with one worker: CPU-bound, with 1.0 of 2 processors busy."),
             "{text}"
         );
     }
@@ -556,8 +565,8 @@ mod tests {
         let text = verdict(vec![sequential(), pool(10_010, &busy)]);
         assert_eq!(
             text,
-            "The pool of 5 was no faster than one worker: 10.02 s became 10.01 s. The tasks spent 50.00 s more \
-             computing: the processors, not the workers, probably set the limit."
+            "The pool of 5 was no faster than one worker: 10.02 s became 10.01 s. Computing took the tasks \
+             50.00 s more than with one worker: the processors, not the workers, probably set the limit."
         );
         let text = verdict(vec![sequential(), pool(20_000, &[]), pool(30_000, &[])]);
         assert_eq!(

@@ -128,7 +128,7 @@ fn a_full_link_explains_why_workers_hardly_help() {
         END,
     )
     .verdict();
-    assert!(verdict.contains("times as long receiving: the link or the processors"), "{verdict}");
+    assert!(verdict.contains("times as long as with one worker: the link or the processors"), "{verdict}");
 }
 
 #[test]

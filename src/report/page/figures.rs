@@ -8,7 +8,7 @@ use crate::report::markup::{Px, Text, cut};
 use crate::report::summary::{DEFINITIONS, Reason, RunSummary, Summary};
 use crate::report::table::{COUNTER, Column, or_dash};
 use crate::report::timeline::run_colour;
-use crate::report::words::{self, Glyphs, bytes, count, percent, seconds, times};
+use crate::report::words::{self, Glyphs, bytes, count, counted, percent, seconds, times};
 
 /// Figures that only this page and the table tell, each with its definition.
 pub(super) const MORE: &[(&str, &str)] = &[
@@ -92,9 +92,14 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
         Order::OneByOne => "",
         Order::Together => " All runs ran at once and shared the network and the processors.",
     };
+    let bounded = summary.runs.iter().find_map(|run| summary.processors_for(run));
+    let processors = bounded.map_or_else(String::new, |cpus| {
+        let processors = counted(u64::from(cpus), "processor", "processors");
+        format!(r#" <b class="ideal">┃</b> marks the {processors}: no more tasks can compute at once."#)
+    });
     write!(
         out,
-        r#"<section id="speedup"><h2>Speedup</h2><p class="hint">How many times as fast as the sequential run; <b class="ideal">◆</b> marks the ideal: as many times as there are workers.{shared}</p><ul class="gauges">"#
+        r#"<section id="speedup"><h2>Speedup</h2><p class="hint">How many times as fast as the sequential run; <b class="ideal">◆</b> marks the ideal: as many times as there are workers.{processors}{shared}</p><ul class="gauges">"#
     )?;
     for (place, run) in summary.runs.iter().enumerate() {
         write!(out, r#"<li><p class="name">"#)?;
@@ -104,16 +109,22 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
             Some(speedup) => {
                 let share = |value: f64| Px(value / most * 100.0);
                 let ideal = f64::from(run.workers);
+                let processors = summary.processors_for(run).map_or_else(String::new, |cpus| {
+                    format!(r#"<b style="left:{}%">┃</b>"#, share(f64::from(cpus)))
+                });
+                let efficient = |e| format!(" <span>{} efficient</span>", percent(e));
+                let note = match run.counter {
+                    Some(counter) if !counter.is_right() => " <span>but a wrong sum</span>".to_owned(),
+                    _ => run.efficiency.map_or_else(String::new, efficient),
+                };
                 write!(
                     out,
-                    r#"<div class="bar" aria-hidden="true"><span style="width:{}%;background:var(--r{})"></span><b style="left:{}%">◆</b></div><p class="value"><strong>{}</strong> <small>of {}× ideal{}</small></p>"#,
+                    r#"<div class="bar" aria-hidden="true"><span style="width:{}%;background:var(--r{})"></span>{processors}<b style="left:{}%">◆</b></div><p class="value"><strong>{}</strong> <small>of {}× ideal{note}</small></p>"#,
                     share(speedup),
                     run_colour(place),
                     share(ideal),
                     times(speedup, Glyphs::Unicode),
                     count(u64::from(run.workers)),
-                    run.efficiency
-                        .map_or_else(String::new, |e| format!(" <span>{} efficient</span>", percent(e))),
                 )?;
             }
             None => {

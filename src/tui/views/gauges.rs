@@ -8,7 +8,7 @@ use crate::report::words::{self, Glyphs};
 use crate::report::{Group, Reason, RunSummary, Summary};
 use crate::stats::Interval;
 use crate::tui::canvas::Canvas;
-use crate::tui::widgets::{Gauge, gauge};
+use crate::tui::widgets::{Gauge, PROCESSORS, gauge};
 
 use super::{Scene, name_columns};
 
@@ -44,6 +44,33 @@ impl Figures<'_> {
     }
 }
 
+/// What the gauges show, on a row so wide; `bounded` where the processors are marked on any.
+fn title(summary: &Summary, width: u16, bounded: bool) -> String {
+    let (roomy, processors) =
+        (width >= 100, words::counted(u64::from(summary.cpus), "processor", "processors"));
+    let marks = match bounded {
+        true => format!("◆ marks the ideal, {PROCESSORS} the {processors}"),
+        false => "◆ marks the ideal".to_owned(),
+    };
+    let short = marks.replace("marks the ", "");
+    match summary.order {
+        Order::OneByOne if summary.repeats() && roomy => {
+            format!("speedup: the median of the rounds, [ ] its 95 % interval; {marks}")
+        }
+        Order::OneByOne if summary.repeats() => {
+            format!("speedup: median of rounds, [ ] 95 % interval, {}", short.replace("the ", ""))
+        }
+        Order::OneByOne if bounded && !roomy => format!("speedup: times as fast as sequential; {short}"),
+        Order::OneByOne => format!("speedup: how many times as fast as sequential; {marks}"),
+        Order::Together if bounded && !roomy => {
+            format!("speedup, while all runs shared the processors; {short}")
+        }
+        Order::Together => {
+            format!("speedup, while all runs shared the network and the processors; {marks}")
+        }
+    }
+}
+
 /// The gauges of all executors on one scale, and the sentence that says what happened.
 pub(super) fn gauges(
     canvas: &mut Canvas<'_>,
@@ -53,16 +80,10 @@ pub(super) fn gauges(
     verdict: &[String],
 ) {
     let theme = scene.theme;
-    let title = match summary.order {
-        Order::OneByOne if summary.repeats() && area.width >= 100 => {
-            "speedup: the median of the rounds, [ ] its 95 % interval; ◆ marks the ideal"
-        }
-        Order::OneByOne if summary.repeats() => "speedup: median of rounds, [ ] 95 % interval, ◆ ideal",
-        Order::OneByOne => "speedup: how many times as fast as sequential; ◆ marks the ideal",
-        Order::Together => "speedup, while all runs shared the network and the processors; ◆ marks the ideal",
-    };
-    canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
     let figures = Figures::of(summary);
+    let bounded = figures.iter().any(|of| summary.processors_for(of.run).is_some());
+    let title = title(summary, area.width, bounded);
+    canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.dim);
     let reach = |of: &Figures<'_>| of.within.map_or(of.speedup.unwrap_or(1.0), |within| within.high);
     let most = figures.iter().map(|of| f64::from(of.run.workers).max(reach(of)));
     let most = most.fold(1.0, f64::max);
@@ -85,7 +106,8 @@ pub(super) fn gauges(
                 let ideal = f64::from(run.workers);
                 let style = theme.run(place);
                 let ends = within.map(|within| (within.low, within.high));
-                let shown = Gauge { value, within: ends, ideal, most };
+                let processors = summary.processors_for(run);
+                let shown = Gauge { value, within: ends, ideal, processors, most };
                 gauge(canvas, row, shown, style, theme.track, theme.strong);
                 let mut x =
                     canvas.text(right, y, room, &words::times(value, Glyphs::Unicode), theme.strong) + 1;
@@ -94,11 +116,13 @@ pub(super) fn gauges(
                     let style = if within.includes(1.0) { theme.warn } else { theme.base };
                     x = canvas.text(x, y, area.right().saturating_sub(x + 1), &words, style) + 1;
                 }
+                let has_wrong_sum = run.counter.is_some_and(|counter| !counter.is_right());
                 // The interval says more than what would be ideal, which is marked.
                 let of = match efficiency
                     .filter(|_| within.is_none() || area.width >= 100)
                     .filter(|_| summary.order == Order::OneByOne)
                 {
+                    _ if has_wrong_sum => "but a wrong sum".to_owned(),
                     Some(_) if within.is_some_and(|within| within.includes(1.0)) => {
                         "no difference told".to_owned()
                     }
@@ -112,7 +136,8 @@ pub(super) fn gauges(
                     None if within.is_some() => String::new(),
                     None => format!("of {ideal:.0}×"),
                 };
-                canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);
+                let style = if has_wrong_sum { theme.bad } else { theme.dim };
+                canvas.text(x, y, area.right().saturating_sub(x + 1), &of, style);
             }
             None => {
                 let (words, style) = match run.comparable.reason() {

@@ -1,4 +1,4 @@
-//! A speedup as a bar, with the ideal marked.
+//! A speedup as a bar, with the ideal marked, and the processors where they are fewer.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -16,12 +16,17 @@ pub struct Gauge {
     pub within: Option<(f64, f64)>,
     /// What it could be at best.
     pub ideal: f64,
+    /// How many processors there are, where they can't but stay below the ideal.
+    pub processors: Option<u32>,
     /// What the right edge stands for.
     pub most: f64,
 }
 
-/// Paints a gauge on the first row of `area`: full to its value, a track from there to the ideal, and a
-/// mark at the ideal.
+/// Marks the processors on a gauge.
+pub const PROCESSORS: char = '┃';
+
+/// Paints a gauge on the first row of `area`: full to its value, a track from there to the ideal, and marks at
+/// the processors and the ideal.
 pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, track: Style, mark: Style) {
     let Some(columns) = area.width.checked_sub(1).filter(|&columns| columns > 0) else { return };
     let place = |value: f64| (value / gauge.most.max(1.0)).clamp(0.0, 1.0) * f64::from(columns);
@@ -34,6 +39,10 @@ pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, t
     let beyond = to_ideal.max(to_value as u16);
     for column in beyond..columns {
         canvas.glyph(area.x + column, area.y, ' ', track);
+    }
+    if let Some(processors) = gauge.processors {
+        let to_processors = place(f64::from(processors)).round() as u16;
+        canvas.glyph(area.x + to_processors, area.y, PROCESSORS, mark);
     }
     canvas.glyph(area.x + to_ideal, area.y, '◆', mark);
     if let Some((low, high)) = gauge.within {
@@ -53,14 +62,17 @@ mod tests {
     use super::*;
 
     fn drawn(value: f64, ideal: f64, most: f64) -> String {
-        within(value, None, ideal, most)
+        painted(Gauge { value, within: None, ideal, processors: None, most })
     }
 
     fn within(value: f64, within: Option<(f64, f64)>, ideal: f64, most: f64) -> String {
+        painted(Gauge { value, within, ideal, processors: None, most })
+    }
+
+    fn painted(shown: Gauge) -> String {
         let area = Rect::new(0, 0, 21, 1);
         let mut buffer = Buffer::empty(area);
         let style = Style::new();
-        let shown = Gauge { value, within, ideal, most };
         gauge(&mut Canvas::new(&mut buffer, area), area, shown, style, style, style);
         buffer.content.iter().map(|cell| cell.symbol().to_owned()).collect()
     }
@@ -71,6 +83,15 @@ mod tests {
         assert_eq!(drawn(1.0, 2.0, 10.0), "▆▆──◆                ");
         assert_eq!(drawn(2.5, 2.0, 10.0), "▆▆▆▆◆                ");
         assert_eq!(drawn(1.0, 1.0, 12.0), "▆▆◆                  ");
+    }
+
+    #[test]
+    fn the_processors_are_marked_on_the_bar_and_beyond_it() {
+        let drawn =
+            |value| painted(Gauge { value, within: None, ideal: 5.0, processors: Some(2), most: 5.0 });
+        assert_eq!(drawn(1.0), "▆▆▆▆────┃───────────◆");
+        assert_eq!(drawn(1.95), "▆▆▆▆▆▆▆▆┃───────────◆");
+        assert_eq!(drawn(3.0), "▆▆▆▆▆▆▆▆┃▆▆▆────────◆");
     }
 
     #[test]
