@@ -92,9 +92,12 @@ impl App {
                 self.restart = Restart::Asks;
                 self.start()?;
             }
-            Action::Sweep if self.race.is_some() && self.restart == Restart::Asks => {
+            Action::Sweep if (self.race.is_some() || self.is_replay()) && self.restart == Restart::Asks => {
                 self.restart = Restart::ToSweep;
-                self.notice = Some("S again cancels this race and starts a sweep".to_owned());
+                let name = &self.next.scenario.name;
+                let leaves = if self.is_replay() { "leaves this replay" } else { "cancels this race" };
+                self.notice =
+                    Some(format!("S again {leaves} and starts a sweep of {}", crate::text::shown(name)));
             }
             Action::Sweep => {
                 self.restart = Restart::Asks;

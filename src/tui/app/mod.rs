@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Sorting the table may take one part in so many of the time, and so may the figures of a race under way.
 const SORTING_SHARE: u32 = 20;
 
-/// What `r` does while a race is under way.
+/// What `r` and `S` do while there is something to lose: a race under way, or the replay that one has come to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Restart {
     /// It asks first: one stray key should not cost a race.

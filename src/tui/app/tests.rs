@@ -280,6 +280,17 @@ fn the_run_of_the_verdict_is_shown_at_the_end_and_not_before() {
 }
 
 #[test]
+fn a_stray_key_does_not_leave_a_replay_for_a_sweep() {
+    let mut app = replay(Speed::ONE);
+    for _ in 0..2 {
+        app.type_in("S");
+        assert!(app.is_replay() && app.race.is_none());
+        assert!(app.screen().contains("S again leaves this replay and starts a sweep of images-20"));
+        app.type_in("1");
+    }
+}
+
+#[test]
 fn a_tape_without_a_race_is_no_fault() {
     let mut app =
         App::replaying(Tape::default(), Speed::ONE, Some("it is empty".to_owned()), settings(), look());
