@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -176,6 +177,30 @@ pub fn count(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A duration with three digits or so: `412 ms`, `9.98 s`, `1 min 03 s`, `2 h 05 min`.
+pub fn seconds(time: Duration) -> String {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let in_units_of = |unit: u64| nanos.saturating_add(unit / 2) / unit;
+    let (hundredths_of_ms, millis) = (in_units_of(10_000), in_units_of(1_000_000));
+    let (hundredths, whole) = (in_units_of(10_000_000), in_units_of(1_000_000_000));
+    if nanos == 0 {
+        "0 s".to_owned()
+    } else if hundredths_of_ms == 0 {
+        "<0.01 ms".to_owned()
+    } else if hundredths_of_ms < 1_000 {
+        format!("{}.{:02} ms", hundredths_of_ms / 100, hundredths_of_ms % 100)
+    } else if millis < 1_000 {
+        format!("{millis} ms")
+    } else if hundredths < 6_000 {
+        format!("{}.{:02} s", hundredths / 100, hundredths % 100)
+    } else if whole < 3_600 {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    } else {
+        let minutes = in_units_of(60_000_000_000);
+        format!("{} h {:02} min", minutes / 60, minutes % 60)
+    }
 }
 
 /// So many of something: `1 worker`, `9,950 workers`.

@@ -48,7 +48,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("waiting", "connecting, and waiting for the server's first byte; with files and rows, reading them"),
     (
         "locked",
-        "waiting for a lock; of a counter's mutex, waits too short and many to tell count as computing",
+        "waiting for a lock; a counter's short waits count as computing, and its tasks' results sum up all",
     ),
     ("idle", "a worker had no task"),
     (

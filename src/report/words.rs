@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::event::{Round, TimeScale};
 use crate::model::RaceState;
 use crate::stats::Estimate;
-pub use crate::text::{bytes, count, counted};
+pub use crate::text::{bytes, count, counted, seconds};
 
 /// Which characters the reader's terminal can show.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -15,30 +15,6 @@ pub enum Glyphs {
     Unicode,
     /// ASCII's only.
     Ascii,
-}
-
-/// A duration with three digits or so: `412 ms`, `9.98 s`, `1 min 03 s`, `2 h 05 min`.
-pub fn seconds(time: Duration) -> String {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    let in_units_of = |unit: u64| nanos.saturating_add(unit / 2) / unit;
-    let (hundredths_of_ms, millis) = (in_units_of(10_000), in_units_of(1_000_000));
-    let (hundredths, whole) = (in_units_of(10_000_000), in_units_of(1_000_000_000));
-    if nanos == 0 {
-        "0 s".to_owned()
-    } else if hundredths_of_ms == 0 {
-        "<0.01 ms".to_owned()
-    } else if hundredths_of_ms < 1_000 {
-        format!("{}.{:02} ms", hundredths_of_ms / 100, hundredths_of_ms % 100)
-    } else if millis < 1_000 {
-        format!("{millis} ms")
-    } else if hundredths < 6_000 {
-        format!("{}.{:02} s", hundredths / 100, hundredths % 100)
-    } else if whole < 3_600 {
-        format!("{} min {:02} s", whole / 60, whole % 60)
-    } else {
-        let minutes = in_units_of(60_000_000_000);
-        format!("{} h {:02} min", minutes / 60, minutes % 60)
-    }
 }
 
 /// A duration under a minute with so many decimals more than is common; a longer one as it is.

@@ -19,7 +19,8 @@
 //!
 //! Waits for the mutex are told from `SHORTEST_WAIT` on; that is doubled each time when a task has told
 //! `WAITS_AT_A_LENGTH` of them, so that a minute of contention makes about a thousand spans and not millions,
-//! and the longest waits are always among them. Shorter ones count as computing.
+//! and the longest waits are always among them. The others count as computing; a task's result says how often
+//! it waited, and how long in all.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -143,8 +144,8 @@ impl Counter {
         }
     }
 
-    /// Makes all additions of a task as fast as they go; returns how many of them collided.
-    fn add_all(&self, context: &TaskContext) -> Result<u64, TaskFault> {
+    /// Makes all additions of a task as fast as they go; returns how many of them collided, and its waits.
+    fn add_all(&self, context: &TaskContext) -> Result<(u64, Waits), TaskFault> {
         context.enter(Phase::Computing);
         context.checkpoint()?;
         let mut collisions = 0;
@@ -173,7 +174,7 @@ impl Counter {
             self.made(context, number);
             collisions += u64::from(addition.collided());
         }
-        Ok(collisions)
+        Ok((collisions, waits))
     }
 
     fn add(&self, context: &TaskContext, number: u64) -> Result<Addition, TaskFault> {
@@ -211,7 +212,7 @@ impl Counter {
             Err(TryLockError::WouldBlock) => context.blocking(|| {
                 let from = context.now();
                 let held = lock.lock().unwrap_or_else(PoisonError::into_inner);
-                waits.tell(context, from, context.now());
+                waits.add(context, from, context.now());
                 held
             }),
         }
@@ -260,13 +261,13 @@ impl Counter {
         held
     }
 
-    fn result(&self, collisions: u64) -> Result<TaskResult, TaskFault> {
+    fn result(&self, collisions: u64, waits: Waits) -> Result<TaskResult, TaskFault> {
         let additions = match self.work.adds {
             1 => "1 addition".to_owned(),
             adds => format!("{} additions", text::count(adds)),
         };
         let (check, said) = match (self.work.guard, collisions) {
-            (Guard::Mutex, 0) => (Check::Result, additions),
+            (Guard::Mutex, 0) => (Check::Result, additions + &waits.in_words()),
             (Guard::None | Guard::Atomic, 0) => (Check::Nothing, additions),
             (Guard::None, some) => {
                 (Check::Nothing, format!("{additions}, {} of them over others'", text::count(some)))
@@ -314,8 +315,10 @@ impl Story {
 }
 
 /// The waits of a task for the mutex.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Waits {
+    count: u64,
+    long: Duration,
     told: u32,
 }
 
@@ -324,7 +327,22 @@ impl Waits {
         SHORTEST_WAIT.saturating_mul(1_u32.checked_shl(self.told / WAITS_AT_A_LENGTH).unwrap_or(u32::MAX))
     }
 
-    fn tell(&mut self, context: &TaskContext, from: At, to: At) {
+    /// ` (waited for the mutex 4,512 times, 123 ms in all)`.
+    fn in_words(&self) -> String {
+        match self.count {
+            0 => String::new(),
+            1 => format!(" (waited for the mutex once, {})", text::seconds(self.long)),
+            many => format!(
+                " (waited for the mutex {} times, {} in all)",
+                text::count(many),
+                text::seconds(self.long)
+            ),
+        }
+    }
+
+    fn add(&mut self, context: &TaskContext, from: At, to: At) {
+        self.count += 1;
+        self.long = self.long.saturating_add(to.since(from));
         if to.since(from) >= self.shortest() {
             self.told += 1;
             context.enter_at(from, Phase::Locked);
@@ -365,11 +383,12 @@ impl Workload for Counter {
 impl Session for Counter {
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a> {
         Box::pin(async move {
-            let collisions = match self.work.pace {
+            let (collisions, waits) = match self.work.pace {
                 Duration::ZERO => self.add_all(context)?,
-                _ => self.add_paced(context).await,
+                // Its waits are all told as they are.
+                _ => (self.add_paced(context).await, Waits::default()),
             };
-            self.result(collisions)
+            self.result(collisions, waits)
         })
     }
 }
@@ -495,7 +514,8 @@ mod tests {
     #[test]
     fn collisions_are_no_error_without_a_guard_and_one_with_it() {
         let said = |guard, collisions| {
-            let result = Counter::new(CounterWork { adds: 100_000, guard, ..WORK }, 1).result(collisions);
+            let counter = Counter::new(CounterWork { adds: 100_000, guard, ..WORK }, 1);
+            let result = counter.result(collisions, Waits::default());
             result.map(|result| result.result.unwrap_or_default())
         };
         assert_eq!(said(Guard::None, 1_234), Ok("100,000 additions, 1,234 of them over others'".to_owned()));
@@ -537,17 +557,20 @@ mod tests {
         let rig = Rig::new();
         let context = rig.context(0);
         let mut waits = Waits::default();
-        waits.tell(&context, At(0), At(19_999));
+        waits.add(&context, At(0), At(19_999));
         assert_eq!(rig.told(), []);
         let minute = 60_000_000_000;
         let mut at = 0;
         while at < minute {
-            waits.tell(&context, At(at), At(at + 20_000));
+            waits.add(&context, At(at), At(at + 20_000));
             at += 20_000;
         }
         assert_eq!(rig.told().len(), 2 * WAITS_AT_A_LENGTH as usize);
-        waits.tell(&context, At(at), At(at + 40_000));
+        waits.add(&context, At(at), At(at + 40_000));
         assert_eq!(rig.told().len(), 2, "a longer one is still told");
+        // What isn't told is counted all the same.
+        let expected = " (waited for the mutex 3,000,002 times, 1 min 00 s in all)";
+        assert_eq!(waits.in_words(), expected);
         waits.told = u32::MAX;
         assert!(waits.shortest() > Duration::from_secs(3600));
     }
