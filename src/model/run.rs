@@ -367,10 +367,15 @@ impl RunState {
             && self.counts.done as usize == self.tasks.len()
     }
 
-    /// Whether the run did all of its tasks without an interruption: only then can its wall time be
-    /// compared.
+    /// Whether the run did all of its tasks without an interruption, and added up right where it shares a
+    /// counter: only then can its wall time be compared.
     pub fn is_comparable(&self) -> bool {
-        self.did_everything() && self.interrupted.is_zero()
+        self.did_everything() && self.interrupted.is_zero() && self.wrong_sum().is_none()
+    }
+
+    /// Its shared counter, where that does not show what it must.
+    pub fn wrong_sum(&self) -> Option<Counter> {
+        self.counter.filter(|counter| !counter.is_right())
     }
 
     /// Whether both brought [`as_much`].

@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::event::{Guard, Order, Variant};
 use crate::text::fit;
 
-use super::summary::{Comparable, RunSummary, Summary};
+use super::summary::{RunSummary, Summary};
 use super::words::{count, listed};
 
 /// How many additions were lost without a lock, and what it cost to lose none.
 ///
-/// None where that was not the question, or where a run's figures can't be compared.
+/// None where that was not the question, or where a run did not do all of its tasks.
 pub(super) fn verdict(summary: &Summary) -> Option<String> {
-    if summary.typical().any(|run| run.comparable != Comparable::Yes) {
+    if summary.typical().any(|run| !run.comparable.is_of_all_tasks()) {
         return None;
     }
     let runs = || summary.typical().filter_map(|run| Some((run, guard(run)?, run.counter?)));
@@ -60,11 +60,13 @@ fn name(run: &RunSummary, among: &[&RunSummary]) -> String {
     }
 }
 
-/// `, and took 3.1 and 1.2 times as long`.
+/// `, and took 3.1 and 1.2 times as long as without`.
 fn cost(safe: &[&RunSummary], unguarded: Duration) -> String {
     let times = |run: &&RunSummary| Some(format!("{:.1}", run.wall?.as_secs_f64() / unguarded.as_secs_f64()));
     match safe.iter().map(times).collect::<Option<Vec<String>>>() {
-        Some(times) if !unguarded.is_zero() => format!(", and took {} times as long", listed(&times)),
+        Some(times) if !unguarded.is_zero() => {
+            format!(", and took {} times as long as without", listed(&times))
+        }
         _ => String::new(),
     }
 }
@@ -78,7 +80,9 @@ mod tests {
         At, ClockZero, Event, ExecutorKind, Fact, Machine, RacePlan, Round, RunEnd, RunId, RunPlan,
         TimeScale, WorkloadKind,
     };
+    use crate::model::Counter;
     use crate::model::RaceState;
+    use crate::report::summary::{Comparable, Reason};
 
     struct Run {
         label: &'static str,
@@ -101,7 +105,7 @@ mod tests {
 
     fn summary(order: Order, runs: &[Run]) -> Summary {
         let plan = |run: &Run| RunPlan {
-            executor: ExecutorKind::Threads,
+            executor: run.guard.map_or(ExecutorKind::Sequential, |_| ExecutorKind::Threads),
             workers: 4,
             variant: run.guard.map(Variant::Guard),
             label: run.label.to_owned(),
@@ -145,12 +149,27 @@ mod tests {
     #[test]
     fn what_was_lost_and_what_it_cost_to_lose_none() {
         let text = "Without a lock 35,017 of 800,000 additions were lost; the mutex and the atomic addition \
-                    lost none, and took 3.1 and 1.2 times as long.";
+                    lost none, and took 3.1 and 1.2 times as long as without.";
         let runs = [SEQUENTIAL, unguarded(764_983), MUTEX, ATOMIC];
         assert_eq!(said(&runs).as_deref(), Some(text));
         assert_eq!(summary(Order::OneByOne, &runs).verdict(), text);
         let shared = verdict(&summary(Order::Together, &runs));
         assert!(shared.is_some_and(|text| text.ends_with("the mutex and the atomic addition lost none.")));
+    }
+
+    #[test]
+    fn a_wrong_sum_is_no_speedup() {
+        let figures = |actual| {
+            let summary = summary(Order::OneByOne, &[SEQUENTIAL, unguarded(actual)]);
+            let run = summary.runs.last().cloned();
+            run.map(|run| (run.wall, run.speedup, run.comparable))
+        };
+        let wall = Some(Duration::from_secs(1));
+        assert_eq!(figures(800_000), Some((wall, Some(0.5), Comparable::Yes)));
+        for actual in [200_000, 799_999, 800_001] {
+            let wrong = Reason::WrongSum(Counter { expected: 800_000, actual });
+            assert_eq!(figures(actual), Some((wall, None, Comparable::No(wrong))));
+        }
     }
 
     #[test]
@@ -160,7 +179,7 @@ mod tests {
         assert_eq!(
             said(&[unguarded(800_000), MUTEX]),
             "Without a lock none of 800,000 additions was lost, which was luck; the mutex lost none, and took \
-             3.1 times as long."
+             3.1 times as long as without."
         );
         let pool = |guard, label, actual| run(label, guard, 2_000, actual);
         assert_eq!(
@@ -171,7 +190,7 @@ mod tests {
                 pool(Guard::Mutex, "pool-mutex", 800_000),
             ]),
             "Without a lock 200,000 of 800,000 additions were lost in pool-unguarded; threads-mutex and \
-             pool-mutex lost none, and took 1.6 and 1.0 times as long."
+             pool-mutex lost none, and took 1.6 and 1.0 times as long as without."
         );
     }
 

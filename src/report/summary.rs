@@ -7,7 +7,7 @@ use super::critical::CriticalPath;
 use super::groups::{self, Group, REPEAT_DEFINITIONS};
 use super::scaling::{SCALING_DEFINITIONS, Scaling};
 use super::utilisation::{Use, Utilisation};
-use super::words::{bytes_apart, seconds};
+use super::words::{bytes_apart, count, seconds};
 use crate::event::{At, ExecutorKind, Order, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
 use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
@@ -104,6 +104,8 @@ pub enum Reason {
         /// What the tasks of the other run brought.
         other: u64,
     },
+    /// It did every task, and its shared counter does not show what it must.
+    WrongSum(Counter),
     /// It is over, and did not do every task.
     Incomplete {
         /// How its tasks ended.
@@ -127,6 +129,9 @@ impl fmt::Display for Reason {
                     f,
                     "its tasks brought {brought}, those of the sequential run {other}: not the same work"
                 )
+            }
+            Reason::WrongSum(Counter { expected, actual }) => {
+                write!(f, "its counter shows {} of {}", count(*actual), count(*expected))
             }
             Reason::Cancelled { done, tasks } => write!(f, "cancelled with {done} of {tasks} tasks done"),
             Reason::Broken { message } => write!(f, "the executor stopped: {}", shown(message)),
@@ -200,10 +205,18 @@ impl Comparable {
                 Reason::Broken { message: message.clone() }
             }
             RunStatus::Ended { end: RunEnd::Completed, .. } if run.did_everything() => {
-                Reason::Interrupted { long: run.interrupted() }
+                match run.wrong_sum() {
+                    Some(counter) if run.interrupted().is_zero() => Reason::WrongSum(counter),
+                    _ => Reason::Interrupted { long: run.interrupted() },
+                }
             }
             RunStatus::Ended { end: RunEnd::Completed, .. } => Reason::Incomplete { counts, tasks },
         })
+    }
+
+    /// Whether its wall time is that of all its tasks, whatever came out of them.
+    pub fn is_of_all_tasks(&self) -> bool {
+        matches!(self, Comparable::Yes | Comparable::No(Reason::WrongSum(_)))
     }
 
     /// Why not, if not.

@@ -434,8 +434,9 @@ fn a_counter_that_was_cancelled_says_nothing_of_the_others() -> Tested {
     let read = Fact::CounterRead { run: RunId(0), expected: 3, actual: 3 };
     events.insert(end, Event { at: events[end].at, fact: read });
     let diff = Diff::of(&whole, &folded(&events));
-    let [cancelled, other, ..] = &diff.pairs[..] else { return Err("too few pairs".into()) };
+    let [cancelled, unguarded, other, ..] = &diff.pairs[..] else { return Err("too few pairs".into()) };
     assert!(wall_words(cancelled).contains("B: cancelled"), "{}", wall_words(cancelled));
+    assert!(wall_words(unguarded).contains("A: its counter shows"), "{}", wall_words(unguarded));
     assert!(other.wall.compared.is_ok(), "{}", wall_words(other));
     Ok(())
 }

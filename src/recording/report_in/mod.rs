@@ -287,8 +287,10 @@ fn tell_run(id: RunId, run: Run, events: &mut Vec<Event>) -> Result<(), Contradi
 /// that ran at once is told once.
 fn interruptions(report: &Report) -> Vec<Event> {
     let struck = |run: &Run| {
-        // A run that did everything and can't be compared was interrupted, even where it is not said for how long.
-        let done = run.tasks.iter().all(|task| task.outcome == Some(End::Done));
+        // A run that did everything, and that right, and can't be compared was interrupted, even where it is not
+        // said for how long.
+        let right = run.counter.as_ref().is_none_or(|counter| counter.expected == counter.actual);
+        let done = right && run.tasks.iter().all(|task| task.outcome == Some(End::Done));
         let hidden = u64::from(run.status == Status::Completed && done && !run.comparable);
         Some((over(run)?, run.interrupted_seconds.map_or(hidden, |time| time.0.0.max(hidden))))
     };

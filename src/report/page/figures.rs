@@ -113,10 +113,7 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
                     format!(r#"<b style="left:{}%">┃</b>"#, share(f64::from(cpus)))
                 });
                 let efficient = |e| format!(" <span>{} efficient</span>", percent(e));
-                let note = match run.counter {
-                    Some(counter) if !counter.is_right() => " <span>but a wrong sum</span>".to_owned(),
-                    _ => run.efficiency.map_or_else(String::new, efficient),
-                };
+                let note = run.efficiency.map_or_else(String::new, efficient);
                 write!(
                     out,
                     r#"<div class="bar" aria-hidden="true"><span style="width:{}%;background:var(--r{})"></span>{processors}<b style="left:{}%">◆</b></div><p class="value"><strong>{}</strong> <small>of {}× ideal{note}</small></p>"#,

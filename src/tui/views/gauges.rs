@@ -116,13 +116,11 @@ pub(super) fn gauges(
                     let style = if within.includes(1.0) { theme.warn } else { theme.base };
                     x = canvas.text(x, y, area.right().saturating_sub(x + 1), &words, style) + 1;
                 }
-                let has_wrong_sum = run.counter.is_some_and(|counter| !counter.is_right());
                 // The interval says more than what would be ideal, which is marked.
                 let of = match efficiency
                     .filter(|_| within.is_none() || area.width >= 100)
                     .filter(|_| summary.order == Order::OneByOne)
                 {
-                    _ if has_wrong_sum => "but a wrong sum".to_owned(),
                     Some(_) if within.is_some_and(|within| within.includes(1.0)) => {
                         "no difference told".to_owned()
                     }
@@ -136,8 +134,7 @@ pub(super) fn gauges(
                     None if within.is_some() => String::new(),
                     None => format!("of {ideal:.0}×"),
                 };
-                let style = if has_wrong_sum { theme.bad } else { theme.dim };
-                canvas.text(x, y, area.right().saturating_sub(x + 1), &of, style);
+                canvas.text(x, y, area.right().saturating_sub(x + 1), &of, theme.dim);
             }
             None => {
                 let (words, style) = match run.comparable.reason() {

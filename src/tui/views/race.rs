@@ -276,9 +276,7 @@ fn run_row(
         _ if counts.abandoned > 0 => (format!("{} abandoned", counts.abandoned), theme.warn),
         status @ RunStatus::Running { .. } => (status_name(status).to_owned(), theme.warn),
         status @ RunStatus::Waiting => (status_name(status).to_owned(), theme.dim),
-        _ if run.did_everything() && run.counter().is_some_and(|counter| !counter.is_right()) => {
-            ("wrong sum".to_owned(), theme.bad)
-        }
+        _ if run.did_everything() && run.wrong_sum().is_some() => ("wrong sum".to_owned(), theme.bad),
         status if run.is_comparable() => (status_name(status).to_owned(), theme.good),
         status => (status_name(status).to_owned(), theme.bad),
     };
