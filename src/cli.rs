@@ -109,7 +109,9 @@ pub struct ReportArgs {
     /// Format of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: Format,
-    /// Write the report to FILE
+    /// Write the report to FILE, in place of nothing but a report
+    ///
+    /// A name that ends in .json, .csv, .md or .txt chooses the format, whatever --format says.
     #[arg(
         long = "report", value_name = "FILE", value_hint = ValueHint::FilePath,
         value_parser = PathBufValueParser::new().try_map(beside_standard_output)

@@ -184,7 +184,12 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = Settings { record: args.record, ..load(args.flags)?.settings };
     known(&args.report.fail_if, &race::labels(&settings.scenario))?;
     apart(args.report.file.as_deref(), settings.record.as_deref())?;
-    has_a_place(args.report.file.as_deref(), &settings.output)?;
+    // The race itself makes the output folder, and may have a report in there.
+    args.report
+        .file
+        .as_deref()
+        .filter(|file| !file.starts_with(&settings.output))
+        .map_or(Ok(()), has_a_place)?;
     let front = if args.plain || !has_screen() {
         in_lines(&settings)?
     } else {
@@ -210,13 +215,9 @@ fn apart(report: Option<&Path>, recording: Option<&Path>) -> Result<(), Failure>
     }
 }
 
-/// Makes sure that a report can be written, before a race is run for it. The race itself makes the folder
-/// `output`, and may have a report in there.
-fn has_a_place(report: Option<&Path>, output: &Path) -> Result<(), Failure> {
-    match report.filter(|report| !report.starts_with(output)) {
-        Some(report) => report::try_place(report).map_err(|error| Failure::new(Exit::Output, error)),
-        None => Ok(()),
-    }
+/// Makes sure that a report can be written, before a race is run or shown for it.
+fn has_a_place(report: &Path) -> Result<(), Failure> {
+    report::try_place(report).map_err(|error| Failure::new(Exit::Output, error))
 }
 
 /// Where a file is or will be, whatever way leads there.
@@ -287,6 +288,7 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
     let recording = read(&args.recording)?;
     known(&args.report.fail_if, &recording.plan.labels())?;
     apart(args.report.file.as_deref(), Some(&args.recording))?;
+    args.report.file.as_deref().map_or(Ok(()), has_a_place)?;
     let flaws: Vec<String> = recording.flaws.iter().map(ToString::to_string).collect();
     let front = if args.plain || !has_screen() {
         note(&flaws);

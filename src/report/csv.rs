@@ -12,7 +12,7 @@ use crate::text::shown;
 use super::rows::{self, Kind};
 
 /// The columns, in the order of [`Row`]'s fields.
-const HEADER: [&str; 22] = [
+pub(super) const HEADER: [&str; 22] = [
     "run",
     "executor",
     "workers",

@@ -290,6 +290,9 @@ where
     }
 }
 
+/// What a report calls its own format.
+pub(super) const FORMAT: &str = "threadrace-report";
+
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
     let (plan, summary) = (race.plan(), Summary::of(race, now));
     let runs = || {
@@ -297,7 +300,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         rows.map(|(i, (run, figures))| run_row(race, i, run, figures, now))
     };
     let report = Report {
-        format: "threadrace-report",
+        format: FORMAT,
         version: 1,
         scenario: Scenario {
             name: &plan.scenario,

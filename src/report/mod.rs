@@ -29,7 +29,7 @@ mod verdict;
 pub mod words;
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 pub use conditions::{Condition, ConditionError, Judgement};
@@ -107,32 +107,80 @@ pub fn csv_tasks(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {
     csv::write(race, &mut BufWriter::with_capacity(64 * 1024, out))
 }
 
-/// A report file could not be written.
+/// Why a report is not in a file.
 #[derive(Debug, thiserror::Error)]
-#[error("the report could not be written to {path}: {source}. Name another file, or make room there", path = .path.display())]
-pub struct SaveError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
+pub enum SaveError {
+    /// There is something else under its name.
+    #[error("{} is there already and is no report: it stays as it is; name another file", .0.display())]
+    Taken(PathBuf),
+    /// The file can't be made or written.
+    #[error("the report could not be written to {}: {source}. Name another file, or make room there", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
-/// Writes the report into a file, in place of the one that may be there. That one is whole until the new
+impl SaveError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> SaveError + '_ {
+        |source| SaveError::File { path: path.to_owned(), source }
+    }
+}
+
+/// Whether a text is a report of any format, by how it begins: a table or Markdown tells the race's conditions
+/// there. Nothing at all may become one.
+fn is_report(text: &str) -> bool {
+    let tells_conditions = || {
+        text.match_indices("seed ").any(|(at, seed)| {
+            let rest = &text[at + seed.len()..];
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let line: String = rest[digits..].chars().take(120).collect();
+            digits > 0 && line.starts_with(',') && line.contains("processor")
+        })
+    };
+    text.is_empty()
+        || text.starts_with(&format!(r#"{{"format":"{}""#, json::FORMAT))
+        || text.starts_with(&csv::HEADER.join(","))
+        || tells_conditions()
+}
+
+/// How much of a file is looked at to know it for a report: what comes before the conditions is short.
+const BEGINNING: u64 = 16 * 1024;
+
+/// Makes sure that what is in a file's place may go: only a report may.
+fn makes_way(path: &Path) -> Result<(), SaveError> {
+    let mut beginning = Vec::new();
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => {}
+        _ => return Ok(()),
+    }
+    let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
+    read.map_err(SaveError::at(path))?;
+    match is_report(&String::from_utf8_lossy(&beginning)) {
+        true => Ok(()),
+        false => Err(SaveError::Taken(path.to_owned())),
+    }
+}
+
+/// Writes the report into a file, in place of the report that may be there. That one is whole until the new
 /// one is, which is written beside it first.
 ///
 /// # Errors
-/// When the file can't be made or written; what was there is then as it was.
+/// When something else is there, or the file can't be made or written; what was there is then as it was.
 pub fn save(format: Format, race: &RaceState, now: At, path: &Path) -> Result<(), SaveError> {
-    replace(path, |file| write(format, race, now, file))
-        .map_err(|source| SaveError { path: path.to_owned(), source })
+    makes_way(path)?;
+    replace(path, |file| write(format, race, now, file)).map_err(SaveError::at(path))
 }
 
 /// Finds out whether [`save`] has a place for the file, and leaves everything as it was: a race is better not
 /// begun than without its report at the end. What is no file is not tried: a pipe would wait for a reader.
 ///
 /// # Errors
-/// When the file can't be made.
+/// When something else is there, or the file can't be made.
 pub fn try_place(path: &Path) -> Result<(), SaveError> {
+    makes_way(path)?;
     let tried = || match Beside::of(path)? {
         None => Ok(()),
         Some(beside) => {
@@ -140,7 +188,7 @@ pub fn try_place(path: &Path) -> Result<(), SaveError> {
             fs::remove_file(beside.part)
         }
     };
-    tried().map_err(|source| SaveError { path: path.to_owned(), source })
+    tried().map_err(SaveError::at(path))
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {

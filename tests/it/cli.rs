@@ -661,11 +661,26 @@ fn a_report_that_cannot_be_written_is_exit_code_3() -> Fallible {
     let inside = place.run(&["-e", "pool", "--report", "files/r.json", "-o", "files"])?;
     assert_code(&inside, 0);
     assert!(place.path("files/r.json").exists());
-    fs::write(place.path("kept.json"), "before")?;
+    // Only a report makes way for a report.
+    for format in ["r.json", "r.csv", "r.md", "r.txt"] {
+        for _ in 0..2 {
+            assert_code(&place.run(&["-e", "pool", "-o", "files", "--report", format])?, 0);
+        }
+    }
+    for (name, theirs) in
+        [("mine.md", "# My notes\n\nseed 1, and so on"), ("mine.json", "{}"), ("mine.csv", "run,x")]
+    {
+        fs::write(place.path(name), theirs)?;
+        let refused = place.run(&["-e", "pool", "--report", name, "-o", "none"])?;
+        assert_refused(&refused, 3, "is there already and is no report");
+        assert_eq!(fs::read_to_string(place.path(name))?, theirs);
+    }
+    assert!(!place.path("none").exists(), "nothing was begun");
+    fs::write(place.path("kept.json"), "{\"format\":\"threadrace-report\",\"kept\":true}")?;
     fs::write(place.path("no-folder"), "")?;
     let refused = place.run(&["-e", "pool", "--report", "kept.json", "-o", "no-folder"])?;
     assert_refused(&refused, 3, "no-folder");
-    assert_eq!(fs::read_to_string(place.path("kept.json"))?, "before");
+    assert!(fs::read_to_string(place.path("kept.json"))?.contains("kept"));
     let parts = fs::read_dir(place.path("."))?.filter(|entry| {
         entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".part"))
     });

@@ -56,6 +56,30 @@ fn troubled() -> Race {
 }
 
 #[test]
+fn a_report_makes_way_for_a_report_of_any_format_and_nothing_else_does() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("report");
+    let formats = [Format::Table, Format::Json, Format::Csv, Format::Markdown];
+    for race in [four(1), troubled(), four(3).together(), four(4).rounds(3), Race::new(5).counter()] {
+        let race = race.state();
+        for (before, after) in formats.iter().zip(formats.iter().cycle().skip(1)) {
+            for format in [before, after] {
+                save(*format, &race, END, &path)?;
+                assert_eq!(std::fs::read_to_string(&path)?, report(*format, &race, END)?);
+            }
+        }
+    }
+    std::fs::write(&path, "")?;
+    save(Format::Table, &four(1).state(), END, &path)?;
+    for theirs in ["\n", "# notes\n", "the seed 12 of my processor\n", "seed 12\n\nprocessors", "\u{feff}"] {
+        std::fs::write(&path, theirs)?;
+        assert!(save(Format::Table, &four(1).state(), END, &path).is_err(), "{theirs}");
+        assert_eq!(std::fs::read_to_string(&path)?, theirs);
+    }
+    Ok(())
+}
+
+#[test]
 fn runs_that_brought_different_bytes_are_not_compared() -> Tested {
     let race = |factor: u64| {
         let scaled = |mut event: Event| {
@@ -326,7 +350,7 @@ fn what_came_out_of_a_task_and_when_it_was_delivered_is_reported() -> Tested {
 fn saving_replaces_the_file_and_explains_when_it_cannot() -> Tested {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("report.json");
-    std::fs::write(&path, "x".repeat(1 << 20))?;
+    std::fs::write(&path, [r#"{"format":"threadrace-report","#, &" ".repeat(1 << 20)].concat())?;
     let state = four(1).state();
     save(Format::Json, &state, END, &path)?;
     assert_eq!(std::fs::read_to_string(&path)?, report(Format::Json, &state, END)?);

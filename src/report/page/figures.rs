@@ -8,7 +8,7 @@ use crate::report::markup::{Px, Text, cut};
 use crate::report::summary::{DEFINITIONS, Reason, RunSummary, Summary};
 use crate::report::table::{COUNTER, Column, or_dash};
 use crate::report::timeline::run_colour;
-use crate::report::words::{self, Glyphs, bytes, count, counted, percent, seconds, times};
+use crate::report::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 /// Figures that only this page and the table tell, each with its definition.
 pub(super) const MORE: &[(&str, &str)] = &[
@@ -94,7 +94,7 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
     };
     let bounded = summary.runs.iter().find_map(|run| summary.processors_for(run));
     let processors = bounded.map_or_else(String::new, |cpus| {
-        let processors = counted(u64::from(cpus), "processor", "processors");
+        let processors = words::processors(cpus);
         format!(r#" <b class="ideal">┃</b> marks the {processors}: no more tasks can compute at once."#)
     });
     write!(

@@ -46,8 +46,7 @@ impl Figures<'_> {
 
 /// What the gauges show, on a row so wide; `bounded` where the processors are marked on any.
 fn title(summary: &Summary, width: u16, bounded: bool) -> String {
-    let (roomy, processors) =
-        (width >= 100, words::counted(u64::from(summary.cpus), "processor", "processors"));
+    let (roomy, processors) = (width >= 100, words::processors(summary.cpus));
     let marks = match bounded {
         true => format!("◆ marks the ideal, {PROCESSORS} the {processors}"),
         false => "◆ marks the ideal".to_owned(),
