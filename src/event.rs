@@ -141,6 +141,14 @@ impl Phase {
             Phase::BackingOff => "backing off",
         }
     }
+
+    /// What people call the phase in a workload: no server is waited for where files and rows are read.
+    pub fn called_in(self, workload: WorkloadKind) -> &'static str {
+        match (self, workload) {
+            (Phase::Waiting, WorkloadKind::Files | WorkloadKind::Crud) => "reading",
+            _ => self.name(),
+        }
+    }
 }
 
 /// Who runs the tasks, and when. In JSON, its name.

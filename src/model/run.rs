@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::event::{
     Access, At, Check, Collect, ErrorKind, Event, Fact, HEADS_KEPT, LaneId, Outcome, Phase, ResponseHead,
-    RunEnd, RunPlan, TaskError, TaskId, Usage, Variant,
+    RunEnd, RunPlan, TaskError, TaskId, Usage, Variant, WorkloadKind,
 };
 
 use super::lane::{Lane, Span};
@@ -65,6 +65,14 @@ impl Stage {
             Stage::Cancelled => "cancelled",
             Stage::Panicked => "panicked",
             Stage::Abandoned => "abandoned",
+        }
+    }
+
+    /// The stage's name for people, in a workload; for an active task, what its phase is called there.
+    pub fn called_in(self, workload: WorkloadKind) -> &'static str {
+        match self {
+            Stage::Active(phase) => phase.called_in(workload),
+            _ => self.name(),
         }
     }
 

@@ -11,7 +11,7 @@
 //! prediction", ISCA 2001: walk back along whichever dependence was met last.
 
 use crate::event::{At, LaneId, TaskId, TaskPlan};
-use crate::model::{RunState, RunStatus};
+use crate::model::{RunState, RunStatus, Stage};
 use crate::text;
 
 use super::words;
@@ -40,11 +40,14 @@ pub enum Step {
     TakingUp,
     /// All tasks had ended, and the run had not: results were delivered, workers joined.
     Ending,
+    /// The run went on until its tasks were cut off, with the main thread or by a cancel: none of them set its
+    /// time.
+    CutOff,
 }
 
 impl Step {
     /// What is no task.
-    const WAITS: [Step; 4] = [Step::Starting, Step::Queueing, Step::TakingUp, Step::Ending];
+    const WAITS: [Step; 5] = [Step::Starting, Step::Queueing, Step::TakingUp, Step::Ending, Step::CutOff];
 
     /// What went on, in a report for programs.
     pub fn key(self) -> &'static str {
@@ -54,6 +57,7 @@ impl Step {
             Step::Queueing => "queueing",
             Step::TakingUp => "taking_up",
             Step::Ending => "ending",
+            Step::CutOff => "cut_off",
         }
     }
 
@@ -65,6 +69,7 @@ impl Step {
             Step::Queueing => Some("queueing tasks"),
             Step::TakingUp => Some("taking tasks up"),
             Step::Ending => Some("ending the run"),
+            Step::CutOff => Some("until tasks were cut off"),
         }
     }
 }
@@ -149,6 +154,15 @@ impl CriticalPath {
         let taken = taken(run, end);
         let mut by_end: Vec<usize> = (0..taken.len()).collect();
         by_end.sort_by_key(|&place| (taken[place].finished, place));
+        let is_cut_off = |of: &Taken| {
+            let stage = run.tasks().get(of.task.index()).map(|task| task.stage);
+            matches!(stage, Some(Stage::Abandoned | Stage::Cancelled))
+        };
+        if by_end.last().is_some_and(|&last| is_cut_off(&taken[last])) {
+            walk.back_to(start, Step::CutOff);
+            let sums = Sums::of(&walk.segments);
+            return Some(CriticalPath { segments: walk.segments, sums });
+        }
         let mut next = by_end.last().copied();
         let mut gap = Step::Ending;
         while let Some(place) = next {
@@ -295,8 +309,8 @@ mod tests {
 
     use super::*;
     use crate::event::{
-        Check, ClockZero, Event, ExecutorKind, Fact, Machine, Order, Outcome, RacePlan, Round, RunEnd, RunId,
-        RunPlan, TaskEnd, TimeScale, Worker, WorkloadKind,
+        Check, ClockZero, ErrorKind, Event, ExecutorKind, Fact, Machine, Order, Outcome, RacePlan, Round,
+        RunEnd, RunId, RunPlan, TaskEnd, TaskError, TimeScale, Worker, WorkloadKind,
     };
     use crate::model::RaceState;
 
@@ -311,6 +325,11 @@ mod tests {
 
     /// A run from 100 to `end` with lanes that open at 100, save those that open when `opened` says.
     fn path(tasks: &[Task], opened: &[(u32, u64)], end: u64) -> CriticalPath {
+        path_with(&Outcome::Done, tasks, opened, end)
+    }
+
+    /// The same, with an outcome for the tasks that end with the run.
+    fn path_with(last: &Outcome, tasks: &[Task], opened: &[(u32, u64)], end: u64) -> CriticalPath {
         let plan = RunPlan {
             executor: ExecutorKind::Pool,
             workers: 8,
@@ -339,10 +358,11 @@ mod tests {
             let worker = Worker::AsyncSlot { threads: 1, thread_id: None };
             events.push((at, Fact::LaneOpened { run: RUN, lane: LaneId(lane), worker: Box::new(worker) }));
         }
+        let run_end = end;
         for (i, &(queued, lane, started, finished)) in tasks.iter().enumerate() {
             let task = TaskId::of(i);
             let end = TaskEnd {
-                outcome: Outcome::Done,
+                outcome: if finished == run_end { last.clone() } else { Outcome::Done },
                 bytes: 0,
                 write_nanos: 0,
                 check: Check::Nothing,
@@ -416,6 +436,19 @@ mod tests {
             told(&path(&tasks, &[(0, 100), (1, 100)], 9_000)),
             [("task", 0, 100, 5_000), ("taking_up", NO, 5_000, 5_010), ("task", 1, 5_010, 9_000)]
         );
+    }
+
+    #[test]
+    fn what_is_cut_off_set_no_time() {
+        let tasks = [(100, 0, 100, 5_000), (100, 1, 100, 9_000)];
+        for outcome in [Outcome::Abandoned, Outcome::Cancelled] {
+            let path = path_with(&outcome, &tasks, &[], 9_000);
+            assert_eq!(told(&path), [("cut_off", NO, 100, 9_000)]);
+            assert_eq!(path.words(&names(2), 80), "until tasks were cut off 100 %");
+        }
+        // One that gave up did set it.
+        let failed = Outcome::Failed(TaskError::new(ErrorKind::Wrong, "no"));
+        assert_eq!(told(&path_with(&failed, &tasks, &[], 9_000)), [("task", 1, 100, 9_000)]);
     }
 
     #[test]

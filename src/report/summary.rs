@@ -45,11 +45,20 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "waiting … idle",
         "shares of all workers' time from the run's start to its end; together they are 100 %",
     ),
-    ("waiting", "connecting, and waiting for the server's first byte; with files and rows, reading them"),
+    ("waiting", "connecting, and waiting for the server's first byte"),
+    ("reading", "of files and rows: opening, reading and comparing them; JSON and CSV call it waiting"),
+    ("receiving", "from a body's first byte to its last; writing what has come to the file is part of it"),
+    ("writing", "what is left then: checking the body and naming its file; writing files or rows themselves"),
+    (
+        "computing",
+        "in the task's own code; waiting for a processor, or for Python's lock there, is part of it",
+    ),
     (
         "locked",
         "waiting for a lock; a counter's short waits count as computing, and its tasks' results sum up all",
     ),
+    ("sleeping", "waiting for a time to pass, without a processor"),
+    ("backing off", "waiting before a failed attempt is repeated"),
     ("idle", "a worker had no task"),
     (
         "critical path",

@@ -96,20 +96,21 @@ pub(super) const COUNTER: &[Column] = &[
 ];
 
 /// How the workers' time was used: a column for each use.
-pub(super) const USES: [Column; Use::ALL.len()] = [
-    ("waiting", |run| or_dash(run.utilisation().percent(Use::Waiting))),
-    ("receiving", |run| or_dash(run.utilisation().percent(Use::Receiving))),
-    ("writing", |run| or_dash(run.utilisation().percent(Use::Writing))),
-    ("computing", |run| or_dash(run.utilisation().percent(Use::Computing))),
-    ("locked", |run| or_dash(run.utilisation().percent(Use::Locked))),
-    ("sleeping", |run| or_dash(run.utilisation().percent(Use::Sleeping))),
-    ("backing off", |run| or_dash(run.utilisation().percent(Use::BackingOff))),
-    ("idle", |run| or_dash(run.utilisation().percent(Use::Idle))),
+const USES: [fn(&RunSummary) -> String; Use::ALL.len()] = [
+    |run| or_dash(run.utilisation().percent(Use::Waiting)),
+    |run| or_dash(run.utilisation().percent(Use::Receiving)),
+    |run| or_dash(run.utilisation().percent(Use::Writing)),
+    |run| or_dash(run.utilisation().percent(Use::Computing)),
+    |run| or_dash(run.utilisation().percent(Use::Locked)),
+    |run| or_dash(run.utilisation().percent(Use::Sleeping)),
+    |run| or_dash(run.utilisation().percent(Use::BackingOff)),
+    |run| or_dash(run.utilisation().percent(Use::Idle)),
 ];
 
 /// The columns of the uses that a race has.
 pub(super) fn uses(summary: &Summary) -> Vec<Column> {
-    summary.uses().into_iter().map(|of| USES[of as usize]).collect()
+    let column = |of: Use| (of.called_in(summary.workload), USES[of as usize]);
+    summary.uses().into_iter().map(column).collect()
 }
 
 pub(super) fn or_dash(words: Option<String>) -> String {

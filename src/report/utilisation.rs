@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{At, Phase};
+use crate::event::{At, Phase, WorkloadKind};
 use crate::model::{Lane, Mix, RunState};
 
 /// What a worker's time goes by with.
@@ -69,9 +69,9 @@ impl Use {
         }
     }
 
-    /// Its name for people.
-    pub fn name(self) -> &'static str {
-        self.phase().map_or("idle", Phase::name)
+    /// What people call it in a workload.
+    pub fn called_in(self, workload: WorkloadKind) -> &'static str {
+        self.phase().map_or("idle", |phase| phase.called_in(workload))
     }
 }
 

@@ -273,7 +273,7 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
         return "On the event loop each task kept the one thread until it was done: nothing overlapped."
             .to_owned();
     }
-    let used = 1.0 - run.idle_share();
+    let (used, label) = (1.0 - run.idle_share(), fit(&run.label, 16));
     if used.min(alone / busy) > TELLING {
         return String::new();
     }
@@ -284,25 +284,24 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
             Some(share) if share >= 0.5 => format!(": one task alone took {} of it", percent(share)),
             _ => String::new(),
         };
-        let label = fit(&run.label, 16);
         return format!("In {label}, workers had no task {} of the time{why}.", percent(run.idle_share()));
     }
     let growth = |phase: Phase| run.phases.of(phase).saturating_sub(baseline.phases.of(phase));
     let Some(phase) = Phase::ALL.into_iter().max_by_key(|&phase| growth(phase)) else { return String::new() };
     let (doing, cause) = match phase {
-        Phase::Queued | Phase::Connecting => ("Connecting", "the server, the link or the processors"),
+        Phase::Queued | Phase::Connecting => ("connecting", "the server, the link or the processors"),
         Phase::Waiting => match summary.workload {
-            WorkloadKind::Files => ("Reading and comparing", "the disk or the processors"),
-            WorkloadKind::Crud => ("Reading rows", "the database or the processors"),
-            _ => ("Waiting for the server", "the server, the link or the processors"),
+            WorkloadKind::Files => ("reading and comparing", "the disk or the processors"),
+            WorkloadKind::Crud => ("reading rows", "the database or the processors"),
+            _ => ("waiting for the server", "the server, the link or the processors"),
         },
-        Phase::Receiving => ("Receiving", "the link or the processors"),
-        Phase::Writing if summary.workload == WorkloadKind::Crud => ("Writing rows", "the database"),
-        Phase::Writing => ("Writing", "the disk"),
-        Phase::Computing => ("Computing", "the processors"),
-        Phase::Locked => ("Waiting for locks", "the lock"),
-        Phase::Sleeping => ("Sleeping", "the waits themselves"),
-        Phase::BackingOff => ("Backing off", "a server that turned requests away"),
+        Phase::Receiving => ("receiving", "the link or the processors"),
+        Phase::Writing if summary.workload == WorkloadKind::Crud => ("writing rows", "the database"),
+        Phase::Writing => ("writing", "the disk"),
+        Phase::Computing => ("computing", "the processors"),
+        Phase::Locked => ("waiting for locks", "the lock"),
+        Phase::Sleeping => ("sleeping", "the waits themselves"),
+        Phase::BackingOff => ("backing off", "a server that turned requests away"),
     };
     let more = match baseline.phases.of(phase) {
         0 => format!("{} more than", seconds(Duration::from_nanos(growth(phase)))),
@@ -311,14 +310,14 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
     let known = match phase {
         Phase::Computing => run
             .processors
-            .map(|busy| format!("CPU-bound, with {busy:.1} of {} processors busy", summary.cpus)),
+            .map(|busy| format!("they shared {} ({busy:.1} busy)", words::processors(summary.cpus))),
         Phase::Receiving => {
             full_link(summary).map(|full| format!("the link is full at {}", words::rate(full)))
         }
         _ => None,
     };
     let so = known.unwrap_or_else(|| format!("{cause}, not the workers, probably set the limit"));
-    format!("{doing} took the tasks {more} with one worker: {so}.")
+    format!("In {label}, {doing} took the tasks {more} with one worker: {so}.")
 }
 
 /// The throughput of the runs that mostly received, where it is the same for two of them at least and the processors
@@ -503,7 +502,7 @@ mod tests {
         assert_eq!(
             verdict(vec![sequential(), pool]),
             "The pool of 5 did the same 20 downloads 1.67 times as fast as one worker: 10.02 s became 6.00 s. \
-             Receiving took the tasks 5.75 times as long as with one worker: the link or the processors, not the \
+             In pool, receiving took the tasks 5.75 times as long as with one worker: the link or the processors, not the \
              workers, probably set the limit."
         );
     }
@@ -516,8 +515,7 @@ mod tests {
             run
         };
         let text = verdict(vec![sequential(), receiving(6_000, 5), receiving(6_100, 5)]);
-        let so =
-            "Receiving took the tasks 7.50 times as long as with one worker: the link is full at 2.5 MB/s.";
+        let so = "In pool, receiving took the tasks 7.50 times as long as with one worker: the link is full at 2.5 MB/s.";
         assert!(text.ends_with(so), "{text}");
         let mut busy = receiving(7_000, 5);
         busy.processors = Some(1.9);
@@ -554,7 +552,7 @@ mod tests {
         );
         let text = verdict(vec![sequential(), computing(9_900, Some(1.0))]);
         assert!(
-            text.ends_with("19.80 s more than with one worker: CPU-bound, with 1.0 of 2 processors busy."),
+            text.ends_with("19.80 s more than with one worker: they shared 2 processors (1.0 busy)."),
             "{text}"
         );
     }
@@ -565,7 +563,7 @@ mod tests {
         let text = verdict(vec![sequential(), pool(10_010, &busy)]);
         assert_eq!(
             text,
-            "The pool of 5 was no faster than one worker: 10.02 s became 10.01 s. Computing took the tasks \
+            "The pool of 5 was no faster than one worker: 10.02 s became 10.01 s. In pool, computing took the tasks \
              50.00 s more than with one worker: the processors, not the workers, probably set the limit."
         );
         let text = verdict(vec![sequential(), pool(20_000, &[]), pool(30_000, &[])]);

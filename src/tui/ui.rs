@@ -228,7 +228,7 @@ impl Table {
             let name = race.plan().tasks.get(task.index()).map_or("", |task| task.name.as_str());
             filter.is_empty()
                 || name.to_lowercase().contains(&filter)
-                || state.stage.name().contains(&filter)
+                || state.stage.called_in(race.plan().workload).contains(&filter)
                 || state.error_message().is_some_and(|message| message.to_lowercase().contains(&filter))
         };
         self.order.clear();

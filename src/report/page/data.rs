@@ -81,7 +81,8 @@ pub(super) fn write(race: &RaceState, timeline: &Timeline<'_>, out: &mut dyn Wri
     let rows = timeline.blocks.iter().flat_map(|block| &block.rows);
     let rows = rows.filter(|row| matches!(row.drawn, Drawn::Shares { .. })).count();
     let columns = (COLUMNS / rows.max(1)).clamp(16, FINEST);
-    let phases = Phase::ALL.map(|phase| (phase.name(), texture(phase).path, texture(phase).width));
+    let phases = Phase::ALL
+        .map(|phase| (phase.called_in(race.plan().workload), texture(phase).path, texture(phase).width));
     let data = Data {
         long: micros(timeline.long),
         gap: GAP,

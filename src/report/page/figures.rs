@@ -170,7 +170,7 @@ pub(super) fn write_time(race: &RaceState, summary: &Summary, out: &mut dyn Writ
                 Px(share * 100.0)
             )?;
             left += share;
-            said.push((share, phase.name()));
+            said.push((share, phase.called_in(summary.workload)));
         }
         said.push((run.idle_share(), "idle"));
         said.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use crate::model::RaceState;
 use crate::report::markup::{Px, Text, cut};
 use crate::report::timeline::{
     AXIS_WORDS, Axis, Block, Sign, Timeline, ghost, ghost_words, lane_words, name, row_height, run_colour,
@@ -16,7 +17,7 @@ use super::PIXELS;
 pub(super) const GAP: f64 = 2.0;
 pub(super) const STRIP: f64 = 18.0;
 
-pub(super) fn write(timeline: &Timeline<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(race: &RaceState, timeline: &Timeline<'_>, out: &mut dyn Write) -> io::Result<()> {
     if timeline.blocks.is_empty() {
         return Ok(());
     }
@@ -30,7 +31,7 @@ pub(super) fn write(timeline: &Timeline<'_>, out: &mut dyn Write) -> io::Result<
         write!(
             out,
             r#"<li><svg width="26" height="14" aria-hidden="true"><rect class="p{i}" width="26" height="14" rx="2"/></svg>{}</li>"#,
-            phase.name()
+            phase.called_in(race.plan().workload)
         )?;
     }
     for sign in timeline.signs() {

@@ -82,7 +82,7 @@ pub fn html(
     write!(out, "<main>")?;
     figures::write_gauges(race, summary, &mut out)?;
     tasks::write_failures(race, &mut out)?;
-    gantt::write(&timeline, &mut out)?;
+    gantt::write(race, &timeline, &mut out)?;
     figures::write_time(race, summary, &mut out)?;
     for chart in page.charts {
         write_chart(chart, &mut out)?;

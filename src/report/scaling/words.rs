@@ -211,19 +211,32 @@ impl Scaling {
 
     /// How the Karp-Flatt share goes from the fewest workers above one to the most; none without two points.
     pub fn karp_flatt_words(&self) -> Option<String> {
-        let shares: Vec<(u32, f64)> =
-            self.measured.iter().filter_map(|of| Some((of.workers, of.karp_flatt?))).collect();
-        let (&(few, first), &(many, last)) = (shares.first()?, shares.last()?);
-        if few == many {
-            return None;
-        }
+        let shares = self.measured.iter().filter_map(|of| Some((of.workers, of.karp_flatt?)));
+        course(&shares.collect::<Vec<_>>())
+    }
+}
+
+/// How a share goes with the workers, which are in ascending order.
+fn course(shares: &[(u32, f64)]) -> Option<String> {
+    // Less tells nothing.
+    const TELLING: f64 = 0.02;
+    let (&(few, first), &(many, last)) = (shares.first()?, shares.last()?);
+    if few == many {
+        return None;
+    }
+    let least = shares.iter().fold(f64::MAX, |least, &(_, of)| least.min(of));
+    let most = shares.iter().fold(f64::MIN, |most, &(_, of)| most.max(of));
+    let trend = if least < first.min(last) - TELLING || most > first.max(last) + TELLING {
+        format!("from {} to {} between: no fixed share explains it", share(least), share(most))
+    } else {
         let trend = match last - first {
-            growth if growth > 0.02 => "rises: no fixed share explains it",
-            growth if growth < -0.02 => "falls",
+            growth if growth > TELLING => "rises: no fixed share explains it",
+            growth if growth < -TELLING => "falls",
             _ => "stays, as a serial share would",
         };
-        Some(format!("{} with {few}, {} with {many}; {trend}", share(first), share(last)))
-    }
+        trend.to_owned()
+    };
+    Some(format!("{} with {few}, {} with {many}; {trend}", share(first), share(last)))
 }
 
 /// A share as a number, with a sign only where it is below zero for good.
@@ -322,6 +335,22 @@ mod tests {
             ["0", "<0.000001", "0.000021", "0.0021", "0.015", "1.500"]
         );
         assert_eq!([-0.0001, 0.0, 0.3123, -0.05].map(share), ["0.000", "0.000", "0.312", "-0.050"]);
+    }
+
+    #[test]
+    fn a_share_that_swings_does_not_stay() {
+        let said = |shares: &[f64]| {
+            let course = course(&(2..).zip(shares.iter().copied()).collect::<Vec<_>>());
+            course.unwrap_or_default()
+        };
+        assert_eq!(said(&[0.1]), "");
+        assert_eq!(said(&[0.1, 0.11, 0.105]), "0.100 with 2, 0.105 with 4; stays, as a serial share would");
+        assert!(said(&[0.1, 0.11, 0.15]).ends_with("rises: no fixed share explains it"));
+        assert!(said(&[0.1, 0.05]).ends_with("; falls"));
+        assert_eq!(
+            said(&[0.003, 0.099, 0.001, 0.068, 0.001]),
+            "0.003 with 2, 0.001 with 6; from 0.001 to 0.099 between: no fixed share explains it"
+        );
     }
 
     #[test]

@@ -181,7 +181,8 @@ impl Picture<'_, '_> {
             x - long
         };
         for phase in self.timeline.phases.clone() {
-            let x = row(self, phase.name());
+            let name = phase.called_in(self.race.plan().workload);
+            let x = row(self, name);
             let (i, y) = (phase.index(), self.y);
             write!(
                 self.out,
@@ -189,7 +190,7 @@ impl Picture<'_, '_> {
                 Px(x),
                 Px(y)
             )?;
-            self.text("f-text", (x + 31.0, y + 11.5), phase.name())?;
+            self.text("f-text", (x + 31.0, y + 11.5), name)?;
         }
         for sign in self.timeline.signs() {
             let x = row(self, sign.name());

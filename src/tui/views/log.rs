@@ -317,7 +317,7 @@ fn entries(
 ) -> Vec<Entry> {
     let start = run.started().unwrap_or_default();
     let event = |number: usize| places.get(number).and_then(|place| playback.reel.told(place));
-    let mut teller = Teller { run, phases: HashMap::new() };
+    let mut teller = Teller { run, workload: playback.whole.plan().workload, phases: HashMap::new() };
     for told in (range.start.saturating_sub(LOOK_BACK)..range.start).filter_map(event) {
         teller.watch(&told.event);
     }
@@ -342,6 +342,7 @@ fn entries(
 /// Puts events into words, knowing which phases their tasks are in.
 struct Teller<'a> {
     run: &'a RunState,
+    workload: WorkloadKind,
     phases: HashMap<TaskId, Phase>,
 }
 
@@ -370,10 +371,10 @@ impl Teller<'_> {
             Fact::TaskQueued { .. } => Words::good("queued"),
             Fact::TaskStarted { .. } => Words::good("taken up"),
             Fact::PhaseEntered { task, phase, .. } => {
-                let to = format!("→ {}", phase.name());
+                let to = format!("→ {}", phase.called_in(self.workload));
                 match self.phases.get(task) {
                     Some(from) if *from != Phase::Queued => {
-                        Words::good(format!("{} {to}", from.name())).or(to)
+                        Words::good(format!("{} {to}", from.called_in(self.workload))).or(to)
                     }
                     _ => Words::good(to),
                 }

@@ -388,7 +388,8 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, row: Rect, run: &RunState, scene: 
     for lane in run.lanes().iter().take(LEGEND_LANES) {
         mix.add(&lane.total(scene.now));
     }
-    phase_names(canvas, row, &mix, &marks(&[run], &mix), scene.theme);
+    let workload = scene.race.map_or(WorkloadKind::Download, |race| race.plan().workload);
+    phase_names(canvas, row, (&mix, workload), &marks(&[run], &mix), scene.theme);
 }
 
 /// The marks on the lanes of runs that were in the phases of a mix.
@@ -410,7 +411,13 @@ pub(super) const LEGEND_LANES: usize = 64;
 
 /// Paints the glyph and the name of each phase in the mix, and then of the marks, against the right edge of a
 /// row. Where there is no room for all, those phases that took the least time are left out.
-pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, mix: &Mix, marks: &[Mark], theme: &Theme) {
+pub(super) fn phase_names(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    (mix, workload): (&Mix, WorkloadKind),
+    marks: &[Mark],
+    theme: &Theme,
+) {
     let mut right = row.right().saturating_sub(1);
     for &mark in marks.iter().rev() {
         let cells = if matches!(mark, Mark::Turns | Mark::Held) { 2 } else { 1 };
@@ -425,7 +432,7 @@ pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, mix: &Mix, marks: 
         }
     }
     let row = Rect { width: (right + 1).saturating_sub(row.x), ..row };
-    let width = |phase: Phase| u16::try_from(phase.name().len()).unwrap_or(0) + 5;
+    let width = |phase: Phase| u16::try_from(phase.called_in(workload).len()).unwrap_or(0) + 5;
     let mut seen: Vec<Phase> = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect();
     seen.sort_by_key(|&phase| std::cmp::Reverse(mix.of(phase)));
     let mut room = row.width.saturating_sub(1);
@@ -438,7 +445,7 @@ pub(super) fn phase_names(canvas: &mut Canvas<'_>, row: Rect, mix: &Mix, marks: 
     let mut right = row.right().saturating_sub(1);
     for &phase in seen.iter().rev() {
         right -= width(phase);
-        canvas.text(right, row.y, width(phase), &format!("    {} ", phase.name()), theme.dim);
+        canvas.text(right, row.y, width(phase), &format!("    {} ", phase.called_in(workload)), theme.dim);
         for x in right + 1..right + 3 {
             canvas.glyph(x, row.y, theme.phase_glyph(phase), theme.phase(phase));
         }
@@ -503,7 +510,7 @@ fn task_row(
     let resting = matches!(state.stage, Stage::Planned | Stage::Queued);
     canvas.text(x, y, name_width, name, if resting { theme.dim } else { theme.base });
     let x = x + name_width + 1;
-    let stage = state.stage.name();
+    let stage = state.stage.called_in(race.plan().workload);
     canvas.text(right.saturating_sub(11), y, 11, stage, theme.stage(state.stage));
     let bar_area = Rect { x, y, width: right.saturating_sub(12).saturating_sub(x), height: 1 };
     match (state.stage, state.fraction()) {

@@ -36,7 +36,7 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
     if let Some(url) = &plan.url {
         field("url", url.clone(), theme.base);
     }
-    field("state", state.stage.name().to_owned(), theme.stage(state.stage));
+    field("state", state.stage.called_in(race.plan().workload).to_owned(), theme.stage(state.stage));
     if let Some(message) = state.error_message() {
         field("error", message.to_owned(), theme.bad);
     }
@@ -132,7 +132,7 @@ fn phases(
         let last = place(span.to.since(state.started.unwrap_or(start))).clamp(first + 1, 30.max(first + 1));
         let bar: String = std::iter::repeat_n(theme.phase_glyph(span.phase), last - first).collect();
         lines.push(vec![
-            (format!("{:<11} ", span.phase.name()), theme.dim),
+            (format!("{:<11} ", span.phase.called_in(race.plan().workload)), theme.dim),
             (
                 format!("{:>10}  from {:<10} ", words::seconds(long), words::seconds(span.from.since(start))),
                 theme.base,

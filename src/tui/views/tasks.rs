@@ -230,7 +230,9 @@ fn cell(
             (race.plan().tasks.get(task.index()).map_or(String::new(), |task| task.name.clone()), None)
         }
         Column::Lane => (state.lane.map_or("–".to_owned(), |lane| (lane.0 + 1).to_string()), Some(theme.dim)),
-        Column::State => (state.stage.name().to_owned(), Some(theme.stage(state.stage))),
+        Column::State => {
+            (state.stage.called_in(race.plan().workload).to_owned(), Some(theme.stage(state.stage)))
+        }
         Column::Bytes if state.bytes == 0 && !state.stage.is_over() => ("–".to_owned(), Some(theme.dim)),
         Column::Bytes => (words::bytes(state.bytes), None),
         Column::Queued => (time(state.queue_time(now)), None),

@@ -122,7 +122,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         let legend = ghost.map_or(legend, |ghost| ghost.paint_legend(canvas, legend, theme));
         let mix = mix_of(&runs, scene.now);
         let states: Vec<&RunState> = runs.iter().map(|shown| shown.run).collect();
-        phase_names(canvas, legend, &mix, &marks(&states, &mix), theme);
+        phase_names(canvas, legend, (&mix, race.plan().workload), &marks(&states, &mix), theme);
         body = rest;
     }
     let mut y = body.y;
@@ -419,7 +419,13 @@ fn cursor_words(
         match lane.doing(at) {
             Some(doing) => {
                 let phase = doing.phase;
-                next = canvas.text(next, y, 12, phase.name(), theme.stage(Stage::Active(phase))) + 1;
+                next = canvas.text(
+                    next,
+                    y,
+                    12,
+                    phase.called_in(race.plan().workload),
+                    theme.stage(Stage::Active(phase)),
+                ) + 1;
                 let name = race.plan().tasks.get(doing.task.index()).map_or("", |task| task.name.as_str());
                 let since = words::seconds(at.since(doing.from));
                 let task = doing.task.0 + 1;

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::event::WorkloadKind;
 use crate::model::{RaceState, RunStatus};
 use crate::report::{Summary, Use, Utilisation, words};
 use crate::text;
@@ -47,15 +48,16 @@ pub(super) fn time(
     let right = area.right().saturating_sub(1);
     let room = right.saturating_sub(left);
     let uses = fitting(summary, room.saturating_sub(BAR));
-    let width = room.saturating_sub(uses.iter().map(|of| columns(*of)).sum());
+    let width = room.saturating_sub(uses.iter().map(|of| columns(*of, summary.workload)).sum());
     let y = area.y + 1;
     // Nothing stands above the bars.
     canvas.text(area.x + 2, y, name + width, "share of time", theme.dim);
     let mut x = left + width;
     for &of in &uses {
-        x += columns(of);
-        canvas.text_right(x, y, columns(of), of.name(), theme.dim);
-        let before = u16::try_from(text::width(of.name())).unwrap_or(0) + 2;
+        x += columns(of, summary.workload);
+        let name = of.called_in(summary.workload);
+        canvas.text_right(x, y, columns(of, summary.workload), name, theme.dim);
+        let before = u16::try_from(text::width(name)).unwrap_or(0) + 2;
         let (glyph, style) = mark(of, theme);
         canvas.glyph(x.saturating_sub(before), y, glyph, style);
     }
@@ -70,10 +72,10 @@ pub(super) fn time(
         stack(canvas, bar, &used, theme);
         let mut x = left + width;
         for &of in &uses {
-            x += columns(of);
+            x += columns(of, summary.workload);
             let style = if used.nanos(of) == 0 { theme.dim } else { theme.base };
             let percent = used.percent(of);
-            canvas.text_right(x, y, columns(of), percent.as_deref().unwrap_or("–"), style);
+            canvas.text_right(x, y, columns(of, summary.workload), percent.as_deref().unwrap_or("–"), style);
         }
     }
 }
@@ -127,34 +129,24 @@ fn not_over(race: &RaceState, summary: &Summary, place: usize) -> Option<&'stati
 }
 
 /// The columns of a use's figure, of its name with its mark, and of a gap before them.
-fn columns(of: Use) -> u16 {
-    u16::try_from(text::width(of.name()).max(NUMBER) + 4).unwrap_or(u16::MAX)
+fn columns(of: Use, workload: WorkloadKind) -> u16 {
+    u16::try_from(text::width(of.called_in(workload)).max(NUMBER) + 4).unwrap_or(u16::MAX)
 }
 
 /// The uses whose figures have room in so many columns: those that are smallest in all runs together go first.
 fn fitting(summary: &Summary, room: u16) -> Vec<Use> {
     let mut uses = summary.uses();
     let share = |of: Use| summary.typical().map(|run| run.utilisation().share(of)).sum::<f64>();
-    while uses.iter().map(|of| columns(*of)).sum::<u16>() > room {
+    while uses.iter().map(|of| columns(*of, summary.workload)).sum::<u16>() > room {
         let least = uses.iter().copied().min_by(|a, b| share(*a).total_cmp(&share(*b)));
         uses.retain(|of| Some(*of) != least);
     }
     uses
 }
 
-/// A bar in which each use has its share of the columns, and one at least where there is room.
+/// A bar in which each use has its share of the columns. What is less than half of one has its figure alone.
 fn stack(canvas: &mut Canvas<'_>, area: Rect, used: &Utilisation, theme: &Theme) {
-    let mut parts = used.parts(u32::from(area.width));
-    for of in Use::ALL {
-        let most = Use::ALL.into_iter().max_by_key(|of| parts[*of as usize]);
-        if let Some(most) = most.filter(|most| parts[*most as usize] > 1)
-            && parts[of as usize] == 0
-            && used.nanos(of) > 0
-        {
-            parts[of as usize] += 1;
-            parts[most as usize] -= 1;
-        }
-    }
+    let parts = used.parts(u32::from(area.width));
     let mut x = area.x;
     for of in Use::ALL {
         let (glyph, style) = mark(of, theme);
