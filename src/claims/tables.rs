@@ -37,9 +37,10 @@ pub fn write(
 ) -> io::Result<()> {
     match format {
         ClaimsFormat::Table => table(claims, scale, out),
-        ClaimsFormat::Markdown => markdown(claims, out),
+        ClaimsFormat::Markdown => markdown(claims, scale, out),
         ClaimsFormat::Json => {
-            let rows: Vec<Value> = claims.iter().map(|(claim, measured)| row(claim, measured)).collect();
+            let rows: Vec<Value> =
+                claims.iter().map(|(claim, measured)| row(claim, measured, scale)).collect();
             let all = json!({
                 "format": "threadrace-claims", "version": 1, "time_scale": scale.factor(), "claims": rows,
             });
@@ -109,7 +110,7 @@ fn walls(measured: &Measured) -> String {
 const SAME: f64 = 0.05;
 
 /// What became of a claim, in sentences.
-pub fn verdict(claim: &Claim, measured: &Measured) -> String {
+pub fn verdict(claim: &Claim, measured: &Measured, scale: TimeScale) -> String {
     let mut sentences = Vec::new();
     let arithmetic = claim.arithmetic();
     if let (Some((said, _)), Some((least, most))) = (claim.said_factor, arithmetic)
@@ -152,7 +153,11 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
         ));
     }
     if let (Published::Sequential(_), Some(took)) = (claim.published, median_seconds(&measured.sequential)) {
-        sentences.push(format!("Here it takes {}.", wall(took)));
+        let with = match scale {
+            TimeScale::ONE => String::new(),
+            scale => format!(", with its delays × {}", scale.factor()),
+        };
+        sentences.push(format!("Here it takes {}{with}.", wall(took)));
     }
     if claim.said.iter().any(|said| said.starts_with("finishing")) && !measured.finish_order.is_empty() {
         let order: Vec<String> = measured.finish_order.iter().map(ToString::to_string).collect();
@@ -162,14 +167,19 @@ pub fn verdict(claim: &Claim, measured: &Measured) -> String {
     sentences.join(" ")
 }
 
-fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -> io::Result<()> {
+/// How it was measured.
+fn headline(claims: &[(&Claim, Measured)], scale: TimeScale) -> String {
     let races = claims.iter().map(|(_, measured)| measured.sequential.len()).max().unwrap_or(0);
     let shrunk = match scale {
         TimeScale::ONE => String::new(),
         scale => format!(", simulated delays × {}", scale.factor()),
     };
     let races = words::counted(races as u64, "race", "races");
-    writeln!(out, "Published claims, checked here: {races} each{shrunk}\n")?;
+    format!("Published claims, checked here: {races} each{shrunk}")
+}
+
+fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}\n", headline(claims, scale))?;
     for (claim, measured) in claims {
         writeln!(out, "{}  {}", claim.scenario, claim.executor)?;
         writeln!(out, "  published   {}", published(claim))?;
@@ -183,7 +193,7 @@ fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -
             Some((_, words)) => writeln!(out, "  measured    {words}, {}", walls(measured))?,
             None => writeln!(out, "  measured    {}", walls(measured))?,
         }
-        let mut lines = text::wrap(&verdict(claim, measured), 66).into_iter();
+        let mut lines = text::wrap(&verdict(claim, measured, scale), 66).into_iter();
         writeln!(out, "  verdict     {}", lines.next().unwrap_or_default())?;
         for line in lines {
             writeln!(out, "              {line}")?;
@@ -199,7 +209,8 @@ fn table(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -
     )
 }
 
-fn markdown(claims: &[(&Claim, Measured)], out: &mut dyn Write) -> io::Result<()> {
+fn markdown(claims: &[(&Claim, Measured)], scale: TimeScale, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}.\n", headline(claims, scale))?;
     writeln!(out, "| scenario | published | arithmetic | bound | measured here | verdict |")?;
     writeln!(out, "| --- | --- | --: | --: | --: | --- |")?;
     for (claim, measured) in claims {
@@ -212,13 +223,13 @@ fn markdown(claims: &[(&Claim, Measured)], out: &mut dyn Write) -> io::Result<()
             claim.arithmetic().map(factors).unwrap_or_default(),
             measured.bound.map(times).unwrap_or_default(),
             measured_speedup(measured).map_or_else(|| walls(measured), |(_, words)| words),
-            verdict(claim, measured)
+            verdict(claim, measured, scale)
         )?;
     }
     Ok(())
 }
 
-fn row(claim: &Claim, measured: &Measured) -> Value {
+fn row(claim: &Claim, measured: &Measured, scale: TimeScale) -> Value {
     let list = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
     let pair = |pair: Option<(f64, f64)>| pair.map(|(least, most)| json!({ "least": least, "most": most }));
     let figures = |values: &[f64]| {
@@ -249,7 +260,7 @@ fn row(claim: &Claim, measured: &Measured) -> Value {
         "link": measured.link.as_ref().map(|link| json!({
             "bytes_per_second": link.rate, "measured_speedup": figures(&link.speedups),
         })),
-        "verdict": verdict(claim, measured),
+        "verdict": verdict(claim, measured, scale),
     })
 }
 
@@ -277,7 +288,8 @@ mod tests {
     #[test]
     fn a_claim_that_its_own_times_refute_is_told_so() {
         let link = Some(Link { rate: 559_000, speedups: vec![2.47, 2.48, 2.49] });
-        let told = verdict(claim("images-20"), &Measured { link, ..measured(5, 960, 200, 5.0) });
+        let told =
+            verdict(claim("images-20"), &Measured { link, ..measured(5, 960, 200, 5.0) }, TimeScale::ONE);
         assert_eq!(
             told,
             "Its own times give 2.48×, not 5.00×. Here 5 workers reach 4.80×, 96 % of what the tasks allow. When \
@@ -287,7 +299,7 @@ mod tests {
 
     #[test]
     fn more_than_the_workers_can_give_is_told_so() {
-        let told = verdict(claim("crud"), &measured(5, 1000, 900, 5.0));
+        let told = verdict(claim("crud"), &measured(5, 1000, 900, 5.0), TimeScale::ONE);
         assert!(told.starts_with("22.73× is more than 5 workers can give (5.00×), so it can't"), "{told}");
         assert!(told.contains("Here 5 workers reach 1.11×, 22 % of what the tasks allow."), "{told}");
     }
@@ -301,6 +313,14 @@ mod tests {
             let text = String::from_utf8_lossy(&text).into_owned();
             for claim in CLAIMS {
                 assert!(text.contains(claim.scenario), "{format:?}: {}", claim.scenario);
+            }
+            // What is a tenth as long says so, wherever it stands.
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains("Here it takes 1.00 s, with its delays × 0.1."), "{format:?}: {text}");
+            if format != ClaimsFormat::Json {
+                assert!(
+                    text.starts_with("Published claims, checked here: 3 races each, simulated delays × 0.1")
+                );
             }
             if format == ClaimsFormat::Table {
                 assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");

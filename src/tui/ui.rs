@@ -123,7 +123,7 @@ pub enum Column {
     /// How long it was queued.
     Queued,
     /// From being taken up to the first byte.
-    Waited,
+    FirstByte,
     /// From the first byte to the end.
     Received,
     /// When its result was handed to the main thread.
@@ -143,7 +143,7 @@ impl Column {
         Column::State,
         Column::Bytes,
         Column::Queued,
-        Column::Waited,
+        Column::FirstByte,
         Column::Received,
         Column::Delivered,
         Column::Attempts,
@@ -159,7 +159,7 @@ impl Column {
             Column::State => "state",
             Column::Bytes => "bytes",
             Column::Queued => "queued",
-            Column::Waited => "waited",
+            Column::FirstByte => "1st byte",
             Column::Received => "received",
             Column::Delivered => "delivered",
             Column::Attempts => "tries",
@@ -245,7 +245,7 @@ impl Table {
                     Column::State => x.stage.cmp(&y.stage),
                     Column::Bytes => x.bytes.cmp(&y.bytes),
                     Column::Queued => x.queue_time(now).cmp(&y.queue_time(now)),
-                    Column::Waited => waited(x, now).cmp(&waited(y, now)),
+                    Column::FirstByte => to_first_byte(x, now).cmp(&to_first_byte(y, now)),
                     Column::Received => received(x, now).cmp(&received(y, now)),
                     Column::Delivered => x.delivered.cmp(&y.delivered),
                     Column::Attempts => x.attempts.cmp(&y.attempts),
@@ -261,7 +261,7 @@ impl Table {
 }
 
 /// From being taken up to the first byte, or until it ended or `now` without one.
-pub fn waited(task: &crate::model::TaskState, now: At) -> Option<Duration> {
+pub fn to_first_byte(task: &crate::model::TaskState, now: At) -> Option<Duration> {
     Some(task.first_byte.or(task.finished).unwrap_or(now).since(task.started?))
 }
 

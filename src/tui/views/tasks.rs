@@ -9,7 +9,7 @@ use crate::event::{TaskId, WorkloadKind};
 use crate::model::{RaceState, RunState, Span, TaskState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
-use crate::tui::ui::{Column, Direction, received, waited};
+use crate::tui::ui::{Column, Direction, received, to_first_byte};
 use crate::tui::widgets::Axis;
 
 use super::Scene;
@@ -27,7 +27,7 @@ fn requests(race: &RaceState) -> bool {
 /// A column's head. What waits for no first byte has taken all of its time.
 fn head(column: Column, race: &RaceState) -> &'static str {
     match column {
-        Column::Waited if !requests(race) => "took",
+        Column::FirstByte if !requests(race) => "took",
         column => column.name(),
     }
 }
@@ -49,7 +49,7 @@ fn layout(area: Rect, race: &RaceState, run: &RunState, failures: Failures) -> V
         Column::State => 12,
         Column::Attempts => 6,
         Column::Delivered => 9,
-        Column::Bytes | Column::Queued | Column::Waited | Column::Received => {
+        Column::Bytes | Column::Queued | Column::FirstByte | Column::Received => {
             if wide {
                 10
             } else {
@@ -71,7 +71,7 @@ fn layout(area: Rect, race: &RaceState, run: &RunState, failures: Failures) -> V
     }
     let needs = |columns: &[Column]| columns.iter().map(|&column| fixed(column) + 1).sum::<u16>() + 30;
     for spare in
-        [Column::Queued, Column::Attempts, Column::Lane, Column::Received, Column::Waited, Column::Bytes]
+        [Column::Queued, Column::Attempts, Column::Lane, Column::Received, Column::FirstByte, Column::Bytes]
     {
         if needs(&columns) > area.width {
             columns.retain(|&column| column != spare);
@@ -236,7 +236,7 @@ fn cell(
         Column::Bytes if state.bytes == 0 && !state.stage.is_over() => ("–".to_owned(), Some(theme.dim)),
         Column::Bytes => (words::bytes(state.bytes), None),
         Column::Queued => (time(state.queue_time(now)), None),
-        Column::Waited => (time(waited(state, now)), None),
+        Column::FirstByte => (time(to_first_byte(state, now)), None),
         Column::Received => (time(received(state, now)), None),
         Column::Delivered => (time(state.delivered.and_then(|at| Some(at.since(run.started()?)))), None),
         Column::Attempts => {
