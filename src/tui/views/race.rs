@@ -204,7 +204,11 @@ fn runs(
         canvas.text(x, y, width, "state", dim);
     }
     if let Some(right) = columns.done {
-        canvas.text_right(right, y, columns.noun, race.plan().noun.as_str(), dim);
+        let noun = race.plan().noun.as_str();
+        // Of what they are, there is less to say than what they are.
+        let short = noun.split_once(" of ").map_or(noun, |(short, _)| short);
+        let fits = text::width(noun) <= usize::from(columns.noun);
+        canvas.text_right(right, y, columns.noun, if fits { noun } else { short }, dim);
     }
     if let Some(right) = columns.rate {
         canvas.text_right(right, y, NUMBER, "bytes/s", dim);
@@ -293,7 +297,18 @@ fn run_row(
     if let Some(right) = columns.median {
         let group = scene.summary.and_then(|summary| summary.groups.get(place));
         let median = group.and_then(Group::median).map_or_else(|| "–".to_owned(), words::seconds);
-        canvas.text_right(right, y, NUMBER, &median, if waiting { theme.dim } else { theme.base });
+        let style = if waiting { theme.dim } else { theme.base };
+        canvas.text_right(right, y, NUMBER, &median, style);
+        // Beside the median of the rounds stands theirs, as on the gauge.
+        let speedup = group.and_then(|group| group.speedup);
+        let speedup = speedup.map_or_else(|| "–".to_owned(), |of| words::times(of.value, Glyphs::Unicode));
+        canvas.text_right(
+            columns.speedup,
+            y,
+            NUMBER,
+            &speedup,
+            if waiting { theme.dim } else { theme.strong },
+        );
     }
     let Some(elapsed) = run.elapsed(now) else { return };
     // Once the run is over, what counts are the complete bodies.
@@ -307,6 +322,9 @@ fn run_row(
     }
     if let Some(right) = columns.elapsed {
         canvas.text_right(right, y, NUMBER, &words::seconds(elapsed), theme.strong);
+    }
+    if columns.median.is_some() {
+        return;
     }
     let (speedup, style) = speedup_words(race.baseline_of(id), run, row.width >= 100, theme);
     canvas.text_right(columns.speedup, y, 15, &speedup, style);
