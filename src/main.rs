@@ -310,7 +310,21 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
 }
 
 fn read(path: &Path) -> Result<Recording, Failure> {
-    recording::read_file(path).map_err(|error| Failure::new(Exit::Usage, error))
+    recording::read_file(path).map_err(|error| match error {
+        // It names the file already.
+        error @ ReadError::File { .. } => Failure::new(Exit::Usage, error),
+        error => {
+            Failure::new(Exit::Usage, InFile { path: shown(&path.to_string_lossy()).into_owned(), error })
+        }
+    })
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {error}")]
+struct InFile {
+    path: String,
+    error: ReadError,
 }
 
 /// Says what is wrong with an input that is used all the same.
@@ -406,24 +420,10 @@ fn placed(
     })
 }
 
-/// What is wrong with one of two files.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {error}")]
-struct OfTwo {
-    path: String,
-    error: ReadError,
-}
-
 fn diff(args: DiffArgs) -> Result<Exit, Failure> {
     let DiffArgs { a, b, plain, format, look, config } = args;
     let race = |path: &Path| {
-        let recording = recording::read_file(path).map_err(|error| match error {
-            // It names the file already.
-            error @ ReadError::File { .. } => Failure::new(Exit::Usage, error),
-            error => {
-                Failure::new(Exit::Usage, OfTwo { path: shown(&path.to_string_lossy()).into_owned(), error })
-            }
-        })?;
+        let recording = read(path)?;
         for flaw in &recording.flaws {
             // Nobody may be reading.
             let _ = writeln!(io::stderr(), "threadrace: {}: {flaw}", shown(&path.to_string_lossy()));

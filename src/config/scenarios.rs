@@ -209,11 +209,13 @@ impl Layers<'_> {
                     let known = ExecutorKind::BUILT_IN;
                     let known =
                         known.iter().map(ExecutorKind::name).chain(self.programs.keys().map(|name| &**name));
-                    format!(
-                        "{}{}",
-                        ExecutorError::Unknown(program.to_string()),
-                        hint(nearest(program, known))
-                    )
+                    let near = hint(nearest(program, known));
+                    let programs: Vec<&str> = self.programs.keys().map(|name| &**name).collect();
+                    let programs = match programs[..] {
+                        [] => String::new(),
+                        _ => format!("; or a program: {}", programs.join(", ")),
+                    };
+                    format!("{}{near}{programs}", ExecutorError::Unknown(program.to_string()))
                 }
                 _ => format!("{choice} can't do scenario {}: {reason}", shown(name)),
             };

@@ -145,7 +145,7 @@ fn a_file_that_is_no_recording_stays_as_it_is() -> Fallible {
     assert_eq!(fs::read_to_string(&path)?, "my notes\n");
     let replayed = threadrace(folder.path(), &["replay", "mine.txt"]).output()?;
     assert_eq!(replayed.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&replayed.stderr).contains("no recording"));
+    assert!(String::from_utf8_lossy(&replayed.stderr).contains("mine.txt: this is no recording"));
     Ok(())
 }
 

@@ -186,6 +186,10 @@ impl App {
     }
 
     fn workers(&mut self, change: impl Fn(usize) -> usize) {
+        if self.is_replay() {
+            self.notice = Some("this is a replay: s races a scenario, which w gives more workers".to_owned());
+            return;
+        }
         let change = |workers: usize| change(workers).clamp(1, MAX_WORKERS);
         let mut scenario = self.next.scenario.clone();
         scenario.workers = change(scenario.workers);

@@ -291,6 +291,17 @@ fn a_stray_key_does_not_leave_a_replay_for_a_sweep() {
 }
 
 #[test]
+fn a_replay_says_that_it_has_its_workers() {
+    let mut app = replay(Speed::ONE);
+    let next = app.next.scenario.clone();
+    for key in ["w", "W"] {
+        app.type_in(key);
+        assert!(app.screen().contains("this is a replay: s races a scenario"), "{}", app.screen());
+        assert_eq!(app.next.scenario, next);
+    }
+}
+
+#[test]
 fn a_tape_without_a_race_is_no_fault() {
     let mut app =
         App::replaying(Tape::default(), Speed::ONE, Some("it is empty".to_owned()), settings(), look());

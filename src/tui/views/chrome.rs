@@ -218,8 +218,8 @@ fn footer(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
             let said = |hint: &str| match hint {
                 "" => true,
                 "freeze" => scene.past().is_some(),
-                // There is nothing under way.
-                "cancel" => replayed,
+                // There is nothing under way, and nothing that other workers would do again.
+                "cancel" | "workers" => replayed,
                 _ => false,
             };
             let global = BINDINGS.iter().filter(|binding| !said(binding.hint));
@@ -247,10 +247,10 @@ fn past_hints(scene: &Scene<'_>) -> [(&'static str, &'static str); 5] {
             space = "freeze";
         }
         if past.edge == Edge::End || past.whole.is_over() {
-            end = "end";
+            end = "to end";
         }
     }
-    [("Space", space), ("Left Right", "move"), (", .", "event by event"), ("< >", "speed"), ("End", end)]
+    [("Space", space), ("Left Right", "move"), (", .", "one event"), ("< >", "speed"), ("End", end)]
 }
 
 /// All that a screen for a few characters can say: how far the race is, in words or as a level.
