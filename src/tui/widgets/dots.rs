@@ -150,8 +150,8 @@ pub struct Looks {
 }
 
 /// Paints a cloud: its values as dots that are piled up, and on the last row of `area` the median in the interval.
-/// Where there is one row, the dots are on that too, beside the median. A pile that is higher than there is room for
-/// has the number of its dots at its top.
+/// Where there is one row, the dots are on that too, and a median with dots under it is their number. A pile that is
+/// higher than there is room for has the number of its dots at its top.
 pub fn dots(canvas: &mut Canvas<'_>, scale: &Scale, area: Rect, cloud: Dots<'_>, looks: Looks) {
     let Looks { cloud: style, median: mark, odd, faint } = looks;
     let Some(base) = area.bottom().checked_sub(1).filter(|_| area.height > 0) else { return };
@@ -175,18 +175,20 @@ pub fn dots(canvas: &mut Canvas<'_>, scale: &Scale, area: Rect, cloud: Dots<'_>,
         let pile = piles.entry(scale.column(value)).or_default();
         *pile = (pile.0.saturating_add(1), pile.1 || stands_out);
     }
-    for (x, (count, stands_out)) in piles {
+    let digit = |count: u16| char::from_digit(u32::from(count), 10).unwrap_or('+');
+    for (&x, &(count, stands_out)) in &piles {
         let (glyph, style) = if stands_out { (ODD_DOT, odd) } else { (DOT, style) };
         for row in 0..count.min(room) {
             canvas.glyph(x, floor - row, glyph, style);
         }
         if count > room {
-            let number = char::from_digit(u32::from(count), 10).unwrap_or('+');
-            canvas.glyph(x, floor + 1 - room, number, style);
+            canvas.glyph(x, floor + 1 - room, digit(count), style);
         }
     }
     if let Some(median) = cloud.median {
-        canvas.glyph(scale.column(median), base, '┃', mark);
+        let x = scale.column(median);
+        let under = piles.get(&x).filter(|_| floor == base);
+        canvas.glyph(x, base, under.map_or('┃', |&(count, _)| digit(count)), mark);
     }
 }
 
@@ -288,6 +290,21 @@ mod tests {
             rows,
             ["            3           ", " ●          ●         ○ ", " ├──────────┃─────────┤ "]
         );
+    }
+
+    #[test]
+    fn on_one_row_the_median_hides_no_dot() {
+        let area = Rect::new(0, 0, 24, 1);
+        let row = |values: &[(f64, bool)], median| {
+            drawn(area, |canvas| {
+                let Some(scale) = Scale::of(values.iter().map(|(value, _)| *value), area) else { return };
+                let cloud = Dots { values, median: Some(median), within: Some((1.0, 1.2)) };
+                dots(canvas, &scale, area, cloud, looks());
+            })
+        };
+        let three = [(1.0, false), (1.1, false), (1.2, false)];
+        assert_eq!(row(&three, 1.1), [" ●──────────1─────────● "]);
+        assert_eq!(row(&[(1.0, false), (1.2, false)], 1.1), [" ●──────────┃─────────● "]);
     }
 
     #[test]
