@@ -93,8 +93,9 @@ impl Job {
     /// Everything else is said in events, from `RunStarted` to `RunFinished`, which is when the last task
     /// has ended and the executor has its workers back: taking their equipment apart is no part of a run.
     ///
-    /// An executor that answers with an error has taken no task up; its tasks then fail with that error.
-    pub fn execute(&self) {
+    /// `done` is called where the last task has ended. An executor that answers with an error has taken no task up;
+    /// its tasks then fail with that error.
+    pub fn execute(&self, done: impl FnOnce()) {
         if let Err(error) = event_loop::try_threads(self) {
             return self.refuse(&error);
         }
@@ -111,6 +112,7 @@ impl Job {
         match ended {
             Ok(leftovers) => {
                 let at = self.emitter.now();
+                done();
                 let concluded = self.workload.conclude(&self.emitter, self.run, at);
                 let end = match (leftovers.broke_off, concluded) {
                     (Some(message), _) => RunEnd::Failed { message },

@@ -28,7 +28,7 @@ use crate::event::{At, Usage};
 
 use memory::Watch;
 use proc::Proc;
-use processor::Reading;
+use processor::{Reading, Spent};
 
 /// Which processes a run's memory is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Probe {
     /// A run is about to begin, on threads that are not there yet.
     pub fn begin(&self, family: Family) -> Measuring<'_> {
         *self.watch() = Watch::begin(&self.proc, family);
-        Measuring { probe: self, before: Reading::of_all(&self.proc) }
+        Measuring { probe: self, family, before: Reading::of_all(&self.proc), spent: None }
     }
 
     /// Looks at the memory of the run under way, if there is one. Costs some 10 µs; where it costs more, as
@@ -70,14 +70,30 @@ impl Probe {
 #[must_use = "a run's usage is known when the measuring has ended"]
 pub struct Measuring<'a> {
     probe: &'a Probe,
+    family: Family,
     before: Option<Reading>,
+    /// What was spent by the end of its last task.
+    spent: Option<Spent>,
 }
 
 impl Measuring<'_> {
+    /// The last task has ended: to take apart what its threads worked with is no part of the run, nor is the
+    /// processor time for it. What child processes spent is told only of those that were waited for, so theirs is
+    /// told at the end.
+    pub fn tasks_are_done(&mut self) {
+        if self.family == Family::Alone {
+            self.spent = self.spent_since();
+        }
+    }
+
+    fn spent_since(&self) -> Option<Spent> {
+        self.before.as_ref().and_then(|before| before.spent_since(&self.probe.proc))
+    }
+
     /// The run is over: its threads are gone, and its children were waited for.
     pub fn end(self) -> Usage {
         let proc = &self.probe.proc;
-        let spent = self.before.and_then(|before| before.spent_since(proc));
+        let spent = self.spent.or_else(|| self.spent_since());
         let peak_memory = std::mem::take(&mut *self.probe.watch()).end(proc);
         Usage {
             user_nanos: spent.map(|spent| At::from_duration(spent.user).0),

@@ -105,6 +105,7 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
+    use super::super::{Family, Probe};
     use super::*;
 
     /// The least that the system counts of user and system time.
@@ -159,6 +160,23 @@ mod tests {
         let spent = measured(60 * TICK, 20 * TICK);
         let all = spent.user + spent.system;
         assert!((19 * TICK..40 * TICK).contains(&all), "{spent:?}");
+
+        // What comes after the last task is no part of the run, where its threads do it.
+        for (family, least, most) in [(Family::Alone, 19, 40), (Family::WithChildren, 79, 100)] {
+            let probe = Probe::default();
+            let mut measuring = probe.begin(family);
+            let measured = thread::scope(|scope| {
+                let run = move || {
+                    burn(20 * TICK);
+                    measuring.tasks_are_done();
+                    burn(60 * TICK);
+                    measuring
+                };
+                scope.spawn(run).join().unwrap().end()
+            });
+            let nanos = measured.user_nanos.unwrap() + measured.system_nanos.unwrap();
+            assert!((least * TICK..most * TICK).contains(&Duration::from_nanos(nanos)), "{measured:?}");
+        }
     }
 
     #[cfg(target_os = "linux")]

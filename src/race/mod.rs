@@ -25,7 +25,7 @@ use crate::config::Settings;
 use crate::event::{Event, ExecutorKind, Fact, Order, TaskError};
 use crate::executor::Job;
 use crate::origin::OriginError;
-use crate::probe::{Family, Probe};
+use crate::probe::{Family, Measuring, Probe};
 use crate::recording::{Blank, Recorder, WriteError};
 use crate::workload::{OutputError, TlsError};
 
@@ -243,16 +243,23 @@ fn run_in_order(jobs: &[Job], prepared: &Prepared, probe: &Probe) -> Result<(), 
             }
             let measuring = (order == Order::OneByOne).then(|| probe.begin(family(job)));
             let thread = thread::Builder::new().name(job.executor.name().to_owned());
-            match (thread.spawn_scoped(scope, || job.execute()), measuring) {
-                (Ok(thread), Some(measuring)) => {
-                    join(thread)?;
-                    job.emitter.emit(Fact::RunMeasured { run: job.run, usage: Box::new(measuring.end()) });
+            let execute = move || {
+                let mut measuring = measuring;
+                job.execute(|| measuring.iter_mut().for_each(Measuring::tasks_are_done));
+                measuring
+            };
+            match thread.spawn_scoped(scope, execute) {
+                Ok(thread) if order == Order::Together => running.push(thread),
+                Ok(thread) => {
+                    let usage = join(thread)?.map(Measuring::end);
+                    if let Some(usage) = usage.map(Box::new) {
+                        job.emitter.emit(Fact::RunMeasured { run: job.run, usage });
+                    }
                 }
-                (Ok(thread), None) => running.push(thread),
-                (Err(error), _) => job.refuse(&error),
+                Err(error) => job.refuse(&error),
             }
         }
-        running.into_iter().try_for_each(join)
+        running.into_iter().try_for_each(|thread| join(thread).map(drop))
     })
 }
 
@@ -264,7 +271,7 @@ fn family(job: &Job) -> Family {
     }
 }
 
-fn join(thread: thread::ScopedJoinHandle<'_, ()>) -> Result<(), RaceError> {
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Result<T, RaceError> {
     thread.join().map_err(|_| RaceError::Internal("an executor panicked".to_owned()))
 }
 

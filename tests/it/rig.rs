@@ -165,7 +165,7 @@ pub fn start(who: &Who, workload: Arc<dyn Workload>, clock: &Clock) -> Running {
     };
     let thread = thread::spawn(move || {
         let begun = Instant::now();
-        job.execute();
+        job.execute(|| ());
         begun.elapsed()
     });
     Running { thread, arriving, seen: Vec::new(), who: who.clone(), cancel }
