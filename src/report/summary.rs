@@ -73,7 +73,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "tasks that failed, panicked, were cancelled or abandoned; a run with any of them claims no speedup",
     ),
     (
-        "so far",
+        "so far, ×…",
         "the time after which the sequential run had as many tasks done ÷ the time this run took for them",
     ),
 ];

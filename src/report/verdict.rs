@@ -316,8 +316,8 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
         }
         _ => None,
     };
-    let so = known.unwrap_or_else(|| format!("{cause}, not the workers, probably set the limit"));
-    format!("In {label}, {doing} took the tasks {more} with one worker: {so}.")
+    let so = known.unwrap_or_else(|| format!("{cause} probably set the limit"));
+    format!("In {label}, {doing} took {more} with one worker: {so}.")
 }
 
 /// The throughput of the runs that mostly received, where it is the same for two of them at least and the processors
@@ -502,8 +502,7 @@ mod tests {
         assert_eq!(
             verdict(vec![sequential(), pool]),
             "The pool of 5 did the same 20 downloads 1.67 times as fast as one worker: 10.02 s became 6.00 s. \
-             In pool, receiving took the tasks 5.75 times as long as with one worker: the link or the processors, not the \
-             workers, probably set the limit."
+             In pool, receiving took 5.75 times as long as with one worker: the link or the processors probably set the limit."
         );
     }
 
@@ -515,7 +514,8 @@ mod tests {
             run
         };
         let text = verdict(vec![sequential(), receiving(6_000, 5), receiving(6_100, 5)]);
-        let so = "In pool, receiving took the tasks 7.50 times as long as with one worker: the link is full at 2.5 MB/s.";
+        let so =
+            "In pool, receiving took 7.50 times as long as with one worker: the link is full at 2.5 MB/s.";
         assert!(text.ends_with(so), "{text}");
         let mut busy = receiving(7_000, 5);
         busy.processors = Some(1.9);
@@ -563,8 +563,8 @@ mod tests {
         let text = verdict(vec![sequential(), pool(10_010, &busy)]);
         assert_eq!(
             text,
-            "The pool of 5 was no faster than one worker: 10.02 s became 10.01 s. In pool, computing took the tasks \
-             50.00 s more than with one worker: the processors, not the workers, probably set the limit."
+            "The pool of 5 was no faster than one worker: 10.02 s became 10.01 s. In pool, computing took 50.00 s more \
+             than with one worker: the processors probably set the limit."
         );
         let text = verdict(vec![sequential(), pool(20_000, &[]), pool(30_000, &[])]);
         assert_eq!(

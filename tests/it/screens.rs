@@ -215,7 +215,7 @@ fn results_scroll_to_their_end_on_a_small_screen() {
     insta::assert_snapshot!("over_results_scrolled", shot.text(80, 24));
     shot.ui.results_scroll = 10_000;
     let end = shot.text(80, 24);
-    assert!(end.contains("  so far  ") && end.contains("─ ↑ "), "{end}");
+    assert!(end.contains("  so far, ×…  ") && end.contains("─ ↑ "), "{end}");
     for (columns, rows) in [(80, 4), (30, 9), (1, 1)] {
         shot.text(columns, rows);
     }
