@@ -109,14 +109,18 @@ pub struct ReportArgs {
     /// Format of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: Format,
-    /// Write the report to FILE, in place of nothing but a report
+    /// Write the report to FILE
     ///
-    /// A name that ends in .json, .csv, .md or .txt chooses the format, whatever --format says.
+    /// A name that ends in .json, .csv, .md or .txt chooses the format, whatever --format says. A report in JSON or CSV
+    /// that is there is replaced; anything else stays.
     #[arg(
         long = "report", value_name = "FILE", value_hint = ValueHint::FilePath,
         value_parser = PathBufValueParser::new().try_map(beside_standard_output)
     )]
     pub file: Option<PathBuf>,
+    /// Replace what is in the report's place, whatever it is
+    #[arg(long, requires = "file")]
+    pub force: bool,
     /// Exit with 1 if EXPR is true, such as pool.speedup<4; can be repeated
     ///
     /// EXPR is RUN.FIGURE, one of < <= > >= == !=, and a number: pool.speedup<4, async.wall>2.5, threads.failed>0,

@@ -184,12 +184,7 @@ fn race(args: RaceArgs) -> Result<Exit, Failure> {
     let settings = Settings { record: args.record, ..load(args.flags)?.settings };
     known(&args.report.fail_if, &race::labels(&settings.scenario))?;
     apart(args.report.file.as_deref(), settings.record.as_deref())?;
-    // The race itself makes the output folder, and may have a report in there.
-    args.report
-        .file
-        .as_deref()
-        .filter(|file| !file.starts_with(&settings.output))
-        .map_or(Ok(()), has_a_place)?;
+    has_a_place(&args.report, Some(&settings.output))?;
     let front = if args.plain || !has_screen() {
         in_lines(&settings)?
     } else {
@@ -215,9 +210,22 @@ fn apart(report: Option<&Path>, recording: Option<&Path>) -> Result<(), Failure>
     }
 }
 
-/// Makes sure that a report can be written, before a race is run or shown for it.
-fn has_a_place(report: &Path) -> Result<(), Failure> {
-    report::try_place(report).map_err(|error| Failure::new(Exit::Output, error))
+/// Makes sure that a report can be written, before a race is run or shown for it. A race may have it in its own
+/// folder, which need not be there yet.
+fn has_a_place(report: &ReportArgs, output: Option<&Path>) -> Result<(), Failure> {
+    let Some(file) = &report.file else { return Ok(()) };
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let inside = output.is_some_and(|output| absolute(file).starts_with(absolute(output)));
+    if let Some(folder) = file.parent().filter(|_| inside) {
+        // Where it can't be made, the file can't be either, which says why.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    report::try_place(file, standing(report)).map_err(|error| Failure::new(Exit::Output, error))
+}
+
+/// What becomes of a file in the report's place.
+fn standing(report: &ReportArgs) -> Standing {
+    if report.force { Standing::Goes } else { Standing::Stays }
 }
 
 /// Where a file is or will be, whatever way leads there.
@@ -255,11 +263,11 @@ fn has_screen() -> bool {
 
 /// Writes the report of what a front has left.
 fn finish(front: Front, report: &ReportArgs) -> Result<Exit, Failure> {
-    let ReportArgs { format, file, fail_if } = report;
+    let ReportArgs { format, file, fail_if, .. } = report;
     let format = *format;
     // The file comes first: standard output may be full, closed or stalled.
     let saved = match (&front.race, file) {
-        (Some(race), Some(path)) => save(path, format, race),
+        (Some(race), Some(path)) => save(path, format, race, standing(report)),
         _ => Ok(()),
     };
     if let Some(signals) = &front.signals {
@@ -288,7 +296,7 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
     let recording = read(&args.recording)?;
     known(&args.report.fail_if, &recording.plan.labels())?;
     apart(args.report.file.as_deref(), Some(&args.recording))?;
-    args.report.file.as_deref().map_or(Ok(()), has_a_place)?;
+    has_a_place(&args.report, None)?;
     let flaws: Vec<String> = recording.flaws.iter().map(ToString::to_string).collect();
     let front = if args.plain || !has_screen() {
         note(&flaws);
@@ -515,9 +523,10 @@ fn outcome(race: &RaceState) -> Exit {
     }
 }
 
-fn save(path: &Path, format: Format, race: &RaceState) -> Result<(), Failure> {
+fn save(path: &Path, format: Format, race: &RaceState, standing: Standing) -> Result<(), Failure> {
     let format = Format::of_path(path).unwrap_or(format);
-    report::save(format, race, race.last_moment(), path).map_err(|error| Failure::new(Exit::Output, error))
+    let saved = report::save(format, race, race.last_moment(), path, standing);
+    saved.map_err(|error| Failure::new(Exit::Output, error))
 }
 
 /// Writes to standard output. A reader that went away is no failure: it has what it wanted.

@@ -203,6 +203,16 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
+/// Whether what begins like that is a JSON object that says what format it has: `{"format":"NAME"`, with whatever else
+/// before it.
+pub fn says_format(beginning: &[u8], name: &str) -> bool {
+    let text = String::from_utf8_lossy(beginning);
+    let Some((before, after)) = text.split_once("\"format\"") else { return false };
+    let value = after.trim_start().strip_prefix(':').map(str::trim_start);
+    let said = value.and_then(|value| value.strip_prefix('"')?.split_once('"'));
+    before.trim_start().starts_with('{') && said.is_some_and(|(said, _)| said == name)
+}
+
 /// So many of something: `1 worker`, `9,950 workers`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {many}", count(number)) }
@@ -330,5 +340,15 @@ mod tests {
         fn fitted_text_fits(text in ".{0,80}", columns in 0_usize..40) {
             prop_assert!(width(&fit(&text, columns)) <= columns);
         }
+    }
+
+    #[test]
+    fn formats_are_told_by_their_beginnings() {
+        let is_report = |beginning: &[u8]| says_format(beginning, "threadrace-report");
+        assert!(is_report(br#"{"format":"threadrace-report","version":1"#));
+        assert!(is_report(b"{\n  \"version\": 1,\n  \"format\" : \"threadrace-report\""));
+        assert!(!is_report(br#"{"format":"threadrace-recording","scenario":"\"threadrace-report\""}"#));
+        assert!(!is_report(b"\xff{}") && !is_report(br#"{"format":"threadrace-reports"}"#));
+        assert!(!is_report(br#"my notes on "format": "threadrace-report""#));
     }
 }

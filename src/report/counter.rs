@@ -82,7 +82,7 @@ mod tests {
     };
     use crate::model::Counter;
     use crate::model::RaceState;
-    use crate::report::summary::{Comparable, Reason};
+    use crate::report::summary::{Comparable, Reason, comparable};
 
     struct Run {
         label: &'static str,
@@ -170,6 +170,13 @@ mod tests {
             let wrong = Reason::WrongSum(Counter { expected: 800_000, actual });
             assert_eq!(figures(actual), Some((wall, None, Comparable::No(wrong))));
         }
+    }
+
+    #[test]
+    fn luck_in_some_rounds_is_no_measure() {
+        let compared = |runs: &[Run]| comparable(summary(Order::OneByOne, runs).runs.iter()).count();
+        assert_eq!(compared(&[unguarded(800_000), unguarded(800_000)]), 2);
+        assert_eq!(compared(&[unguarded(800_000), unguarded(799_999)]), 0);
     }
 
     #[test]

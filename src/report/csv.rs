@@ -12,7 +12,7 @@ use crate::text::shown;
 use super::rows::{self, Kind};
 
 /// The columns, in the order of [`Row`]'s fields.
-pub(super) const HEADER: [&str; 22] = [
+const HEADER: [&str; 22] = [
     "run",
     "executor",
     "workers",
@@ -61,6 +61,11 @@ struct Row<'a> {
     path: Option<String>,
     round: u32,
     warmup: bool,
+}
+
+/// Whether what begins like that is a report in CSV.
+pub(super) fn is_report(beginning: &[u8]) -> bool {
+    beginning.starts_with(HEADER.join(",").as_bytes())
 }
 
 pub(super) fn write(race: &RaceState, out: &mut dyn Write) -> io::Result<()> {

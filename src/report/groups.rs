@@ -28,7 +28,7 @@ pub const REPEAT_DEFINITIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// A run that counts and can be compared.
+/// A run that counts and did every task, uninterrupted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Repeat {
     /// Which round that counts, from 1.
@@ -54,9 +54,9 @@ pub struct Group {
     pub workers: u32,
     /// What it does differently from other runs of its executor.
     pub variant: Option<Variant>,
-    /// The runs that count and can be compared, in the order of the rounds.
+    /// The runs that count and did every task, uninterrupted, in the order of the rounds.
     pub repeats: Vec<Repeat>,
-    /// How many runs that count are over and can't be compared.
+    /// How many runs that count are over and are not among them.
     pub left_out: usize,
     /// The median wall time in seconds; none before there is one.
     pub wall: Option<Estimate>,

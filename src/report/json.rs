@@ -12,6 +12,7 @@ use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Variant, Wor
 use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
 use crate::stats::scaling::{Knee, ScheduleBound};
 use crate::stats::{Cause, Difference, Estimate, Interval, Latencies};
+use crate::text::says_format;
 
 use super::critical::{CriticalPath, Segment, Step};
 use super::groups::{Group, Repeat};
@@ -291,7 +292,12 @@ where
 }
 
 /// What a report calls its own format.
-pub(super) const FORMAT: &str = "threadrace-report";
+const FORMAT: &str = "threadrace-report";
+
+/// Whether what begins like that is a report in JSON.
+pub(super) fn is_report(beginning: &[u8]) -> bool {
+    says_format(beginning, FORMAT)
+}
 
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
     let (plan, summary) = (race.plan(), Summary::of(race, now));

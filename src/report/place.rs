@@ -1,6 +1,6 @@
 //! Files to take home: whole or not there at all, and never in the place of one that somebody wants to keep.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ pub fn place(
     // What is no file takes what is written, and nothing of it is lost.
     let is_no_file = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
     if standing == Standing::Goes || is_no_file {
-        return super::replace(path, write).map_err(failed);
+        return replace(path, write).map_err(failed);
     }
     // To find out only at the end would waste the writing.
     if fs::symlink_metadata(path).is_ok() {
@@ -55,6 +55,21 @@ pub fn place(
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(PlaceError::Taken(path.to_owned())),
         written => written.map_err(failed),
     }
+}
+
+/// Finds out whether [`place`] has a place for a file, and leaves everything as it was. What is no file is not tried:
+/// a pipe would wait for a reader.
+///
+/// # Errors
+/// As [`place`].
+pub fn try_place(path: &Path, standing: Standing) -> Result<(), PlaceError> {
+    let failed = |error| PlaceError::File { path: path.to_owned(), error };
+    let beside = Beside::of(path).map_err(failed)?;
+    if standing == Standing::Stays && beside.is_some() && fs::symlink_metadata(path).is_ok() {
+        return Err(PlaceError::Taken(path.to_owned()));
+    }
+    let try_it = |beside: Beside| beside.create().and_then(|_| fs::remove_file(beside.part));
+    beside.map_or(Ok(()), try_it).map_err(failed)
 }
 
 /// Writes a file into a folder, which is made if need be, under a name that nothing has there:
@@ -80,10 +95,7 @@ pub fn place_anew(
 }
 
 fn create(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-    // The process's number keeps a file of somebody else's, and of another process, out of the way.
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
+    let part = part_of(path)?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
     // A link never replaces what is there, as a change of name would.
     let written = write(&mut file).and_then(|()| match fs::hard_link(&part, path) {
@@ -94,6 +106,57 @@ fn create(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
     });
     let _ = fs::remove_file(&part);
     written
+}
+
+/// The file that is written beside another until it is whole.
+fn part_of(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    // The process's number keeps a file of somebody else's, and of another process, out of the way.
+    name.push(format!(".{}.part", std::process::id()));
+    Ok(path.with_file_name(name))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let Some(beside) = Beside::of(path)? else {
+        return write(&mut OpenOptions::new().write(true).open(path)?);
+    };
+    let mut file = beside.create()?;
+    let written = write(&mut file)
+        .and_then(|()| beside.permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions)))
+        .and_then(|()| fs::rename(&beside.part, beside.target));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside.part);
+    }
+    written
+}
+
+/// A file that is written beside the one whose place it takes.
+struct Beside {
+    target: PathBuf,
+    part: PathBuf,
+    /// Of the file that is there.
+    permissions: Option<Permissions>,
+}
+
+impl Beside {
+    /// None where no file is in the place: a terminal or a pipe takes what is written, and nothing can stand in
+    /// its place.
+    fn of(path: &Path) -> io::Result<Option<Beside>> {
+        let there = fs::metadata(path).ok();
+        match &there {
+            Some(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Some(there) if !there.is_file() => return Ok(None),
+            _ => {}
+        }
+        // Whoever named a link means the file that it leads to.
+        let target = if there.is_some() { fs::canonicalize(path)? } else { path.to_owned() };
+        let part = part_of(&target)?;
+        Ok(Some(Beside { target, part, permissions: there.map(|there| there.permissions()) }))
+    }
+
+    fn create(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).open(&self.part)
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +221,39 @@ mod tests {
             names,
             ["race.tasks.csv", "race-2.tasks.csv", "race-3.tasks.csv"].map(|name| inside.join(name))
         );
+        Ok(())
+    }
+
+    #[test]
+    fn a_report_takes_an_older_ones_place_whole_or_not_at_all() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("report.txt");
+        let names = || fs::read_dir(folder.path()).map(Iterator::count);
+        replace(&path, |file| file.write_all(b"old"))?;
+        let broken = replace(&path, |file| {
+            file.write_all(b"ne")?;
+            assert_eq!(fs::read(&path)?, b"old");
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(broken.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+        assert_eq!((fs::read(&path)?, names()?), (b"old".to_vec(), 1));
+        replace(&path, |file| file.write_all(b"new"))?;
+        assert_eq!((fs::read(&path)?, names()?), (b"new".to_vec(), 1));
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_report_goes_where_a_link_leads_and_into_what_is_no_file() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (path, link) = (folder.path().join("report.txt"), folder.path().join("link"));
+        fs::write(&path, "old")?;
+        std::os::unix::fs::symlink(&path, &link)?;
+        replace(&link, |file| file.write_all(b"new"))?;
+        assert_eq!(fs::read(&path)?, b"new");
+        assert!(fs::symlink_metadata(&link)?.is_symlink());
+        replace(Path::new("/dev/null"), |file| file.write_all(b"gone"))?;
+        assert!(!fs::metadata("/dev/null")?.is_file());
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use super::groups::{self, Group, REPEAT_DEFINITIONS};
 use super::scaling::{SCALING_DEFINITIONS, Scaling};
 use super::utilisation::{Use, Utilisation};
 use super::words::{bytes_apart, count, seconds};
-use crate::event::{At, ExecutorKind, Order, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
+use crate::event::{At, ExecutorKind, Order, Phase, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
 use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
 use crate::text::shown;
@@ -16,7 +16,10 @@ use crate::text::shown;
 /// What each figure means, a line each: shown on screen and in reports.
 pub const DEFINITIONS: &[(&str, &str)] = &[
     ("wall", "time from the moment the executor was given the tasks until the last of them had ended"),
-    ("speedup", "wall time of the sequential run ÷ wall time of this run; both must have done every task"),
+    (
+        "speedup",
+        "wall time of the sequential run ÷ wall time of this run; both must have done every task, right",
+    ),
     (
         "improvement",
         "how much of the sequential wall time T1 was saved: (T1 - Tn) ÷ T1; 95 % is the same as 20×",
@@ -46,7 +49,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "shares of all workers' time from the run's start to its end; together they are 100 %",
     ),
     ("waiting", "connecting, and waiting for the server's first byte"),
-    ("reading", "of files and rows: opening, reading and comparing them; JSON and CSV call it waiting"),
+    ("reading", "of files and rows: opening, reading and comparing them; formats for programs say waiting"),
     ("receiving", "from a body's first byte to its last; writing what has come to the file is part of it"),
     ("writing", "what is left then: checking the body and naming its file; writing files or rows themselves"),
     (
@@ -55,7 +58,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ),
     (
         "locked",
-        "waiting for a lock; a counter's short waits count as computing, and its tasks' results sum up all",
+        "waiting for a lock; a counter's short waits count as computing, and results of tasks sum them up",
     ),
     ("sleeping", "waiting for a time to pass, without a processor"),
     ("backing off", "waiting before a failed attempt is repeated"),
@@ -192,7 +195,7 @@ impl CpuTime {
 /// Whether a run's wall time can be compared with another's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparable {
-    /// It is over and did every task.
+    /// It is over, did every task, uninterrupted, and added up right.
     Yes,
     /// It can't.
     No(Reason),
@@ -235,6 +238,15 @@ impl Comparable {
             Comparable::No(reason) => Some(reason),
         }
     }
+}
+
+/// Those of runs that repeat each other whose wall times can be compared. None where any of them added up wrong: luck
+/// in the others is no measure.
+pub(super) fn comparable<'a>(
+    runs: impl Iterator<Item = &'a RunSummary> + Clone,
+) -> impl Iterator<Item = &'a RunSummary> {
+    let wrong = runs.clone().any(|run| matches!(run.comparable.reason(), Some(Reason::WrongSum(_))));
+    runs.filter(move |run| !wrong && run.comparable == Comparable::Yes)
 }
 
 /// One run in figures; see [`DEFINITIONS`].
@@ -464,7 +476,8 @@ impl Summary {
     /// How many of a run's workers the machine's processors let compute at once, where the tasks do nothing else
     /// and the run has more of them.
     pub fn processors_for(&self, run: &RunSummary) -> Option<u32> {
-        let computes = matches!(self.workload, WorkloadKind::Compute | WorkloadKind::Counter);
+        let computes = matches!(self.workload, WorkloadKind::Compute | WorkloadKind::Counter)
+            && run.phases.of(Phase::Sleeping) == 0;
         (computes && self.cpus > 0 && run.workers > self.cpus).then_some(self.cpus)
     }
 

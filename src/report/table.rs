@@ -186,7 +186,9 @@ pub(super) fn outlier_lines(summary: &Summary) -> Vec<String> {
 pub(super) fn hindrance_lines(summary: &Summary) -> Vec<String> {
     let line = |run: &RunSummary| {
         let reason = run.comparable.reason()?;
-        Some(format!("{} can't be compared: {reason}.", shown(&summary.name(run))))
+        // The time of what came out wrong can be told, and what a guard costs beside it.
+        let claim = if run.comparable.is_of_all_tasks() { "claims no speedup" } else { "can't be compared" };
+        Some(format!("{} {claim}: {reason}.", shown(&summary.name(run))))
     };
     if !summary.repeats() {
         return summary.runs.iter().filter_map(line).collect();

@@ -146,6 +146,9 @@ impl Summary {
         }
         let all = match hindered.len() {
             1 => String::new(),
+            _ if hindered.iter().any(|run| run.comparable.is_of_all_tasks()) => {
+                "No run can be compared. ".to_owned()
+            }
             _ => "No run did all of its tasks, so nothing can be compared. ".to_owned(),
         };
         within(format!("{all}{}.", capital(&self::hindered(first))))
@@ -308,9 +311,10 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
         before => format!("{} times as long as", ratio(run.phases.of(phase) as f64 / before as f64)),
     };
     let known = match phase {
-        Phase::Computing => run
-            .processors
-            .map(|busy| format!("they shared {} ({busy:.1} busy)", words::processors(summary.cpus))),
+        Phase::Computing => run.processors.map(|busy| match busy >= TELLING * f64::from(summary.cpus) {
+            true => format!("they shared {}", words::processors(summary.cpus)),
+            false => format!("{busy:.1} of {} were busy", words::processors(summary.cpus)),
+        }),
         Phase::Receiving => {
             full_link(summary).map(|full| format!("the link is full at {}", words::rate(full)))
         }
@@ -361,7 +365,7 @@ pub(super) fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::event::{At, Round, RunEnd};
-    use crate::model::{Counts, Mix};
+    use crate::model::{Counter, Counts, Mix};
     use crate::stats;
 
     use super::*;
@@ -552,7 +556,7 @@ mod tests {
         );
         let text = verdict(vec![sequential(), computing(9_900, Some(1.0))]);
         assert!(
-            text.ends_with("19.80 s more than with one worker: they shared 2 processors (1.0 busy)."),
+            text.ends_with("19.80 s more than with one worker: 1.0 of 2 processors were busy."),
             "{text}"
         );
     }
@@ -600,6 +604,16 @@ mod tests {
         );
         let text = verdict(vec![sequential(), pool(2_060, &[]), failing(pool(1_000, &[]))]);
         assert!(text.ends_with("2.06 s. Pool can't be compared (3 of 20 tasks failed)."), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_sum_is_no_task_undone() {
+        let wrong = hindered(sequential(), Reason::WrongSum(Counter { expected: 20, actual: 5 }));
+        let cancelled = || hindered(pool(1_000, &[]), Reason::Cancelled { done: 1, tasks: 4 });
+        let text = verdict(vec![wrong, cancelled()]);
+        assert!(text.starts_with("No run can be compared. Sequential can't"), "{text}");
+        let text = verdict(vec![failing(sequential()), cancelled()]);
+        assert!(text.starts_with("No run did all of its tasks, so nothing can be compared."), "{text}");
     }
 
     #[test]

@@ -658,21 +658,35 @@ fn a_report_that_cannot_be_written_is_exit_code_3() -> Fallible {
         assert!(err(&output).contains(why), "{}", err(&output));
         assert!(!place.path("files").exists(), "nothing was begun");
     }
-    let inside = place.run(&["-e", "pool", "--report", "files/r.json", "-o", "files"])?;
-    assert_code(&inside, 0);
-    assert!(place.path("files/r.json").exists());
-    // Only a report makes way for a report.
-    for format in ["r.json", "r.csv", "r.md", "r.txt"] {
-        for _ in 0..2 {
-            assert_code(&place.run(&["-e", "pool", "-o", "files", "--report", format])?, 0);
+    // The race's own folder need not be there yet, whatever it is called, and whether or not the race writes.
+    let here = place.path("four/r.json");
+    let here = here.to_str().ok_or("no UTF-8")?;
+    for (inside, report) in
+        [("one", "one/r.json"), ("two", "./two/r.json"), ("./three", "three/deep/r.json"), ("four", here)]
+    {
+        for scenario in ["small", "abc"] {
+            let race = [scenario, "-e", "pool", "--time-scale", "0.01", "--report", report, "-o", inside];
+            assert_code(&place.run(&race)?, 0);
+            assert!(place.path(report).exists(), "{report}");
+            fs::remove_dir_all(place.path(inside))?;
         }
+    }
+    // Only what no person can have written into makes way by itself.
+    for (name, again) in [("r.json", 0), ("r.csv", 0), ("r.md", 3), ("r.txt", 3)] {
+        let report = |more: &[&str]| {
+            let race = [&["-e", "pool", "-o", "files", "--report", name], more].concat();
+            place.run(&race)
+        };
+        assert_code(&report(&[])?, 0);
+        assert_code(&report(&[])?, again);
+        assert_code(&report(&["--force"])?, 0);
     }
     for (name, theirs) in
         [("mine.md", "# My notes\n\nseed 1, and so on"), ("mine.json", "{}"), ("mine.csv", "run,x")]
     {
         fs::write(place.path(name), theirs)?;
         let refused = place.run(&["-e", "pool", "--report", name, "-o", "none"])?;
-        assert_refused(&refused, 3, "is there already and is no report");
+        assert_refused(&refused, 3, "is there already and stays as it is: --force replaces it");
         assert_eq!(fs::read_to_string(place.path(name))?, theirs);
     }
     assert!(!place.path("none").exists(), "nothing was begun");

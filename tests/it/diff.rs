@@ -112,7 +112,7 @@ fn a_report_stands_in_for_a_recording() -> Tested {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("report.json");
     let race = Race::new(4).runs(&RUNS).state();
-    report::save(Format::Json, &race, race.last_moment(), &path)?;
+    report::save(Format::Json, &race, race.last_moment(), &path, report::Standing::Stays)?;
     let recording = read_file(&path)?;
     assert_eq!((recording.flaws.len(), recording.race().is_over()), (0, true));
     let half = Race::new(4).runs(&RUNS).state_at(At(3_000_000_000));
@@ -613,7 +613,13 @@ fn a_recording_and_a_report_are_compared_in_any_format() -> Tested {
     let plan = a.plan();
     let mut file = std::fs::File::create(folder.path().join("before.jsonl"))?;
     threadrace::recording::write(&plan, a.events().iter(), &mut file)?;
-    report::save(Format::Json, &b, b.last_moment(), &folder.path().join("after.json"))?;
+    report::save(
+        Format::Json,
+        &b,
+        b.last_moment(),
+        &folder.path().join("after.json"),
+        report::Standing::Stays,
+    )?;
     for (format, wanted) in
         [("table", DiffFormat::Table), ("json", DiffFormat::Json), ("markdown", DiffFormat::Markdown)]
     {
@@ -651,7 +657,13 @@ fn what_can_not_be_compared_is_named() -> Tested {
 fn the_page_opens_in_a_terminal_and_leaves_the_table() -> Tested {
     let folder = tempfile::tempdir()?;
     for (name, race) in [("a.json", before()), ("b.json", after())] {
-        report::save(Format::Json, &race, race.last_moment(), &folder.path().join(name))?;
+        report::save(
+            Format::Json,
+            &race,
+            race.last_moment(),
+            &folder.path().join(name),
+            report::Standing::Stays,
+        )?;
     }
     let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_threadrace"));
     command.args(["diff", "a.json", "b.json"]);

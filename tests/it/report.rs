@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use threadrace::event::{At, Event, ExecutorKind, Fact, Order, RunId, TaskId};
 use threadrace::model::RaceState;
-use threadrace::report::{Comparable, Format, SHARED, Segment, Step, Summary, save, so_far, write};
+use threadrace::report::{
+    Comparable, Format, SHARED, SaveError, Segment, Standing, Step, Summary, save, so_far, try_place, write,
+};
 
 use crate::simulate::{Fate, Race, folded};
 
@@ -56,26 +58,46 @@ fn troubled() -> Race {
 }
 
 #[test]
-fn a_report_makes_way_for_a_report_of_any_format_and_nothing_else_does() -> Tested {
+fn only_a_report_for_programs_makes_way_by_itself() -> Tested {
+    use Standing::{Goes, Stays};
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("report");
-    let formats = [Format::Table, Format::Json, Format::Csv, Format::Markdown];
-    for race in [four(1), troubled(), four(3).together(), four(4).rounds(3), Race::new(5).counter()] {
-        let race = race.state();
-        for (before, after) in formats.iter().zip(formats.iter().cycle().skip(1)) {
-            for format in [before, after] {
-                save(*format, &race, END, &path)?;
-                assert_eq!(std::fs::read_to_string(&path)?, report(*format, &race, END)?);
+    let races = [four(1), troubled(), four(3).together(), four(4).rounds(3), Race::new(5).counter()];
+    for race in races.map(|race| race.state()) {
+        for before in [Format::Json, Format::Csv] {
+            for after in [Format::Table, Format::Json, Format::Csv, Format::Markdown] {
+                save(before, &race, END, &path, Goes)?;
+                try_place(&path, Stays)?;
+                save(after, &race, END, &path, Stays)?;
+                assert_eq!(std::fs::read_to_string(&path)?, report(after, &race, END)?);
             }
         }
     }
-    std::fs::write(&path, "")?;
-    save(Format::Table, &four(1).state(), END, &path)?;
-    for theirs in ["\n", "# notes\n", "the seed 12 of my processor\n", "seed 12\n\nprocessors", "\u{feff}"] {
-        std::fs::write(&path, theirs)?;
-        assert!(save(Format::Table, &four(1).state(), END, &path).is_err(), "{theirs}");
+    let race = four(1).state();
+    // Somebody may have written into what is for people, and a link may lead to what is not there now.
+    let mut theirs = vec![String::from("{}"), "run,executor".to_owned(), "\n".to_owned()];
+    for format in [Format::Table, Format::Markdown] {
+        theirs.push(report(format, &race, END)? + "\nmy notes\n");
+    }
+    for theirs in theirs {
+        std::fs::write(&path, &theirs)?;
+        assert!(matches!(try_place(&path, Stays), Err(SaveError::Taken(_))), "{theirs}");
+        assert!(
+            matches!(save(Format::Table, &race, END, &path, Stays), Err(SaveError::Taken(_))),
+            "{theirs}"
+        );
+        assert_eq!(std::fs::read_to_string(&path)?, theirs);
+        try_place(&path, Goes)?;
         assert_eq!(std::fs::read_to_string(&path)?, theirs);
     }
+    save(Format::Table, &race, END, &path, Goes)?;
+    std::fs::write(&path, "")?;
+    save(Format::Table, &race, END, &path, Stays)?;
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &link)?;
+    assert!(matches!(try_place(&link, Stays), Err(SaveError::Taken(_))));
+    assert!(save(Format::Json, &race, END, &link, Stays).is_err() && link.is_symlink());
+    assert_eq!(std::fs::read_dir(folder.path())?.count(), 2, "no part is left");
     Ok(())
 }
 
@@ -352,10 +374,10 @@ fn saving_replaces_the_file_and_explains_when_it_cannot() -> Tested {
     let path = folder.path().join("report.json");
     std::fs::write(&path, [r#"{"format":"threadrace-report","#, &" ".repeat(1 << 20)].concat())?;
     let state = four(1).state();
-    save(Format::Json, &state, END, &path)?;
+    save(Format::Json, &state, END, &path, Standing::Stays)?;
     assert_eq!(std::fs::read_to_string(&path)?, report(Format::Json, &state, END)?);
     let nowhere = folder.path().join("no/such/folder.json");
-    let error = save(Format::Json, &state, END, &nowhere).err().ok_or("it was saved")?;
+    let error = save(Format::Json, &state, END, &nowhere, Standing::Stays).err().ok_or("it was saved")?;
     assert!(error.to_string().contains("folder.json"), "{error}");
     Ok(())
 }

@@ -35,8 +35,8 @@ impl TryFrom<Text> for Format {
 
     fn try_from(text: Text) -> Result<Format, String> {
         match text.0.as_str() {
-            "threadrace-report" => Ok(Format),
-            _ => Err("its format is not threadrace-report".to_owned()),
+            super::REPORT => Ok(Format),
+            _ => Err(format!("its format is not {}", super::REPORT)),
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::stats::compare::{Estimate, Interval, median_of};
 use crate::stats::{self, Spread};
 use crate::text::fit;
 
-use super::summary::{RunSummary, Summary};
+use super::summary::{RunSummary, Summary, comparable};
 use super::words::{bytes, bytes_apart, count, percent, ratio, seconds};
 use tasks::Matching;
 
@@ -299,7 +299,7 @@ fn pair(
     let wall = Wall::of(&rows, other_work(races, matching, &rows), seed);
     let sequential = summaries.as_ref().map(|summary| {
         let label = &summary.baseline()?.label;
-        let all = comparable(&summary.runs).filter(|run| run.label == *label);
+        let all = comparable(summary.runs.iter().filter(|run| run.label == *label));
         median(all.filter_map(|run| Some(run.wall?.as_secs_f64())))
     });
     Some(Pair {
@@ -311,11 +311,6 @@ fn pair(
         label,
         runs,
     })
-}
-
-/// Those of some runs whose wall times can be compared.
-fn comparable(runs: &[RunSummary]) -> impl Iterator<Item = &RunSummary> {
-    runs.iter().filter(|run| run.comparable.reason().is_none())
 }
 
 /// Whether another program told of one of two races: then nothing is known of its work but the tasks.
@@ -337,7 +332,8 @@ fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunS
     if is_told && plans.a.source != plans.b.source && !imported {
         return Some(NoRatio::OtherWork(plans.map(|plan| plan.source.clone())));
     }
-    let additions = rows.as_ref().map(|rows| comparable(rows).find_map(|run| Some(run.counter?.expected)));
+    let additions =
+        rows.as_ref().map(|rows| comparable(rows.iter()).find_map(|run| Some(run.counter?.expected)));
     if let Some((a, b)) = additions.zip().filter(|(a, b)| a != b) {
         let words = |additions| format!("{} additions", count(additions));
         return Some(NoRatio::OtherWork(Both { a, b }.map(words)));
@@ -347,7 +343,7 @@ fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunS
         return Some(NoRatio::OtherTasks);
     }
     let brought =
-        rows.as_ref().map(|rows| Some(median(comparable(rows).map(|run| run.bytes as f64))? as u64));
+        rows.as_ref().map(|rows| Some(median(comparable(rows.iter()).map(|run| run.bytes as f64))? as u64));
     let (a, b) = brought.zip().filter(|&(a, b)| !imported && !as_much(a, b))?;
     Some(NoRatio::OtherBytes(Both { a, b }))
 }
@@ -365,14 +361,15 @@ impl Wall {
 
     fn of(rows: &Both<Vec<RunSummary>>, other_work: Option<NoRatio>, seed: u64) -> Wall {
         let walls = rows.as_ref().map(|rows| {
-            comparable(rows).filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
+            comparable(rows.iter()).filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
         });
         let median = walls.as_ref().map(|walls| median_of(walls, seed));
         let hindered = || {
-            NoRatio::Hindered(rows.as_ref().map(|rows| {
-                let reasons = rows.iter().map(|run| run.comparable.reason().map(ToString::to_string));
-                reasons.collect::<Option<Vec<String>>>()?.into_iter().next()
-            }))
+            let why = |rows: &Vec<RunSummary>, walls: &Vec<f64>| {
+                let reason = rows.iter().find_map(|run| run.comparable.reason());
+                reason.filter(|_| walls.is_empty()).map(ToString::to_string)
+            };
+            NoRatio::Hindered(Both { a: why(&rows.a, &walls.a), b: why(&rows.b, &walls.b) })
         };
         let compared = median.zip().ok_or_else(hindered).and_then(|(a, b)| match other_work {
             Some(other_work) => Err(other_work),

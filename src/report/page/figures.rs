@@ -92,7 +92,8 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
         Order::OneByOne => "",
         Order::Together => " All runs ran at once and shared the network and the processors.",
     };
-    let bounded = summary.runs.iter().find_map(|run| summary.processors_for(run));
+    let bounded =
+        summary.runs.iter().filter(|run| run.speedup.is_some()).find_map(|run| summary.processors_for(run));
     let processors = bounded.map_or_else(String::new, |cpus| {
         let processors = words::processors(cpus);
         format!(r#" <b class="ideal">┃</b> marks the {processors}: no more tasks can compute at once."#)

@@ -13,7 +13,7 @@ use crate::model::{RaceState, RunState, Stage};
 use crate::stats::scaling::{Amdahl, Knee, Point, ScheduleBound, Usl, karp_flatt, knee};
 use crate::stats::{self, Spread};
 
-use super::summary::{Comparable, RunSummary};
+use super::summary::{RunSummary, comparable as comparable_runs};
 
 pub use axes::Scale;
 pub use svg::scaling_svg;
@@ -170,7 +170,7 @@ impl Scaling {
         let sweep = Sweep::of(race.plan())?;
         let comparable = |runs: &[RunId]| -> Vec<Duration> {
             let runs = runs.iter().filter_map(|run| figures.get(run.index()));
-            runs.filter(|run| run.comparable == Comparable::Yes).filter_map(|run| run.wall).collect()
+            comparable_runs(runs).filter_map(|run| run.wall).collect()
         };
         let baseline = comparable(&sweep.baseline);
         let measured: Vec<Measured> = sweep

@@ -69,8 +69,8 @@ pub enum Why {
     Database,
     /// What the added workers mostly did, from which nothing follows; none where they had no task.
     Unknown {
-        /// What they did.
-        phase: Option<Phase>,
+        /// What they did, as it is called in the workload.
+        doing: Option<&'static str>,
     },
 }
 
@@ -137,21 +137,21 @@ fn cause(
             match last.bytes_per_second.filter(|&rate| rate >= AS_FAST * fastest) {
                 Some(bytes_per_second) if spare => Why::LinkFull { bytes_per_second, receiving },
                 Some(bytes_per_second) => Why::LinkOrProcessors { bytes_per_second, receiving },
-                None => Why::Unknown { phase: Some(Phase::Receiving) },
+                None => Why::Unknown { doing: Some(Phase::Receiving.name()) },
             }
         }
         (Some(Phase::Waiting), None) if matches!(workload, WorkloadKind::Download | WorkloadKind::Api) => {
             Why::Server { waiting: mean_in(last, Phase::Waiting) }
         }
         (Some(Phase::Writing | Phase::Waiting), None) if workload == WorkloadKind::Crud => Why::Database,
-        (Some(phase), None) => Why::Unknown { phase: Some(phase) },
+        (Some(phase), None) => Why::Unknown { doing: Some(phase.called_in(workload)) },
         (None, _) => idle(at, last, tasks),
     }
 }
 
 /// Why workers had no task: what the tasks' own lengths say about it.
 fn idle(at: &RunSummary, last: &RunSummary, tasks: &[Duration]) -> Why {
-    let unknown = Why::Unknown { phase: None };
+    let unknown = Why::Unknown { doing: None };
     let (Some(wall), Some(&longest)) = (last.wall, tasks.iter().max()) else { return unknown };
     let near = |a: Duration, b: Duration| a.as_secs_f64() >= ALIKE * b.as_secs_f64();
     let schedule = |run: &RunSummary| list_schedule(tasks, run.workers);
@@ -226,7 +226,7 @@ mod tests {
         let at = run(4, SECOND, &[(Phase::Receiving, 4.0)], Some(0.1));
         let last = run(16, SECOND, &[(Phase::Receiving, 16.0)], Some(0.1));
         let slower = cause(WorkloadKind::Download, 4, 2e6, (&at, &last), &[]);
-        assert_eq!(slower, Why::Unknown { phase: Some(Phase::Receiving) }, "others got more");
+        assert_eq!(slower, Why::Unknown { doing: Some("receiving") }, "others got more");
     }
 
     #[test]
@@ -234,12 +234,12 @@ mod tests {
         use WorkloadKind::{Api, Compute, Counter, Crud, Files};
         let computing = |processors| busy(Compute, Phase::Computing, processors);
         assert_eq!(computing(Some(3.8)), Why::ProcessorsUsedUp { busy: 3.8, of: 4 });
-        assert_eq!(computing(Some(1.0)), Why::Unknown { phase: Some(Phase::Computing) });
-        assert_eq!(computing(None), Why::Unknown { phase: Some(Phase::Computing) });
+        assert_eq!(computing(Some(1.0)), Why::Unknown { doing: Some("computing") });
+        assert_eq!(computing(None), Why::Unknown { doing: Some("computing") });
         assert_eq!(busy(Counter, Phase::Locked, Some(4.0)), Why::Lock { waiting: 15.0 });
         assert_eq!(busy(Api, Phase::Waiting, Some(0.5)), Why::Server { waiting: 15.0 });
         assert_eq!(busy(Crud, Phase::Writing, Some(0.5)), Why::Database);
-        assert_eq!(busy(Files, Phase::Waiting, Some(0.5)), Why::Unknown { phase: Some(Phase::Waiting) });
+        assert_eq!(busy(Files, Phase::Waiting, Some(0.5)), Why::Unknown { doing: Some("reading") });
     }
 
     #[test]
@@ -253,8 +253,8 @@ mod tests {
         assert_eq!(idle(&[1; 20], (10, 16), 2), Why::Schedule);
         assert_eq!(idle(&[9, 1, 1, 1], (2, 3), 9), Why::LongestTask { longest: SECOND * 9 });
         // Workers that had no task although a schedule would have had some for them.
-        assert_eq!(idle(&[1; 20], (4, 10), 5), Why::Unknown { phase: None });
-        assert_eq!(idle(&[], (4, 10), 5), Why::Unknown { phase: None });
+        assert_eq!(idle(&[1; 20], (4, 10), 5), Why::Unknown { doing: None });
+        assert_eq!(idle(&[], (4, 10), 5), Why::Unknown { doing: None });
     }
 
     #[test]

@@ -129,11 +129,10 @@ impl Scaling {
                 format!("Of {many}, {waiting:.1} waited for an answer at a time."),
             ),
             Some(Why::Database) => tell("the database does no more in a second", String::new()),
-            Some(Why::Unknown { phase: Some(phase) }) => tell(
-                "why, these figures don't tell",
-                format!("Those beyond {few} were mostly {}.", phase.name()),
-            ),
-            Some(Why::Unknown { phase: None }) | None => {
+            Some(Why::Unknown { doing: Some(doing) }) => {
+                tell("why, these figures don't tell", format!("Those beyond {few} were mostly {doing}."))
+            }
+            Some(Why::Unknown { doing: None }) | None => {
                 tell("why, these figures don't tell", format!("Those beyond {few} mostly had no task."))
             }
         }
@@ -224,8 +223,8 @@ fn course(shares: &[(u32, f64)]) -> Option<String> {
     if few == many {
         return None;
     }
-    let least = shares.iter().fold(f64::MAX, |least, &(_, of)| least.min(of));
-    let most = shares.iter().fold(f64::MIN, |most, &(_, of)| most.max(of));
+    let between = || shares.iter().skip(1).take(shares.len().saturating_sub(2)).map(|&(_, of)| of);
+    let (least, most) = (between().fold(f64::MAX, f64::min), between().fold(f64::MIN, f64::max));
     let trend = if least < first.min(last) - TELLING || most > first.max(last) + TELLING {
         format!("from {} to {} between: no fixed share explains it", share(least), share(most))
     } else {
@@ -348,8 +347,8 @@ mod tests {
         assert!(said(&[0.1, 0.11, 0.15]).ends_with("rises: no fixed share explains it"));
         assert!(said(&[0.1, 0.05]).ends_with("; falls"));
         assert_eq!(
-            said(&[0.003, 0.099, 0.001, 0.068, 0.001]),
-            "0.003 with 2, 0.001 with 6; from 0.001 to 0.099 between: no fixed share explains it"
+            said(&[0.003, 0.099, 0.068, 0.001]),
+            "0.003 with 2, 0.001 with 5; from 0.068 to 0.099 between: no fixed share explains it"
         );
     }
 

@@ -7,6 +7,7 @@ use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
 use crate::report::{Group, Reason, RunSummary, Summary};
 use crate::stats::Interval;
+use crate::text;
 use crate::tui::canvas::Canvas;
 use crate::tui::widgets::{Gauge, PROCESSORS, gauge};
 
@@ -44,29 +45,38 @@ impl Figures<'_> {
     }
 }
 
-/// What the gauges show, on a row so wide; `bounded` where the processors are marked on any.
+/// What the gauges show, in as many words as a row so wide has room for; `bounded` where the processors are marked on
+/// any.
 fn title(summary: &Summary, width: u16, bounded: bool) -> String {
-    let (roomy, processors) = (width >= 100, words::processors(summary.cpus));
-    let marks = match bounded {
-        true => format!("◆ marks the ideal, {PROCESSORS} the {processors}"),
-        false => "◆ marks the ideal".to_owned(),
+    let processors = words::processors(summary.cpus);
+    let marks = |ideal: &str, the: &str| match bounded {
+        true => format!("{ideal}, {PROCESSORS} {the}{processors}"),
+        false => ideal.to_owned(),
     };
-    let short = marks.replace("marks the ", "");
-    match summary.order {
-        Order::OneByOne if summary.repeats() && roomy => {
-            format!("speedup: the median of the rounds, [ ] its 95 % interval; {marks}")
-        }
-        Order::OneByOne if summary.repeats() => {
-            format!("speedup: median of rounds, [ ] 95 % interval, {}", short.replace("the ", ""))
-        }
-        Order::OneByOne if bounded && !roomy => format!("speedup: times as fast as sequential; {short}"),
-        Order::OneByOne => format!("speedup: how many times as fast as sequential; {marks}"),
-        Order::Together if bounded && !roomy => {
-            format!("speedup, while all runs shared the processors; {short}")
-        }
-        Order::Together => {
-            format!("speedup, while all runs shared the network and the processors; {marks}")
-        }
+    let (long, short) = (marks("◆ marks the ideal", "the "), marks("◆ ideal", ""));
+    let titles = match summary.order {
+        Order::OneByOne if summary.repeats() => [
+            format!("speedup: the median of the rounds, [ ] its 95 % interval; {long}"),
+            format!("speedup: median of rounds, [ ] 95 % interval, {short}"),
+        ],
+        Order::OneByOne => [
+            format!("speedup: how many times as fast as sequential; {long}"),
+            format!("speedup: times as fast as sequential; {short}"),
+        ],
+        Order::Together => [
+            format!("speedup, while all runs shared the network and the processors; {long}"),
+            format!("speedup, while all runs shared everything; {short}"),
+        ],
+    };
+    // A rule has a column and a space on either side of its title.
+    let fits = |title: &String| text::width(title) + 4 <= usize::from(width);
+    let [roomy, brief] = titles;
+    if fits(&roomy) {
+        roomy
+    } else if fits(&brief) {
+        brief
+    } else {
+        format!("speedup; {short}")
     }
 }
 
@@ -80,7 +90,7 @@ pub(super) fn gauges(
 ) {
     let theme = scene.theme;
     let figures = Figures::of(summary);
-    let bounded = figures.iter().any(|of| summary.processors_for(of.run).is_some());
+    let bounded = figures.iter().any(|of| of.speedup.is_some() && summary.processors_for(of.run).is_some());
     let title = title(summary, area.width, bounded);
     canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.dim);
     let reach = |of: &Figures<'_>| of.within.map_or(of.speedup.unwrap_or(1.0), |within| within.high);
