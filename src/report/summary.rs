@@ -58,7 +58,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ),
     (
         "locked",
-        "waiting for a lock; a counter's short waits count as computing, and results of tasks sum them up",
+        "waiting for a lock; a counter's short waits count as computing; its tasks' results may sum them up",
     ),
     ("sleeping", "waiting for a time to pass, without a processor"),
     ("backing off", "waiting before a failed attempt is repeated"),

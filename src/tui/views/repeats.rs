@@ -196,9 +196,7 @@ pub(super) fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, sum
         116.. => {
             "every round’s wall time ● (2: two there), ┃ the median, ├─┤ its 95 % interval, ○ stands out, ╱ a stretch left out"
         }
-        _ if pitch == 1 => {
-            "● a round’s time (2: two), ┃ or bold: median, ├─┤ interval, ○ stands out"
-        }
+        _ if pitch == 1 => "● a round’s time (2: two), ┃ or bold: median, ├─┤ interval, ○ stands out",
         _ => "● a round’s wall time (2: two), ┃ median, ├─┤ 95 % interval, ○ stands out",
     };
     canvas.part(area).rule(area.y, title, '─', theme.rule, theme.dim);
