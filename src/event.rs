@@ -151,6 +151,9 @@ impl Phase {
     }
 }
 
+/// What a report in JSON calls its format, to who writes it and who reads it back.
+pub const REPORT_FORMAT: &str = "threadrace-report";
+
 /// Who runs the tasks, and when. In JSON, its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]

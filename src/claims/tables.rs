@@ -153,10 +153,7 @@ pub fn verdict(claim: &Claim, measured: &Measured, scale: TimeScale) -> String {
         ));
     }
     if let (Published::Sequential(_), Some(took)) = (claim.published, median_seconds(&measured.sequential)) {
-        let with = match scale {
-            TimeScale::ONE => String::new(),
-            scale => format!(", with its delays × {}", scale.factor()),
-        };
+        let with = words::delays(scale).map_or_else(String::new, |delays| format!(", with its {delays}"));
         sentences.push(format!("Here it takes {}{with}.", wall(took)));
     }
     if claim.said.iter().any(|said| said.starts_with("finishing")) && !measured.finish_order.is_empty() {
@@ -170,10 +167,7 @@ pub fn verdict(claim: &Claim, measured: &Measured, scale: TimeScale) -> String {
 /// How it was measured.
 fn headline(claims: &[(&Claim, Measured)], scale: TimeScale) -> String {
     let races = claims.iter().map(|(_, measured)| measured.sequential.len()).max().unwrap_or(0);
-    let shrunk = match scale {
-        TimeScale::ONE => String::new(),
-        scale => format!(", simulated delays × {}", scale.factor()),
-    };
+    let shrunk = words::delays(scale).map_or_else(String::new, |delays| format!(", simulated {delays}"));
     let races = words::counted(races as u64, "race", "races");
     format!("Published claims, checked here: {races} each{shrunk}")
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::event::{At, Event, Fact, RacePlan, Worker};
+use crate::event::{At, Event, Fact, REPORT_FORMAT, RacePlan, Worker};
 use crate::model::{RaceState, SharedPlan};
 use crate::text::{bytes, counted, says_format, shown};
 
-use super::report_in::{REPORT, ReportError, from_report};
+use super::report_in::{ReportError, from_report};
 use super::tape::{Player, Tape};
 use super::write::{FORMAT, Header, VERSION};
 
@@ -154,7 +154,7 @@ pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
     let failed = |error| ReadError::File { path: path.to_owned(), error };
     let file = File::open(path).map_err(failed)?;
     let mut input = BufReader::with_capacity(256 * 1024, file);
-    if says_format(input.fill_buf().map_err(failed)?, REPORT) {
+    if says_format(input.fill_buf().map_err(failed)?, REPORT_FORMAT) {
         return Ok(from_report(input)?);
     }
     match read(&mut input) {

@@ -75,13 +75,12 @@ impl Group {
         let figures = |id: RunId| runs.get(id.index());
         let plan = figures(*ids.first()?)?;
         let (mut repeats, mut left_out) = (Vec::new(), 0);
-        let (mut bases, mut paired, mut wrong_sums) = (Vec::new(), Vec::new(), false);
+        let (mut bases, mut paired) = (Vec::new(), Vec::new());
         for &run in ids {
             let Some((of, Round::Counted(round))) = figures(run).map(|of| (of, of.round)) else { continue };
             match of.wall.filter(|_| of.comparable.is_of_all_tasks()) {
                 Some(wall) => {
                     repeats.push(Repeat { round, run, wall, speedup: of.speedup, outlier: None });
-                    wrong_sums |= of.comparable != Comparable::Yes;
                     let base = race.baseline_of(run).filter(|base| base.is_comparable());
                     if let Some(base) = base.and_then(|base| base.wall()) {
                         bases.push(base.as_secs_f64());
@@ -94,7 +93,8 @@ impl Group {
         let seed = race.plan().seed;
         let walls: Vec<f64> = repeats.iter().map(|repeat| repeat.wall.as_secs_f64()).collect();
         // Luck in some of the rounds is no speedup.
-        let speedup = ratio_of(&bases, &paired, seed).filter(|_| !wrong_sums);
+        let right = |repeat: &Repeat| figures(repeat.run).is_some_and(|of| of.comparable == Comparable::Yes);
+        let speedup = ratio_of(&bases, &paired, seed).filter(|_| repeats.iter().all(right));
         let typical = typical(&repeats, runs).or_else(|| {
             let started =
                 |id: &&RunId| race.runs().get(id.index()).is_some_and(|run| run.started().is_some());

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use crate::event::{At, ExecutorKind, Machine, Order, Phase, RunEnd, Variant, Worker, WorkloadKind};
+use crate::event::{
+    At, ExecutorKind, Machine, Order, Phase, REPORT_FORMAT, RunEnd, Variant, Worker, WorkloadKind,
+};
 use crate::model::{Counter, Lane, RaceState, RunState, RunStatus, TaskState};
 use crate::stats::scaling::{Knee, ScheduleBound};
 use crate::stats::{Cause, Difference, Estimate, Interval, Latencies};
@@ -291,12 +293,9 @@ where
     }
 }
 
-/// What a report calls its own format.
-const FORMAT: &str = "threadrace-report";
-
 /// Whether what begins like that is a report in JSON.
 pub(super) fn is_report(beginning: &[u8]) -> bool {
-    says_format(beginning, FORMAT)
+    says_format(beginning, REPORT_FORMAT)
 }
 
 pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<()> {
@@ -306,7 +305,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         rows.map(|(i, (run, figures))| run_row(race, i, run, figures, now))
     };
     let report = Report {
-        format: FORMAT,
+        format: REPORT_FORMAT,
         version: 1,
         scenario: Scenario {
             name: &plan.scenario,

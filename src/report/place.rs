@@ -42,19 +42,24 @@ pub fn place(
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), PlaceError> {
     let failed = |error| PlaceError::File { path: path.to_owned(), error };
-    // What is no file takes what is written, and nothing of it is lost.
-    let is_no_file = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
-    if standing == Standing::Goes || is_no_file {
-        return replace(path, write).map_err(failed);
-    }
     // To find out only at the end would waste the writing.
-    if fs::symlink_metadata(path).is_ok() {
+    if is_taken(path, standing) {
         return Err(PlaceError::Taken(path.to_owned()));
+    }
+    if fs::symlink_metadata(path).is_ok() || standing == Standing::Goes {
+        return replace(path, write).map_err(failed);
     }
     match create(path, write) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(PlaceError::Taken(path.to_owned())),
         written => written.map_err(failed),
     }
+}
+
+/// Whether something stands in the place that stays there. What is no file takes what is written, and nothing of it is
+/// lost.
+fn is_taken(path: &Path, standing: Standing) -> bool {
+    let is_no_file = || fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+    standing == Standing::Stays && fs::symlink_metadata(path).is_ok() && !is_no_file()
 }
 
 /// Finds out whether [`place`] has a place for a file, and leaves everything as it was. What is no file is not tried:
@@ -65,10 +70,10 @@ pub fn place(
 pub fn try_place(path: &Path, standing: Standing) -> Result<(), PlaceError> {
     let failed = |error| PlaceError::File { path: path.to_owned(), error };
     let beside = Beside::of(path).map_err(failed)?;
-    if standing == Standing::Stays && beside.is_some() && fs::symlink_metadata(path).is_ok() {
+    if is_taken(path, standing) {
         return Err(PlaceError::Taken(path.to_owned()));
     }
-    let try_it = |beside: Beside| beside.create().and_then(|_| fs::remove_file(beside.part));
+    let try_it = |beside: Beside| new_file(&beside.part).and_then(|_| fs::remove_file(beside.part));
     beside.map_or(Ok(()), try_it).map_err(failed)
 }
 
@@ -96,7 +101,7 @@ pub fn place_anew(
 
 fn create(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let part = part_of(path)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+    let mut file = new_file(&part)?;
     // A link never replaces what is there, as a change of name would.
     let written = write(&mut file).and_then(|()| match fs::hard_link(&part, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
@@ -106,6 +111,10 @@ fn create(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
     });
     let _ = fs::remove_file(&part);
     written
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// The file that is written beside another until it is whole.
@@ -120,7 +129,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::
     let Some(beside) = Beside::of(path)? else {
         return write(&mut OpenOptions::new().write(true).open(path)?);
     };
-    let mut file = beside.create()?;
+    let mut file = new_file(&beside.part)?;
     let written = write(&mut file)
         .and_then(|()| beside.permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions)))
         .and_then(|()| fs::rename(&beside.part, beside.target));
@@ -152,10 +161,6 @@ impl Beside {
         let target = if there.is_some() { fs::canonicalize(path)? } else { path.to_owned() };
         let part = part_of(&target)?;
         Ok(Some(Beside { target, part, permissions: there.map(|there| there.permissions()) }))
-    }
-
-    fn create(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).open(&self.part)
     }
 }
 

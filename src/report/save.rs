@@ -1,4 +1,4 @@
-//! A report in a file: it takes the place of nothing but a report, unless it is told to.
+//! A report in a file: it takes the place of nothing that somebody may have written into, unless it is told to.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

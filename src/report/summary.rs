@@ -243,8 +243,9 @@ impl Comparable {
 /// Those of runs that repeat each other whose wall times can be compared. None where any of them added up wrong: luck
 /// in the others is no measure.
 pub(super) fn comparable<'a>(
-    runs: impl Iterator<Item = &'a RunSummary> + Clone,
+    runs: impl IntoIterator<Item = &'a RunSummary, IntoIter: Clone>,
 ) -> impl Iterator<Item = &'a RunSummary> {
+    let runs = runs.into_iter();
     let wrong = runs.clone().any(|run| matches!(run.comparable.reason(), Some(Reason::WrongSum(_))));
     runs.filter(move |run| !wrong && run.comparable == Comparable::Yes)
 }

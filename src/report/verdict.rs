@@ -312,7 +312,7 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
     };
     let known = match phase {
         Phase::Computing => run.processors.map(|busy| match busy >= TELLING * f64::from(summary.cpus) {
-            true => format!("they shared {}", words::processors(summary.cpus)),
+            true => format!("the tasks shared {}", words::processors(summary.cpus)),
             false => format!("{busy:.1} of {} were busy", words::processors(summary.cpus)),
         }),
         Phase::Receiving => {

@@ -89,9 +89,6 @@ pub enum Contradiction {
     Retries,
 }
 
-/// What a JSON report calls its format.
-pub(super) const REPORT: &str = "threadrace-report";
-
 /// The race that a JSON report is about, as a recording of it.
 ///
 /// The report is foreign: however wrong it is, this ends with an error, in memory bounded by

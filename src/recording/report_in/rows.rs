@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
 
-use crate::event::{At, ErrorKind, Order, Phase, Round, Variant, WorkloadKind};
+use crate::event::{At, ErrorKind, Order, Phase, REPORT_FORMAT, Round, Variant, WorkloadKind};
 
 /// No text of a report is longer, in bytes.
 const LONGEST_TEXT: usize = 64 * 1024;
@@ -35,8 +35,8 @@ impl TryFrom<Text> for Format {
 
     fn try_from(text: Text) -> Result<Format, String> {
         match text.0.as_str() {
-            super::REPORT => Ok(Format),
-            _ => Err(format!("its format is not {}", super::REPORT)),
+            REPORT_FORMAT => Ok(Format),
+            _ => Err(format!("its format is not {}", REPORT_FORMAT)),
         }
     }
 }

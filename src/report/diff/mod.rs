@@ -332,8 +332,7 @@ fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunS
     if is_told && plans.a.source != plans.b.source && !imported {
         return Some(NoRatio::OtherWork(plans.map(|plan| plan.source.clone())));
     }
-    let additions =
-        rows.as_ref().map(|rows| comparable(rows.iter()).find_map(|run| Some(run.counter?.expected)));
+    let additions = rows.as_ref().map(|rows| comparable(rows).find_map(|run| Some(run.counter?.expected)));
     if let Some((a, b)) = additions.zip().filter(|(a, b)| a != b) {
         let words = |additions| format!("{} additions", count(additions));
         return Some(NoRatio::OtherWork(Both { a, b }.map(words)));
@@ -343,7 +342,7 @@ fn other_work(races: Both<&RaceState>, matching: &Matching, rows: &Both<Vec<RunS
         return Some(NoRatio::OtherTasks);
     }
     let brought =
-        rows.as_ref().map(|rows| Some(median(comparable(rows.iter()).map(|run| run.bytes as f64))? as u64));
+        rows.as_ref().map(|rows| Some(median(comparable(rows).map(|run| run.bytes as f64))? as u64));
     let (a, b) = brought.zip().filter(|&(a, b)| !imported && !as_much(a, b))?;
     Some(NoRatio::OtherBytes(Both { a, b }))
 }
@@ -361,7 +360,7 @@ impl Wall {
 
     fn of(rows: &Both<Vec<RunSummary>>, other_work: Option<NoRatio>, seed: u64) -> Wall {
         let walls = rows.as_ref().map(|rows| {
-            comparable(rows.iter()).filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
+            comparable(rows).filter_map(|run| Some(run.wall?.as_secs_f64())).collect::<Vec<f64>>()
         });
         let median = walls.as_ref().map(|walls| median_of(walls, seed));
         let hindered = || {

@@ -13,7 +13,7 @@ use crate::model::{RaceState, RunState, Stage};
 use crate::stats::scaling::{Amdahl, Knee, Point, ScheduleBound, Usl, karp_flatt, knee};
 use crate::stats::{self, Spread};
 
-use super::summary::{RunSummary, comparable as comparable_runs};
+use super::summary::{RunSummary, comparable};
 
 pub use axes::Scale;
 pub use svg::scaling_svg;
@@ -168,15 +168,15 @@ impl Scaling {
     /// What a race that sweeps has shown by `now`; none when it is no sweep. `figures` are those of its runs.
     pub(super) fn of(race: &RaceState, figures: &[RunSummary], now: At) -> Option<Scaling> {
         let sweep = Sweep::of(race.plan())?;
-        let comparable = |runs: &[RunId]| -> Vec<Duration> {
+        let walls = |runs: &[RunId]| -> Vec<Duration> {
             let runs = runs.iter().filter_map(|run| figures.get(run.index()));
-            comparable_runs(runs).filter_map(|run| run.wall).collect()
+            comparable(runs).filter_map(|run| run.wall).collect()
         };
-        let baseline = comparable(&sweep.baseline);
+        let baseline = walls(&sweep.baseline);
         let measured: Vec<Measured> = sweep
             .steps
             .iter()
-            .filter_map(|step| Measured::of(step.workers, &baseline, &comparable(&step.runs)))
+            .filter_map(|step| Measured::of(step.workers, &baseline, &walls(&step.runs)))
             .collect();
         let points: Vec<Point> = measured.iter().map(Measured::point).collect();
         let one = sweep.baseline.iter().filter_map(|run| race.runs().get(run.index()));

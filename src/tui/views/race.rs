@@ -396,18 +396,17 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     tasks(canvas, tasks_area, scene, race, run);
     let title = words::counted(run.lanes().len() as u64, "lane", "lanes");
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
-    legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, run, scene);
+    legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, scene, race, run);
     lanes(canvas, lanes_area, scene, race, shown);
 }
 
 /// Names the phases that this run has been in, at the right end of a row.
-pub(super) fn legend(canvas: &mut Canvas<'_>, row: Rect, run: &RunState, scene: &Scene<'_>) {
+fn legend(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
     let mut mix = Mix::default();
     for lane in run.lanes().iter().take(LEGEND_LANES) {
         mix.add(&lane.total(scene.now));
     }
-    let workload = scene.race.map_or(WorkloadKind::Download, |race| race.plan().workload);
-    phase_names(canvas, row, (&mix, workload), &marks(&[run], &mix), scene.theme);
+    phase_names(canvas, row, (&mix, race.plan().workload), &marks(&[run], &mix), scene.theme);
 }
 
 /// The marks on the lanes of runs that were in the phases of a mix.

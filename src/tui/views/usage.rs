@@ -48,15 +48,16 @@ pub(super) fn time(
     let right = area.right().saturating_sub(1);
     let room = right.saturating_sub(left);
     let uses = fitting(summary, room.saturating_sub(BAR));
-    let width = room.saturating_sub(uses.iter().map(|of| columns(*of, summary.workload)).sum());
+    let columns = |of: Use| columns(of, summary.workload);
+    let width = room.saturating_sub(uses.iter().map(|of| columns(*of)).sum());
     let y = area.y + 1;
     // Nothing stands above the bars.
     canvas.text(area.x + 2, y, name + width, "share of time", theme.dim);
     let mut x = left + width;
     for &of in &uses {
-        x += columns(of, summary.workload);
+        x += columns(of);
         let name = of.called_in(summary.workload);
-        canvas.text_right(x, y, columns(of, summary.workload), name, theme.dim);
+        canvas.text_right(x, y, columns(of), name, theme.dim);
         let before = u16::try_from(text::width(name)).unwrap_or(0) + 2;
         let (glyph, style) = mark(of, theme);
         canvas.glyph(x.saturating_sub(before), y, glyph, style);
@@ -72,10 +73,10 @@ pub(super) fn time(
         stack(canvas, bar, &used, theme);
         let mut x = left + width;
         for &of in &uses {
-            x += columns(of, summary.workload);
+            x += columns(of);
             let style = if used.nanos(of) == 0 { theme.dim } else { theme.base };
             let percent = used.percent(of);
-            canvas.text_right(x, y, columns(of, summary.workload), percent.as_deref().unwrap_or("–"), style);
+            canvas.text_right(x, y, columns(of), percent.as_deref().unwrap_or("–"), style);
         }
     }
 }
