@@ -104,6 +104,11 @@ impl WorkloadKind {
         WorkloadKind::Counter,
     ];
 
+    /// Whether its tasks ask a server, and so wait for the first byte of an answer.
+    pub fn asks_a_server(self) -> bool {
+        matches!(self, WorkloadKind::Download | WorkloadKind::Api)
+    }
+
     /// The workload's name, in the configuration as on screen.
     pub fn name(self) -> &'static str {
         match self {

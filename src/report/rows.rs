@@ -82,9 +82,6 @@ pub(super) fn setting_line(plan: &RacePlan) -> String {
 
 /// What the tasks of a race are, in a sentence's words: `20 pictures from …`, `10 sleeps: …`.
 pub(super) fn tasks_line(plan: &RacePlan) -> String {
-    let joint = match plan.workload {
-        WorkloadKind::Download | WorkloadKind::Api => " from ",
-        _ => ": ",
-    };
+    let joint = if plan.workload.asks_a_server() { " from " } else { ": " };
     format!("{}{joint}{}", counted(plan.tasks.len() as u64, "task", &plan.noun), plan.source)
 }

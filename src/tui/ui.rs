@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::event::{At, RunId, TaskId};
-use crate::model::{Counter, RaceState, RunState};
+use crate::model::{Counter, RaceState, RunState, TaskState};
 use crate::scenario::ExecutorChoice;
 
 use super::widgets::Window;
@@ -124,6 +124,8 @@ pub enum Column {
     Queued,
     /// From being taken up to the first byte.
     FirstByte,
+    /// From being taken up to the end.
+    Took,
     /// From the first byte to the end.
     Received,
     /// When its result was handed to the main thread.
@@ -136,7 +138,7 @@ pub enum Column {
 
 impl Column {
     /// Every column, from left to right.
-    pub const ALL: [Column; 11] = [
+    pub const ALL: [Column; 12] = [
         Column::Number,
         Column::Name,
         Column::Lane,
@@ -144,11 +146,31 @@ impl Column {
         Column::Bytes,
         Column::Queued,
         Column::FirstByte,
+        Column::Took,
         Column::Received,
         Column::Delivered,
         Column::Attempts,
         Column::Error,
     ];
+
+    /// The columns that say something of a run's tasks, from left to right.
+    pub fn telling(race: &RaceState, run: &RunState) -> Vec<Column> {
+        let asks = race.plan().workload.asks_a_server();
+        let says = |column: &Column| match column {
+            Column::FirstByte | Column::Received | Column::Attempts => asks,
+            Column::Took => !asks,
+            Column::Bytes => asks || run.bytes() > 0,
+            Column::Delivered => run.takes_results(),
+            _ => true,
+        };
+        Column::ALL.into_iter().filter(says).collect()
+    }
+
+    /// The column to the right of this one; the first after the last.
+    pub fn next(self) -> Column {
+        let at = Column::ALL.iter().position(|&column| column == self).unwrap_or(0);
+        Column::ALL[(at + 1) % Column::ALL.len()]
+    }
 
     /// The column's head.
     pub fn name(self) -> &'static str {
@@ -160,6 +182,7 @@ impl Column {
             Column::Bytes => "bytes",
             Column::Queued => "queued",
             Column::FirstByte => "1st byte",
+            Column::Took => "took",
             Column::Received => "received",
             Column::Delivered => "delivered",
             Column::Attempts => "tries",
@@ -220,8 +243,13 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Filters and sorts the tasks of a run. Costs time in the number of tasks, so not for each frame.
+    /// Filters and sorts the tasks of a run, by the next column that says something of them. Costs time in the
+    /// number of tasks, so not for each frame.
     pub fn arrange(&mut self, race: &RaceState, run: &RunState, now: At) {
+        let telling = Column::telling(race, run);
+        while !telling.contains(&self.sort) {
+            self.sort = self.sort.next();
+        }
         let filter = self.filter.to_lowercase();
         let fits = |task: &TaskId| {
             let Some(state) = run.tasks().get(task.index()) else { return false };
@@ -246,6 +274,7 @@ impl Table {
                     Column::Bytes => x.bytes.cmp(&y.bytes),
                     Column::Queued => x.queue_time(now).cmp(&y.queue_time(now)),
                     Column::FirstByte => to_first_byte(x, now).cmp(&to_first_byte(y, now)),
+                    Column::Took => took(x, now).cmp(&took(y, now)),
                     Column::Received => received(x, now).cmp(&received(y, now)),
                     Column::Delivered => x.delivered.cmp(&y.delivered),
                     Column::Attempts => x.attempts.cmp(&y.attempts),
@@ -260,13 +289,19 @@ impl Table {
     }
 }
 
-/// From being taken up to the first byte, or until it ended or `now` without one.
-pub fn to_first_byte(task: &crate::model::TaskState, now: At) -> Option<Duration> {
-    Some(task.first_byte.or(task.finished).unwrap_or(now).since(task.started?))
+/// From being taken up to the first byte, or until `now` while one may still come.
+pub fn to_first_byte(task: &TaskState, now: At) -> Option<Duration> {
+    let until = task.first_byte.or_else(|| task.finished.is_none().then_some(now))?;
+    Some(until.since(task.started?))
+}
+
+/// From being taken up to the end, or until `now`.
+pub fn took(task: &TaskState, now: At) -> Option<Duration> {
+    Some(task.finished.unwrap_or(now).since(task.started?))
 }
 
 /// From the first byte to the end, or until `now`.
-pub fn received(task: &crate::model::TaskState, now: At) -> Option<Duration> {
+pub fn received(task: &TaskState, now: At) -> Option<Duration> {
     Some(task.finished.unwrap_or(now).since(task.first_byte?))
 }
 

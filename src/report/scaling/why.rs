@@ -140,7 +140,7 @@ fn cause(
                 None => Why::Unknown { doing: Some(Phase::Receiving.name()) },
             }
         }
-        (Some(Phase::Waiting), None) if matches!(workload, WorkloadKind::Download | WorkloadKind::Api) => {
+        (Some(Phase::Waiting), None) if workload.asks_a_server() => {
             Why::Server { waiting: mean_in(last, Phase::Waiting) }
         }
         (Some(Phase::Writing | Phase::Waiting), None) if workload == WorkloadKind::Crud => Why::Database,

@@ -15,7 +15,7 @@ use crate::tui::compare::Comparing;
 use crate::tui::keys::{Action, action};
 use crate::tui::terminal::Input;
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Column, Direction, Ghost, Overlay, RoundChoice, RunChoice, Typing, View};
+use crate::tui::ui::{Direction, Ghost, Overlay, RoundChoice, RunChoice, Typing, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
@@ -417,8 +417,7 @@ impl App {
             Action::Home => table.selected = 0,
             Action::End => table.selected = last,
             Action::Sort => {
-                let at = Column::ALL.iter().position(|&column| column == table.sort).unwrap_or(0);
-                table.sort = Column::ALL[(at + 1) % Column::ALL.len()];
+                table.sort = table.sort.next();
                 self.arranged = None;
             }
             Action::Reverse => {

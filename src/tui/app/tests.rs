@@ -106,6 +106,25 @@ fn what_is_frozen_and_still_costs_nothing() {
 }
 
 #[test]
+fn tasks_are_sorted_by_the_columns_that_tell_something_of_them() {
+    let mut app = app(events(STEP));
+    app.type_in("3");
+    let mut heads = Vec::new();
+    loop {
+        let screen = app.screen();
+        let by = screen.split_once(", by ").and_then(|(_, rest)| rest.split_once(" ↑"));
+        let (by, rest) = by.expect("the title says what the tasks are sorted by");
+        if heads.first().is_some_and(|first| first == by) {
+            break;
+        }
+        assert!(rest.contains(by), "no column {by}:\n{screen}");
+        heads.push(by.to_owned());
+        app.type_in("o");
+    }
+    assert_eq!(heads, ["#", "name", "lane", "state", "bytes", "queued", "took", "when, or error"]);
+}
+
+#[test]
 fn the_log_opens_by_itself_once_where_there_is_room() {
     for (size, opens) in [((120, 36), LogPanel::Shown), ((80, 24), LogPanel::OnFreeze)] {
         let mut app = app(half());

@@ -2,7 +2,7 @@
 
 use ratatui::style::Style;
 
-use crate::event::{Check, TaskId, WorkloadKind};
+use crate::event::{Check, TaskId};
 use crate::model::{Stage, TaskState};
 use crate::report::words;
 use crate::text;
@@ -63,10 +63,10 @@ pub(super) fn lines(scene: &Scene<'_>, task: TaskId, columns: usize) -> Vec<Line
     if let Some(result) = &state.result {
         field("result", result.to_string(), theme.base);
     }
-    match race.plan().workload {
-        WorkloadKind::Download | WorkloadKind::Api => field("body", body(state), theme.base),
-        _ if state.bytes > 0 => field("bytes", words::bytes(state.bytes), theme.base),
-        _ => {}
+    if race.plan().workload.asks_a_server() {
+        field("body", body(state), theme.base);
+    } else if state.bytes > 0 {
+        field("bytes", words::bytes(state.bytes), theme.base);
     }
     if let Some(path) = race.plan().path(id, task).filter(|_| state.stage == Stage::Done) {
         field("file", path.display().to_string(), theme.base);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::event::{TaskId, WorkloadKind};
+use crate::event::TaskId;
 use crate::model::{RaceState, RunState, Span, TaskState};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_top};
-use crate::tui::ui::{Column, Direction, received, to_first_byte};
+use crate::tui::ui::{Column, Direction, received, to_first_byte, took};
 use crate::tui::widgets::Axis;
 
 use super::Scene;
@@ -17,19 +17,6 @@ use super::Scene;
 /// How many rows of tasks a page of that size has room for.
 pub fn table_rows(page: Rect) -> usize {
     usize::from(page.height.saturating_sub(3))
-}
-
-/// Whether the tasks ask a server, so that they wait for its first byte.
-fn requests(race: &RaceState) -> bool {
-    matches!(race.plan().workload, WorkloadKind::Download | WorkloadKind::Api)
-}
-
-/// A column's head. What waits for no first byte has taken all of its time.
-fn head(column: Column, race: &RaceState) -> &'static str {
-    match column {
-        Column::FirstByte if !requests(race) => "took",
-        column => column.name(),
-    }
 }
 
 /// Whether a run has failures to explain.
@@ -49,7 +36,7 @@ fn layout(area: Rect, race: &RaceState, run: &RunState, failures: Failures) -> V
         Column::State => 12,
         Column::Attempts => 6,
         Column::Delivered => 9,
-        Column::Bytes | Column::Queued | Column::FirstByte | Column::Received => {
+        Column::Bytes | Column::Queued | Column::FirstByte | Column::Took | Column::Received => {
             if wide {
                 10
             } else {
@@ -57,22 +44,22 @@ fn layout(area: Rect, race: &RaceState, run: &RunState, failures: Failures) -> V
             }
         }
     };
-    let mut columns: Vec<Column> = Column::ALL.to_vec();
-    columns.retain(|&column| column != Column::Delivered || run.takes_results());
-    if !requests(race) {
-        columns.retain(|column| !matches!(column, Column::Received | Column::Attempts));
-    }
-    if run.bytes() == 0 && !requests(race) {
-        columns.retain(|&column| column != Column::Bytes);
-    }
+    let mut columns = Column::telling(race, run);
     if failures == Failures::Some {
         // Why something failed is what people look for; it gets the room of what they can do without.
         columns.retain(|column| !matches!(column, Column::Lane | Column::Queued | Column::Received));
     }
     let needs = |columns: &[Column]| columns.iter().map(|&column| fixed(column) + 1).sum::<u16>() + 30;
-    for spare in
-        [Column::Queued, Column::Attempts, Column::Lane, Column::Received, Column::FirstByte, Column::Bytes]
-    {
+    let spared = [
+        Column::Queued,
+        Column::Attempts,
+        Column::Lane,
+        Column::Received,
+        Column::FirstByte,
+        Column::Took,
+        Column::Bytes,
+    ];
+    for spare in spared {
         if needs(&columns) > area.width {
             columns.retain(|&column| column != spare);
         }
@@ -110,7 +97,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         format!("{} of {}", words::count(table.order.len() as u64), words::count(run.tasks().len() as u64))
     };
     let mut words =
-        format!("{}: {shown} {}, by {} {order}", run.plan().name(), race.plan().noun, head(table.sort, race));
+        format!("{}: {shown} {}, by {} {order}", run.plan().name(), race.plan().noun, table.sort.name());
     if !table.filter.is_empty() {
         words.push_str(&format!(", with “{}”", table.filter));
     }
@@ -122,9 +109,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     for &(column, x, width) in &columns {
         let style = if column == table.sort { theme.strong } else { theme.dim };
         if is_number(column) {
-            canvas.text_right(x + width, row.y, width, head(column, race), style);
+            canvas.text_right(x + width, row.y, width, column.name(), style);
         } else {
-            canvas.text(x, row.y, width, head(column, race), style);
+            canvas.text(x, row.y, width, column.name(), style);
         }
     }
     let (rows, foot) = cut_bottom(rest, 1);
@@ -237,6 +224,7 @@ fn cell(
         Column::Bytes => (words::bytes(state.bytes), None),
         Column::Queued => (time(state.queue_time(now)), None),
         Column::FirstByte => (time(to_first_byte(state, now)), None),
+        Column::Took => (time(took(state, now)), None),
         Column::Received => (time(received(state, now)), None),
         Column::Delivered => (time(state.delivered.and_then(|at| Some(at.since(run.started()?)))), None),
         Column::Attempts => {
