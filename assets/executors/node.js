@@ -15,6 +15,8 @@ const now = () => Number(process.hrtime.bigint());
 const write = (message) => fs.writeSync(1, JSON.stringify(message) + "\n");
 
 let run = 0;
+let mostBytes = Infinity;
+let timeout = Infinity; // in seconds
 const tell = (event, more) => write({ at: now(), event, run, ...more });
 const enter = (task, phase) => tell("phase_entered", { task, phase });
 
@@ -26,14 +28,33 @@ class Failed extends Error {
   }
 }
 
-// Requests a URL and hands each chunk of the body to `keep`.
+// The body's length where the answer tells it: no number but one that a body can have.
+function announced(response) {
+  const length = response.headers["content-length"];
+  if (length === undefined) return null;
+  if (!/^[0-9]{1,15}$/.test(length)) {
+    throw new Failed("protocol", `the answer's Content-Length is ${JSON.stringify(length.slice(0, 40))}`);
+  }
+  return Number(length);
+}
+
+// Requests a URL, hands each chunk of the body to `keep`, and holds it against its length and the run's limits.
 function fetch(task, url, keep) {
   tell("attempt_started", { task, number: 1 });
   enter(task, "connecting");
+  let late;
   return new Promise((resolve, reject) => {
+    const giveUp = (failed) => {
+      reject(failed);
+      request.destroy();
+    };
     const request = (url.startsWith("https:") ? https : http).get(url, (response) => {
-      const announced = response.headers["content-length"];
-      const length = announced === undefined ? null : Number(announced);
+      let length;
+      try {
+        length = announced(response);
+      } catch (failed) {
+        return giveUp(failed);
+      }
       const headers = [];
       for (let at = 0; at < response.rawHeaders.length; at += 2) {
         headers.push([response.rawHeaders[at], response.rawHeaders[at + 1]]);
@@ -49,6 +70,9 @@ function fetch(task, url, keep) {
       let told = now();
       response.on("data", (chunk) => {
         if (received === 0) enter(task, "receiving");
+        if (received + chunk.length > mostBytes) {
+          return giveUp(new Failed("too_large", `the body is larger than ${mostBytes} bytes (download.max_bytes)`));
+        }
         try {
           keep(chunk);
         } catch (error) {
@@ -71,8 +95,16 @@ function fetch(task, url, keep) {
       if (!socket.connecting) return enter(task, "waiting");
       socket.once("connect", () => enter(task, "waiting"));
     });
+    request.on("upgrade", (response) => {
+      giveUp(new Failed("status", `the server answered ${response.statusCode}`));
+    });
     request.on("error", reject);
-  });
+    if (Number.isFinite(timeout)) {
+      const words = `not finished within ${timeout} s (download.timeout_seconds)`;
+      // A timer takes no more than 2^31 - 1 ms.
+      late = setTimeout(() => giveUp(new Failed("deadline", words)), Math.min(timeout * 1000, 2 ** 31 - 1));
+    }
+  }).finally(() => clearTimeout(late));
 }
 
 // A final name always means a complete file: it is written under another name first.
@@ -174,6 +206,8 @@ function main() {
       return next();
     }
     run = message.run;
+    mostBytes = message.max_bytes ?? mostBytes;
+    timeout = message.timeout_seconds ?? timeout;
     work = works[message.workload];
     write({ message: "ready", protocol: 1, machine_nanos: now(), name: `Node ${process.versions.node}` });
     for (let lane = 0; lane < message.workers; lane += 1) {

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 CHUNK = 64 * 1024
 SAMPLE_NANOS = 50_000_000  # bytes are told about 20 times a second
+STALL_SECONDS = 60  # without a byte, a request has failed
 
 writing = threading.Lock()
 
@@ -41,13 +42,24 @@ class Failed(Exception):
         self.kind = kind
 
 
+def announced(headers):
+    """The body's length where the answer tells it: no number but one that a body can have."""
+    length = headers.get("Content-Length")
+    if length is None:
+        return None
+    if not (length.isascii() and length.isdecimal() and len(length) < 19):
+        raise Failed("protocol", f"the answer's Content-Length is {length[:40]!r}")
+    return int(length)
+
+
 def fetch(task, url, keep):
-    """Requests a URL and hands each chunk of the body to `keep`; on a thread. urllib doesn't say when it has
-    connected, so all the time before the body counts as waiting."""
+    """Requests a URL, hands each chunk of the body to `keep`, and holds it against its length and the run's
+    limits; on a thread. urllib doesn't say when it has connected, so all the time before the body counts as
+    waiting."""
+    since = time.monotonic()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=60) as response:
-        length = response.headers.get("Content-Length")
-        length = None if length is None else int(length)
+    with opener.open(url, timeout=min(STALL_SECONDS, timeout)) as response:
+        length = announced(response.headers)
         head = {"status": response.status, "version": "HTTP/1.1", "length": length, "remote": None,
                 "redirected_to": None, "headers": list(response.headers.items())}
         if task < 500:
@@ -58,8 +70,12 @@ def fetch(task, url, keep):
         while chunk := response.read1(CHUNK):
             if received == 0:
                 enter(task, "receiving")
-            keep(chunk)
             received += len(chunk)
+            if received > most_bytes:
+                raise Failed("too_large", f"the body is larger than {most_bytes} bytes (download.max_bytes)")
+            if time.monotonic() - since > timeout:
+                raise Failed("deadline", f"not finished within {timeout:g} s (download.timeout_seconds)")
+            keep(chunk)
             if time.monotonic_ns() - told >= SAMPLE_NANOS:
                 told = time.monotonic_ns()
                 tell("bytes_arrived", task=task, bytes=received)
@@ -166,6 +182,8 @@ async def main():
 
 hello = json.loads(sys.stdin.readline())
 run = hello["run"]
+most_bytes = hello.get("max_bytes", float("inf"))
+timeout = hello.get("timeout_seconds", threading.TIMEOUT_MAX)
 work = {"download": download, "api": api, "sleep": sleep, "compute": compute}[hello["workload"]]
 ready = {"message": "ready", "protocol": 1, "machine_nanos": time.monotonic_ns(),
          "name": f"Python {sys.version.split()[0]}, asyncio"}

@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 CHUNK = 64 * 1024
 SAMPLE_NANOS = 50_000_000  # bytes are told about 20 times a second
+STALL_SECONDS = 60  # without a byte, a request has failed
 
 writing = threading.Lock()
-place = threading.local()  # each thread's lane
+place = threading.local()  # each thread's lane, and since when it has its task
 
 
 def tell(event, **more):
@@ -41,14 +42,24 @@ class Failed(Exception):
         self.kind = kind
 
 
+def announced(headers):
+    """The body's length where the answer tells it: no number but one that a body can have."""
+    length = headers.get("Content-Length")
+    if length is None:
+        return None
+    if not (length.isascii() and length.isdecimal() and len(length) < 19):
+        raise Failed("protocol", f"the answer's Content-Length is {length[:40]!r}")
+    return int(length)
+
+
 def answer(task, url):
     """Sends a request and waits for the head of its answer. urllib doesn't say when it has connected, so the
     whole time counts as waiting. threadrace's own origin is on this machine: no proxy stands between."""
     tell("attempt_started", task=task, number=1)
     enter(task, "waiting")
-    response = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=60)
-    length = response.headers.get("Content-Length")
-    length = None if length is None else int(length)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    response = opener.open(url, timeout=min(STALL_SECONDS, timeout))
+    length = announced(response.headers)
     head = {"status": response.status, "version": "HTTP/1.1", "length": length, "remote": None,
             "redirected_to": None, "headers": list(response.headers.items())}
     if task < 500:
@@ -59,13 +70,17 @@ def answer(task, url):
 
 
 def receive(task, response, length, keep):
-    """Reads the body, hands each chunk to `keep`, and checks its length."""
+    """Reads the body, hands each chunk to `keep`, and holds it against its length and the run's limits."""
     received, told = 0, time.monotonic_ns()
     while chunk := response.read1(CHUNK):
         if received == 0:
             enter(task, "receiving")
-        keep(chunk)
         received += len(chunk)
+        if received > most_bytes:
+            raise Failed("too_large", f"the body is larger than {most_bytes} bytes (download.max_bytes)")
+        if time.monotonic() - place.since > timeout:
+            raise Failed("deadline", f"not finished within {timeout:g} s (download.timeout_seconds)")
+        keep(chunk)
         if time.monotonic_ns() - told >= SAMPLE_NANOS:
             told = time.monotonic_ns()
             tell("bytes_arrived", task=task, bytes=received)
@@ -127,6 +142,7 @@ def compute(task, about):
 def perform(about):
     """Does one task on the calling thread, whatever comes of it."""
     task = about["task"]
+    place.since = time.monotonic()
     tell("task_started", task=task, lane=place.lane)
     received, check, result, failure = 0, "nothing", None, None
     try:
@@ -151,6 +167,8 @@ def open_lane(numbers):
 
 hello = json.loads(sys.stdin.readline())
 run = hello["run"]
+most_bytes = hello.get("max_bytes", float("inf"))
+timeout = hello.get("timeout_seconds", threading.TIMEOUT_MAX)
 work = {"download": download, "api": api, "sleep": sleep, "compute": compute}[hello["workload"]]
 ready = {"message": "ready", "protocol": 1, "machine_nanos": time.monotonic_ns(),
          "name": f"Python {sys.version.split()[0]}, ThreadPoolExecutor"}

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -70,6 +71,10 @@ pub(super) enum Breach {
     Future,
     #[error("the time of lane {lane} goes back", lane = .0.0)]
     TimeBack(LaneId),
+    #[error("task {task} has {bytes} bytes, and {most} are the most (download.max_bytes)", task = .task.0)]
+    TooLarge { task: TaskId, bytes: u64, most: u64 },
+    #[error("a program's task ends done or failed")]
+    Outcome,
     #[error("these are too many events for task {task}: tell about 20 a second", task = .0.0)]
     Flood(TaskId),
 }
@@ -95,12 +100,32 @@ impl Fault {
 pub(super) struct Assignment {
     /// The run.
     pub(super) run: RunId,
+    /// Who is listened to.
+    pub(super) teller: Teller,
     /// The lanes that the program may open: so many from this one on.
     pub(super) lanes: (LaneId, usize),
+    /// The largest body of a task, in bytes.
+    pub(super) max_bytes: u64,
     /// When the program was told hello.
     pub(super) asked: u64,
     /// When the race's clock was at zero.
     pub(super) zero: u64,
+}
+
+impl Assignment {
+    fn hold(&self, task: TaskId, bytes: u64) -> Result<(), Breach> {
+        let most = self.max_bytes;
+        if bytes > most { Err(Breach::TooLarge { task, bytes, most }) } else { Ok(()) }
+    }
+}
+
+/// Whose words are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Teller {
+    /// A worker that is this program in another process.
+    Own,
+    /// Somebody's program.
+    Foreign,
 }
 
 /// What a program said.
@@ -183,6 +208,15 @@ impl Checker {
             Stage::Active(active) => Some((*task, Some(active.bytes))),
             Stage::Over => None,
         })
+    }
+
+    /// The task that has been in progress for the longest, and for how long it has at the machine's moment `now`.
+    pub(super) fn oldest(&self, now: u64) -> Option<(TaskId, Duration)> {
+        let active = self.tasks.iter().filter_map(|(task, stage)| match stage {
+            Stage::Active(active) => Some((active.since, *task)),
+            Stage::Handed | Stage::Over => None,
+        });
+        active.min().map(|(since, task)| (task, Duration::from_nanos(now.saturating_sub(since))))
     }
 
     /// Whether it said that it is ready.
@@ -302,9 +336,15 @@ impl Checker {
                 if *bytes < active.bytes {
                     return Err(Breach::BytesFall { task, from: active.bytes, to: *bytes });
                 }
+                self.terms.hold(task, *bytes)?;
                 active.bytes = *bytes;
             }
-            Fact::TaskFinished { .. } => {
+            Fact::TaskFinished { end, .. } => {
+                self.terms.hold(task, end.bytes)?;
+                let told = matches!(end.outcome, Outcome::Done | Outcome::Failed(_));
+                if self.terms.teller == Teller::Foreign && !told {
+                    return Err(Breach::Outcome);
+                }
                 row.busy = None;
                 *stage = Stage::Over;
             }
@@ -403,8 +443,14 @@ mod tests {
     const READY: &str = r#"{"message":"ready","protocol":1,"machine_nanos":2000000,"name":"test"}"#;
 
     fn checker() -> Checker {
-        let mut checker =
-            Checker::new(Assignment { run: RunId(0), lanes: (LaneId(0), 2), asked: ASKED, zero: 500_000 });
+        let mut checker = Checker::new(Assignment {
+            run: RunId(0),
+            teller: Teller::Foreign,
+            lanes: (LaneId(0), 2),
+            max_bytes: 1000,
+            asked: ASKED,
+            zero: 500_000,
+        });
         (0..3).for_each(|task| checker.hand_out(TaskId(task)));
         checker
     }

@@ -12,7 +12,7 @@ use crate::event::{
 };
 use crate::workload::WorkPlan;
 
-use super::checker::{Assignment, Breach, Checker, Fault, Heard};
+use super::checker::{Assignment, Breach, Checker, Fault, Heard, Teller};
 use super::child::{Child, Letter, Lines, Said};
 use super::protocol::{Hello, OwnWork, PROTOCOL, ToProgram};
 use super::{Job, Leftovers};
@@ -144,6 +144,8 @@ impl Crew<'_> {
             tasks: self.job.tasks,
             workload: self.plan.kind(),
             machine_nanos: asked,
+            max_bytes: self.plan.limits().map(|limits| limits.max_bytes),
+            timeout_seconds: self.plan.limits().map(|limits| limits.deadline.as_secs_f64()),
             work: own.map(|name| OwnWork { lane: lanes.0, name, plan: self.plan.clone() }),
         };
         let hello = ToProgram::Hello(Box::new(hello)).line().map_err(|error| {
@@ -156,7 +158,13 @@ impl Crew<'_> {
             .map_err(|error| Stop::Failed(format!("{name} can't be started: {error}")))?;
         child.tell(Box::new(std::iter::once(hello)));
         let zero = self.job.emitter.zero();
-        let checker = Checker::new(Assignment { run: self.job.run, lanes, asked, zero });
+        let max_bytes = self.plan.limits().map_or(u64::MAX, |limits| limits.max_bytes);
+        let teller = match self.job.executor {
+            ExecutorKind::Processes => Teller::Own,
+            _ => Teller::Foreign,
+        };
+        let run = self.job.run;
+        let checker = Checker::new(Assignment { run, teller, lanes, max_bytes, asked, zero });
         let member = Member { child, checker, lane: lanes.0, name, quiet: Duration::ZERO };
         self.members.insert(from, member);
         self.hired += 1;
@@ -222,6 +230,16 @@ impl Crew<'_> {
             if member.quiet > patience.silent && member.checker.unfinished().next().is_some() {
                 let words =
                     format!("{name} has tasks, and said nothing for {} s", patience.silent.as_secs_f64());
+                return Err(Stop::Failed(member.with_last_words(words)));
+            }
+            if let Some((task, took)) = member.checker.oldest(machine_nanos())
+                && took > patience.silent
+            {
+                let words = format!(
+                    "{name} goes on with task {} beyond its time, after {:.0} s",
+                    task.0,
+                    took.as_secs_f64()
+                );
                 return Err(Stop::Failed(member.with_last_words(words)));
             }
         }

@@ -57,6 +57,12 @@ pub(super) struct Hello {
     pub(super) workload: WorkloadKind,
     /// What this program's monotonic clock shows.
     pub(super) machine_nanos: u64,
+    /// The largest body of a task, in bytes, where tasks speak HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_bytes: Option<u64>,
+    /// How long a task may take with all its attempts, where tasks speak HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) timeout_seconds: Option<f64>,
     /// What this program tells its own workers besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) work: Option<OwnWork>,

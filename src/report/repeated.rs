@@ -25,18 +25,20 @@ pub(super) fn verdict(summary: &Summary) -> String {
         let why_not = "Without a sequential run there is no speedup to tell.".to_owned();
         return joined(first, [why_not, level(summary), hindrance(summary)]);
     };
-    let became = match (baseline.median(), fastest.median()) {
-        (Some(before), Some(after)) => format!(": {} became {}", seconds(before), seconds(after)),
+    // No "became": the median of the rounds' speedups is not the quotient of the median times.
+    let medians = match (baseline.median(), fastest.median()) {
+        (Some(before), Some(after)) => format!("; median times: {} and {}", seconds(before), seconds(after)),
         _ => String::new(),
     };
-    let (subject, were) = (capital(&who(run)), was(run));
+    let (who, were) = (who(run), was(run));
     let of = of_rounds(speedup);
     let sequential = summary.runs.get(baseline.typical.index());
     let limit = || sequential.map_or_else(String::new, |one| limit(one, run, summary));
     let times = ratio(speedup.value);
     match speedup.difference() {
         Difference::Faster => {
-            let first = format!("{subject} {were} {times}× as fast as one worker ({of}){became}.");
+            let first =
+                format!("In the median round, {who} {were} {times}× as fast as one worker ({of}){medians}.");
             let why = match fastest.efficiency {
                 Some(efficiency) if efficiency < super::verdict::LIMITED => limit(),
                 _ => overlap(run, summary),
@@ -46,19 +48,21 @@ pub(super) fn verdict(summary: &Summary) -> String {
         Difference::Slower => {
             let others = summary.groups.iter().filter(|group| group.speedup.is_some()).count() > 2;
             let which = if others { ", the fastest of the others," } else { "" };
-            let first = format!("{subject}{which} {were} slower than one worker: {times}× as fast ({of}).");
+            let subject = capital(&who);
+            let first = format!(
+                "{subject}{which} {were} slower than one worker: {times}× as fast in the median round ({of})."
+            );
             joined(first, [hindrance(summary), limit()])
         }
         Difference::NotTold => {
             let first = format!(
-                "No difference can be told between {} and one worker: {times}× as fast ({of}).",
-                who(run)
+                "No difference can be told between {who} and one worker: {times}× as fast in the median round ({of})."
             );
             joined(first, [hindrance(summary), limit()])
         }
         Difference::TooFew => {
             let first =
-                format!("{subject} {were} {times}× as fast as one worker, the median of {of}{became}.");
+                format!("In the median of {of}, {who} {were} {times}× as fast as one worker{medians}.");
             let few = format!("It takes {} to tell that from chance.", rounds(crate::stats::LEAST));
             joined(first, [few, hindrance(summary)])
         }

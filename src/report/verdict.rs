@@ -76,6 +76,12 @@ impl Summary {
         let became = format!("{} became {}", seconds(before), seconds(best.wall.unwrap_or_default()));
         let subject = capital(&who(best));
         let hindrance = self.hindrance();
+        if best.peak_concurrency == 1 && !(SLOWER..FASTER).contains(&speedup) {
+            let [took, alone] = [best.wall.unwrap_or_default(), before].map(seconds);
+            let first = format!("{subject} took {took}, one worker {alone}, though nothing overlapped.");
+            let luck = "That may be luck: --repeat 10 would tell.".to_owned();
+            return joined(first, [luck, hindrance, limit(baseline, best, self)]);
+        }
         if speedup < FASTER {
             let others = self.runs.iter().filter(|run| run.speedup.is_some()).count() > 2;
             let which = if others { ", the fastest of the others," } else { "" };
@@ -97,8 +103,10 @@ impl Summary {
         };
         let equals = self.equals(baseline, best, speedup);
         if !equals.is_empty() {
-            let first =
-                format!("{equals} tied, and did {work} {times} times as fast as one worker: {became}.");
+            let first = format!(
+                "{equals} tied within {}, and did {work} up to {times} times as fast as one worker: {became}.",
+                percent(TIE)
+            );
             return joined(first, [hindrance, why]);
         }
         let fewer = self.with_other_workers(baseline, best);
@@ -234,10 +242,11 @@ pub(super) fn overlap(run: &RunSummary, summary: &Summary) -> String {
         _ => ": I/O-bound, waits overlap",
     };
     let processors = match run.processors {
-        Some(busy) => format!(": CPU-bound, {busy:.1} of {} processors busy", summary.cpus),
+        Some(busy) => format!(": CPU-bound, it kept {busy:.1} of {} processors busy", summary.cpus),
         None => ": CPU-bound, on more than one processor".to_owned(),
     };
-    let both: Went = (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, both overlap");
+    let both: Went =
+        (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, so tasks overlap");
     let waited: Went = (&[Use::Waiting], waited(summary.workload), waits);
     let uses: [Went; 5] = [
         if used.share(Use::Receiving) < 0.2 { waited } else { both },
@@ -284,7 +293,9 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
         let longest = run.critical.as_ref().and_then(CriticalPath::longest_task);
         let why = match longest {
             _ if run.workers as usize > summary.tasks => ": there are more workers than tasks".to_owned(),
-            Some(share) if share >= 0.5 => format!(": one task alone took {} of it", percent(share)),
+            Some(share) if share >= 0.5 => {
+                format!(": one task alone took {} of the wall time", percent(share))
+            }
             _ => String::new(),
         };
         return format!("In {label}, workers had no task {} of the time{why}.", percent(run.idle_share()));
@@ -313,7 +324,7 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
     let known = match phase {
         Phase::Computing => run.processors.map(|busy| match busy >= TELLING * f64::from(summary.cpus) {
             true => format!("the tasks shared {}", words::processors(summary.cpus)),
-            false => format!("{busy:.1} of {} were busy", words::processors(summary.cpus)),
+            false => format!("the run got {busy:.1} of {}", words::processors(summary.cpus)),
         }),
         Phase::Receiving => {
             full_link(summary).map(|full| format!("the link is full at {}", words::rate(full)))
@@ -495,7 +506,7 @@ mod tests {
         ];
         assert_eq!(
             verdict(runs),
-            "Threads, pool and async tied, and did the same 20 downloads 4.91 times as fast as one worker: 10.02 s \
+            "Threads, pool and async tied within 3 %, and did the same 20 downloads up to 4.91 times as fast as one worker: 10.02 s \
              became 2.04 s. Threads waited for the server 97 % of the time: I/O-bound, waits overlap."
         );
     }
@@ -551,14 +562,31 @@ mod tests {
         };
         let text = verdict(vec![sequential(), computing(5_100, Some(1.96))]);
         assert!(
-            text.ends_with("Pool computed 100 % of the time: CPU-bound, 2.0 of 2 processors busy."),
+            text.ends_with("Pool computed 100 % of the time: CPU-bound, it kept 2.0 of 2 processors busy."),
             "{text}"
         );
         let text = verdict(vec![sequential(), computing(9_900, Some(1.0))]);
         assert!(
-            text.ends_with("19.80 s more than with one worker: 1.0 of 2 processors were busy."),
+            text.ends_with("19.80 s more than with one worker: the run got 1.0 of 2 processors."),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_did_not_overlap_is_called_no_gain() {
+        for (millis, took) in [(8_000, "8.00 s"), (12_000, "12.00 s")] {
+            let mut alone = run(ExecutorKind::Async, 5, millis, &[(Phase::Writing, millis)]);
+            alone.peak_concurrency = 1;
+            let text = verdict(vec![sequential(), alone]);
+            assert_eq!(
+                text,
+                format!(
+                    "Async with 5 in flight took {took}, one worker 10.02 s, though nothing overlapped. That may be \
+                     luck: --repeat 10 would tell. On the event loop each task kept the one thread until it was done: \
+                     nothing overlapped."
+                )
+            );
+        }
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl DownloadSession {
         let limits = &self.download.shared.limits;
         let (mut response, part) =
             tokio::try_join!(self.request(context, target, number), self.file(target, part))?;
-        let length = announced_length(response.headers());
+        let length = body_length(&response);
         tell_head(context, &target.url, &response, length);
         check_head(&response, length, limits)?;
         let announced = Announced::of(response.headers());
@@ -300,11 +300,18 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The body's length, where the answer says it: a 206 does by what it covers.
+fn body_length(response: &Response) -> Option<u64> {
+    let covered =
+        (response.status() == StatusCode::PARTIAL_CONTENT).then(|| whole_length(response.headers()));
+    covered.flatten().or_else(|| announced_length(response.headers()))
+}
+
 /// Accepts 200, and a 206 that covers the whole; nothing else has the body that was asked for.
 fn check_head(response: &Response, length: Option<u64>, limits: &Limits) -> Result<(), Failure> {
     let status = response.status();
-    let whole =
-        status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT && is_whole(response.headers());
+    let whole = status == StatusCode::OK
+        || status == StatusCode::PARTIAL_CONTENT && whole_length(response.headers()).is_some();
     if !whole {
         return Err(status_failure(response, limits));
     }
@@ -315,16 +322,14 @@ fn check_head(response: &Response, length: Option<u64>, limits: &Limits) -> Resu
     Ok(())
 }
 
-/// Whether a `Content-Range` says `bytes 0-(n-1)/n` (RFC 9110, section 14.4).
-fn is_whole(headers: &HeaderMap) -> bool {
-    let range = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Some((span, total)) = range.strip_prefix("bytes ").and_then(|rest| rest.split_once('/')) else {
-        return false;
-    };
-    let Some((first, last)) = span.split_once('-') else { return false };
+/// The `n` of a `Content-Range` that says `bytes 0-(n-1)/n` (RFC 9110, section 14.4); none of any other.
+fn whole_length(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    let (span, total) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = span.split_once('-')?;
     match (first.parse::<u64>(), last.parse::<u64>(), total.parse::<u64>()) {
-        (Ok(0), Ok(last), Ok(total)) => last.checked_add(1) == Some(total),
-        _ => false,
+        (Ok(0), Ok(last), Ok(total)) if last.checked_add(1) == Some(total) => Some(total),
+        _ => None,
     }
 }
 
@@ -341,16 +346,16 @@ mod tests {
     #[test]
     fn a_206_counts_only_when_it_is_whole() {
         let cases = [
-            ("bytes 0-9/10", true),
-            ("bytes 0-8/10", false),
-            ("bytes 1-9/10", false),
-            ("bytes 0-9/*", false),
-            ("bytes 0-18446744073709551615/0", false),
-            ("items 0-9/10", false),
-            ("", false),
+            ("bytes 0-9/10", Some(10)),
+            ("bytes 0-8/10", None),
+            ("bytes 1-9/10", None),
+            ("bytes 0-9/*", None),
+            ("bytes 0-18446744073709551615/0", None),
+            ("items 0-9/10", None),
+            ("", None),
         ];
         for (range, whole) in cases {
-            assert_eq!(is_whole(&headers(CONTENT_RANGE, range)), whole, "{range}");
+            assert_eq!(whole_length(&headers(CONTENT_RANGE, range)), whole, "{range}");
         }
     }
 }

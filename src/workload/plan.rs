@@ -152,6 +152,14 @@ impl WorkPlan {
         })
     }
 
+    /// The limits that its tasks keep, where they speak HTTP.
+    pub fn limits(&self) -> Option<&Limits> {
+        match self {
+            WorkPlan::Download { limits, .. } | WorkPlan::Api { limits, .. } => Some(limits),
+            _ => None,
+        }
+    }
+
     /// What a task is about, for a program that is not this one.
     pub fn about(&self, task: TaskId) -> Map<String, Value> {
         let number = task.index();

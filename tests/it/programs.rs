@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -15,12 +17,15 @@ use threadrace::model::{RunStatus, Stage};
 use threadrace::origin::{Content, Latency, Shape};
 use threadrace::workload::compute::{Computation, Compute};
 use threadrace::workload::crud::{Crud, RowWork};
+use threadrace::workload::download::Limits;
 use threadrace::workload::files::{Durability, FileWork, Files, Operations};
 use threadrace::workload::sleep::Sleep;
 use threadrace::workload::{OutputFolder, Workload};
 use tokio_util::sync::CancellationToken;
 
-use crate::rig::{Disk, Fallible, MS, NEVER, Ran, SEED, Served, Who, limits, run, start};
+use crate::rig::{
+    After, Disk, Fallible, MS, NEVER, Ran, RawServer, SEED, Served, Who, limits, raw, reply, run, start,
+};
 
 fn sleeps(durations: &[Duration]) -> Arc<dyn Workload> {
     Arc::new(Sleep::new(durations.into()))
@@ -328,6 +333,16 @@ fn whoever_lies_is_named_with_the_line() -> Fallible {
             liar(&format!("{LANE} {STARTED} echo why >&2; sleep 100")),
             "has tasks, and said nothing for 1 s (it wrote: why)",
         ),
+        (
+            liar(&format!(
+                r#"{LANE} {STARTED} echo '{{"at":0,"event":"task_finished","run":0,"task":0,"end":{{"outcome":"abandoned","bytes":0,"write_nanos":0,"check":"nothing"}}}}'; sleep 100"#
+            )),
+            "a program's task ends done or failed",
+        ),
+        (
+            liar(&format!("{LANE} {STARTED} while :; do {phase} sleep 0.1; done")),
+            "goes on with task 0 beyond its time, after 1 s",
+        ),
         ("echo why >&2; sleep 100".to_owned(), "was not ready after 1 s (it wrote: why)"),
     ];
     for (script, expected) in cases {
@@ -437,6 +452,52 @@ fn shipped_programs_sleep_and_compute() -> Fallible {
             ran.run().tasks().iter().all(|task| task.result.as_deref() == Some("9,592 primes")),
             "{who:?}"
         );
+    }
+    Ok(())
+}
+
+/// Bytes until nobody takes them any more.
+fn without_end(stream: &mut TcpStream) -> io::Result<After> {
+    raw(stream, b"HTTP/1.1 200 OK\r\n\r\n")?;
+    loop {
+        stream.write_all(&[b'x'; 1000])?;
+        thread::sleep(MS(1));
+    }
+}
+
+#[test]
+fn shipped_programs_keep_the_limits_and_lose_one_task_to_one_bad_answer() -> Fallible {
+    let server = RawServer::start(|asked, stream| match asked.path.as_str() {
+        "/endless" => without_end(stream),
+        "/negative" => raw(stream, b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello"),
+        "/huge" => raw(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\nhello"),
+        "/digits" => raw(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nhello"),
+        "/other" => {
+            raw(stream, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nx")
+        }
+        _ => reply(stream, "200 OK", "", b"fine"),
+    })?;
+    let paths = ["/fine", "/endless", "/negative", "/huge", "/digits", "/other", "/fine-too"];
+    let targets = paths.iter().map(|path| server.target(path)).collect::<Fallible<Vec<_>>>()?;
+    let mut disk = Disk::new()?;
+    for who in shipped(2, paths.len()) {
+        let bytes = Limits { max_bytes: 50_000, ..limits() };
+        let ran = run(&who, disk.downloads(&targets, bytes)?, &Clock::start())?;
+        ran.assert_accounted(&who);
+        assert_eq!(end_of(&ran), Some(&RunEnd::Completed), "{who:?}");
+        assert_eq!(ran.task(1).error, Some(ErrorKind::TooLarge), "{who:?}");
+        for (task, path) in paths.iter().enumerate() {
+            let is_done = ran.task(task).stage == Stage::Done;
+            assert_eq!(is_done, path.starts_with("/fine"), "{who:?} {path}: {:?}", ran.task(task));
+        }
+        assert_eq!(disk.files()?.into_keys().collect::<Vec<_>>(), ["fine", "fine-too"], "{who:?}");
+        disk.close()?;
+    }
+    let late = Limits { deadline: MS(300), ..limits() };
+    for who in shipped(1, 1) {
+        let ran = run(&who, disk.downloads(&targets[1..2], late.clone())?, &Clock::start())?;
+        assert_eq!(ran.task(0).error, Some(ErrorKind::Deadline), "{who:?} {:?}", end_of(&ran));
+        disk.close()?;
     }
     Ok(())
 }

@@ -193,6 +193,18 @@ const CASES: &[Case] = {
             Fails(Status, "206"),
             1,
         ),
+        (
+            "less-than-its-range",
+            |_, s| answer(s, "206 Partial Content\r\nContent-Range: bytes 0-10/11", b"hello"),
+            Fails(Truncated, "after 5 of 11 bytes"),
+            ATTEMPTS,
+        ),
+        (
+            "more-than-its-range",
+            |_, s| answer(s, "206 Partial Content\r\nContent-Range: bytes 0-3/4", b"hello"),
+            Fails(Truncated, "after 5 of 4 bytes"),
+            ATTEMPTS,
+        ),
         ("part-of-what", |_, s| reply(s, "206 Partial Content", "", b"part"), Fails(Status, "206"), 1),
         (
             "early-hints",

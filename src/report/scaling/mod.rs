@@ -90,9 +90,9 @@ impl Sweep {
 pub struct Measured {
     /// The number of workers.
     pub workers: u32,
-    /// The median of the wall times of the runs that can be compared.
+    /// The median of the wall times of the runs that have a speedup.
     pub wall: Duration,
-    /// The median of the sequential wall times ÷ each of those wall times.
+    /// The speedups of those runs, each against the sequential run of its round.
     pub speedup: Spread,
     /// The share of the workers that the median speedup amounts to.
     pub efficiency: Option<f64>,
@@ -101,14 +101,14 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// What all comparable runs with as many workers come to; none when there is none, or nothing to divide.
-    fn of(workers: u32, baseline: &[Duration], walls: &[Duration]) -> Option<Measured> {
-        let (one, wall) = (median(baseline)?, median(walls)?);
-        let speedups: Vec<f64> = walls.iter().filter_map(|&wall| stats::speedup(one, wall)).collect();
+    /// What all runs with as many workers come to; none when none of them has a speedup.
+    fn of<'a>(workers: u32, runs: impl Iterator<Item = &'a RunSummary>) -> Option<Measured> {
+        let (walls, speedups): (Vec<f64>, Vec<f64>) =
+            runs.filter_map(|run| Some((run.wall?.as_secs_f64(), run.speedup?))).unzip();
         let speedup = Spread::of(&speedups)?;
         Some(Measured {
             workers,
-            wall,
+            wall: Duration::try_from_secs_f64(Spread::of(&walls)?.median).ok()?,
             speedup,
             efficiency: stats::efficiency(speedup.median, workers),
             karp_flatt: karp_flatt(speedup.median, workers),
@@ -119,12 +119,6 @@ impl Measured {
     pub fn point(&self) -> Point {
         Point { workers: self.workers, speedup: self.speedup.median }
     }
-}
-
-/// The middle of some times; of an even number, halfway between the middle two.
-fn median(times: &[Duration]) -> Option<Duration> {
-    let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
-    Duration::try_from_secs_f64(Spread::of(&seconds)?.median).ok()
 }
 
 /// How far a sweep is.
@@ -168,16 +162,11 @@ impl Scaling {
     /// What a race that sweeps has shown by `now`; none when it is no sweep. `figures` are those of its runs.
     pub(super) fn of(race: &RaceState, figures: &[RunSummary], now: At) -> Option<Scaling> {
         let sweep = Sweep::of(race.plan())?;
-        let walls = |runs: &[RunId]| -> Vec<Duration> {
-            let runs = runs.iter().filter_map(|run| figures.get(run.index()));
-            comparable(runs).filter_map(|run| run.wall).collect()
+        let measure = |step: &Step| {
+            let runs = step.runs.iter().filter_map(|run| figures.get(run.index()));
+            Measured::of(step.workers, comparable(runs))
         };
-        let baseline = walls(&sweep.baseline);
-        let measured: Vec<Measured> = sweep
-            .steps
-            .iter()
-            .filter_map(|step| Measured::of(step.workers, &baseline, &walls(&step.runs)))
-            .collect();
+        let measured: Vec<Measured> = sweep.steps.iter().filter_map(measure).collect();
         let points: Vec<Point> = measured.iter().map(Measured::point).collect();
         let one = sweep.baseline.iter().filter_map(|run| race.runs().get(run.index()));
         let tasks = one.filter(|run| run.is_comparable()).map(|run| latencies(run, now)).next();

@@ -9,7 +9,14 @@ use super::{Measured, Progress, Scaling, Why};
 
 /// What each figure of a sweep means, a line each.
 pub const SCALING_DEFINITIONS: &[(&str, &str)] = &[
-    ("measured", "median wall time of the sequential runs ÷ that of the runs with so many workers"),
+    (
+        "measured",
+        "a round's sequential wall time ÷ that of its run with so many workers; the median of the rounds",
+    ),
+    (
+        "least and most",
+        "of the rounds, where there are several: a line up and down from the point; no confidence interval",
+    ),
     ("ideal", "as many times as fast as there are workers"),
     (
         "bound",

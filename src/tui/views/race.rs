@@ -217,8 +217,9 @@ fn runs(
         canvas.text_right(right, y, NUMBER, "elapsed", dim);
     }
     if let Some(right) = columns.median {
-        let counted = scene.summary.and_then(|summary| summary.groups.iter().map(|g| g.repeats.len()).max());
-        let head = match counted {
+        let counted = || scene.summary.iter().flat_map(|summary| &summary.groups).map(|g| g.repeats.len());
+        // In the middle of a round some have more repeats than others.
+        let head = match counted().max().filter(|&rounds| counted().all(|of| of == rounds)) {
             Some(rounds @ 1..) if area.width >= 100 => format!("median of {rounds}"),
             _ => "median".to_owned(),
         };
@@ -394,9 +395,14 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let (_, tasks_area) = cut_top(left, head);
     let (_, lanes_area) = cut_top(right, head);
     tasks(canvas, tasks_area, scene, race, run);
-    let title = words::counted(run.lanes().len() as u64, "lane", "lanes");
+    let all = words::counted(run.lanes().len() as u64, "lane", "lanes");
+    let title = match lanes_shown(lanes_area.height, run.lanes().len()) {
+        visible if visible < run.lanes().len() => format!("{} of {all}", words::count(visible as u64)),
+        _ => all,
+    };
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
-    legend(canvas, Rect { height: 1, ..cut_left(right, 12).1 }, scene, race, run);
+    let titled = u16::try_from(text::width(&title)).unwrap_or(u16::MAX).saturating_add(4).max(12);
+    legend(canvas, Rect { height: 1, ..cut_left(right, titled).1 }, scene, race, run);
     lanes(canvas, lanes_area, scene, race, shown);
 }
 
@@ -552,6 +558,13 @@ fn task_row(
     }
 }
 
+/// How many of so many lanes have a row of their own in a block so high: all of them, or as many as leave a row that
+/// counts all. The axis has the last row.
+fn lanes_shown(height: u16, lanes: usize) -> usize {
+    let rows = usize::from(height.saturating_sub(1));
+    if lanes <= rows { lanes } else { rows.saturating_sub(1) }
+}
+
 /// The lanes of one run, on an axis of their own.
 fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, of: &Shown<'_>) {
     let (theme, colour, run) = (scene.theme, scene.theme.run(of.place), of.run);
@@ -566,8 +579,8 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
     let window = scene.window_of(race, of.id);
     let cells = Rect { x: rows.x + gutter, width: rows.width.saturating_sub(gutter + 1), ..rows };
     let time = Axis::new(window, cells);
-    let all_fit = count <= usize::from(rows.height);
-    let shown = if all_fit { count } else { usize::from(rows.height.saturating_sub(1)) };
+    let shown = lanes_shown(area.height, count);
+    let all_fit = shown == count;
     let first = scene.ui.scroll.unwrap_or(0).min(count.saturating_sub(shown));
     let pitch = LanePitch::of(rows.height, count);
     let mut y = rows.y;
@@ -584,12 +597,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
     if !all_fit && rows.height > 0 {
         let row = Rect { y, height: 1, ..cells };
         density(canvas, &time, row, run.in_progress(), (start, until), run.plan().workers, colour);
-        let more = words::count((count - shown) as u64);
-        let long = format!(" +{more} lanes; this row counts all {} ", words::count(count as u64));
-        // The words must leave the strip to be seen.
-        let roomy = usize::from(cells.width) >= 2 * long.len();
-        let words = if roomy { long } else { format!(" +{more} lanes ") };
-        canvas.text_right(cells.right(), y, cells.width, &words, theme.dim);
+        canvas.text_right(rows.x + gutter.max(4) - 1, y, 3, "all", theme.dim);
         y += 1;
     }
     y = (y - pitch.gap.min(y - rows.y)).min(axis_row.y);

@@ -301,6 +301,9 @@ type Entry = (Sample, &'static str, Vec<String>);
 /// The entries for a wide screen, each on lines of its own.
 fn entries(scaling: &Scaling, columns: u16) -> Vec<Entry> {
     let mut entries = vec![(Sample::Glyph('●'), "measured", vec![best_words(scaling)])];
+    if scaling.measured.iter().any(|of| of.speedup.least < of.speedup.most) {
+        entries.push((Sample::Glyph('┃'), "rounds", vec!["their least and most".to_owned()]));
+    }
     entries.push((Sample::Curve(0), "ideal", vec!["as many times as workers".to_owned()]));
     entries.extend(scaling.bound_words().map(|words| (Sample::Curve(1), "bound", vec![words])));
     entries.extend(fits(scaling));
@@ -367,15 +370,15 @@ fn laid_out(entries: &[Entry], columns: u16) -> Vec<PanelLine> {
     for (sample, term, words) in entries {
         let mut line = String::new();
         let mut head = (*sample, *term);
-        for word in words {
+        for word in words.iter().flat_map(|words| text::wrap(words, room)) {
             let joint = if line.is_empty() { "" } else { ", " };
-            if !line.is_empty() && text::width(&line) + joint.len() + text::width(word) > room {
+            if !line.is_empty() && text::width(&line) + joint.len() + text::width(&word) > room {
                 lines.push((head.0, head.1, std::mem::take(&mut line)));
                 head = (Sample::Nothing, "");
-                line.push_str(word);
+                line.push_str(&word);
             } else {
                 line.push_str(joint);
-                line.push_str(word);
+                line.push_str(&word);
             }
         }
         lines.push((head.0, head.1, line));
