@@ -15,6 +15,7 @@ use threadrace::cli::{
 use threadrace::config::{self, Effective, Flags, GlyphChoice, LookFlags, Settings, Sources, is_standard};
 use threadrace::executor;
 use threadrace::model::RaceState;
+use threadrace::origin::OriginError;
 use threadrace::plain::{self, Signals};
 use threadrace::race::{self, RaceError};
 use threadrace::recording::{self, ReadError, Recording, TraceError, TraceLimits};
@@ -67,10 +68,14 @@ impl From<RaceError> for Failure {
         let exit = match &error {
             RaceError::Output(_) | RaceError::Unready(_) | RaceError::Recording(_) => Exit::Output,
             RaceError::Cancelled => Exit::NotAllDone,
-            RaceError::Url { .. } | RaceError::NoOrigin(_) | RaceError::Repeats(_) => Exit::Usage,
-            RaceError::Origin(_) | RaceError::Tls(_) | RaceError::Thread(_) | RaceError::Internal(_) => {
-                Exit::Internal
-            }
+            RaceError::Url { .. }
+            | RaceError::NoOrigin(_)
+            | RaceError::Repeats(_)
+            | RaceError::Origin(OriginError::Listen { .. }) => Exit::Usage,
+            RaceError::Origin(OriginError::Thread(_))
+            | RaceError::Tls(_)
+            | RaceError::Thread(_)
+            | RaceError::Internal(_) => Exit::Internal,
         };
         Failure::new(exit, error)
     }
@@ -155,19 +160,27 @@ fn check_claims(args: ClaimsArgs) -> Result<Exit, Failure> {
     let wanted = CLAIMS
         .iter()
         .filter(|claim| scenarios.is_empty() || scenarios.iter().any(|name| name == claim.scenario));
-    let mut checked = Vec::new();
+    let (mut checked, mut end) = (Vec::new(), Ok(Exit::AllDone));
     for claim in wanted {
         // Nobody may be reading.
         let mut tell = |line: &str| drop(writeln!(io::stderr(), "{line}"));
-        match claims::check(claim, &settings, usize::from(repeat), &mut tell) {
-            Ok(measured) => checked.push((claim, measured)),
-            Err(ClaimsError::Signal(number)) => return Ok(Exit::Signal(number)),
-            Err(ClaimsError::Race { error, .. }) => return Err(error.into()),
-            Err(error @ ClaimsError::NotDone { .. }) => return Err(Failure::new(Exit::NotAllDone, error)),
-            Err(error) => return Err(Failure::new(Exit::Usage, error)),
-        }
+        end = match claims::check(claim, &settings, usize::from(repeat), &mut tell) {
+            Ok(measured) => {
+                checked.push((claim, measured));
+                continue;
+            }
+            Err(ClaimsError::Signal(number)) => Ok(Exit::Signal(number)),
+            Err(ClaimsError::Race { error, .. }) => Err(error.into()),
+            Err(error @ ClaimsError::NotDone { .. }) => Err(Failure::new(Exit::NotAllDone, error)),
+            Err(error) => Err(Failure::new(Exit::Usage, error)),
+        };
+        break;
     }
-    print(|out| claims::write(format, &checked, time_scale, out))
+    // What was checked before one that was not is worth the same.
+    if !checked.is_empty() {
+        print(|out| claims::write(format, &checked, time_scale, out))?;
+    }
+    end
 }
 
 /// There is no claim about a scenario.

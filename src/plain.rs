@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{process, thread};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::iterator;
+use signal_hook::low_level::exit;
 
 use crate::config::Settings;
 use crate::event::{Event, Fact, Outcome, RunEnd};
@@ -40,6 +41,10 @@ const LINES_WAIT: Duration = Duration::from_millis(300);
 
 /// How long, after a signal, the report is waited for that nobody has read yet.
 const REPORT_WAIT: Duration = Duration::from_secs(1);
+
+/// A second signal so soon after the first is the same one: `timeout`, for example, sends it to the process and
+/// then to the process's group.
+const ECHO: Duration = Duration::from_millis(200);
 
 /// How many lines wait for a reader before the oldest are left out.
 const LINES_KEPT: usize = 10_000;
@@ -96,24 +101,35 @@ fn follow(race: &Race, signals: &Signals, lines: &Lines) -> (Option<RaceState>, 
     }
 }
 
-/// The signals that ask the program to end.
+/// The signals that ask the program to end; 0 while none has come.
 #[derive(Debug, Clone)]
-pub struct Signals(Arc<AtomicUsize>);
+pub struct Signals(Arc<AtomicI32>);
 
 impl Signals {
-    /// Watches them from now on, for the life of the process. The second signal of a kind ends it at once.
+    /// Watches them from now on, for the life of the process, on a thread that sleeps until one comes. A second
+    /// signal ends the process at once, unless it is an echo of the first.
     fn watch() -> io::Result<Signals> {
-        let heard = Arc::new(AtomicUsize::new(0));
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-            let seen = Arc::new(AtomicBool::new(false));
-            flag::register_conditional_shutdown(number, 128 + number, seen.clone())?;
-            flag::register(number, seen)?;
-            flag::register_usize(number, heard.clone(), usize::try_from(number).unwrap_or(0))?;
-        }
+        let heard = Arc::new(AtomicI32::new(0));
+        let mut coming = iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+        let tell = heard.clone();
+        let watch = move || {
+            let mut first: Option<Instant> = None;
+            for number in coming.forever() {
+                match first {
+                    None => {
+                        first = Some(Instant::now());
+                        tell.store(number, Ordering::Relaxed);
+                    }
+                    Some(first) if first.elapsed() < ECHO => {}
+                    Some(_) => exit(128 + number),
+                }
+            }
+        };
+        thread::Builder::new().name("signals".to_owned()).spawn(watch)?;
         Ok(Signals(heard))
     }
 
-    /// The number of the last one that came.
+    /// The number of the first one that came.
     pub fn heard(&self) -> Option<u8> {
         u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|&number| number > 0)
     }
@@ -336,7 +352,7 @@ mod tests {
         for number in 0..LINES_KEPT + 7 {
             lines.extend(vec![format!("{number}\n")]);
         }
-        let signalled = Signals(Arc::new(AtomicUsize::new(2)));
+        let signalled = Signals(Arc::new(AtomicI32::new(2)));
         lines.finish(&signalled);
         drop(release);
         let text: String = written.iter().collect();

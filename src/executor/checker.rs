@@ -442,12 +442,15 @@ mod tests {
     const NOW: u64 = 9_000_000;
     const READY: &str = r#"{"message":"ready","protocol":1,"machine_nanos":2000000,"name":"test"}"#;
 
+    /// The largest body.
+    const MOST: u64 = 1 << 40;
+
     fn checker() -> Checker {
         let mut checker = Checker::new(Assignment {
             run: RunId(0),
             teller: Teller::Foreign,
             lanes: (LaneId(0), 2),
-            max_bytes: 1000,
+            max_bytes: MOST,
             asked: ASKED,
             zero: 500_000,
         });
@@ -601,6 +604,25 @@ mod tests {
         assert!(text::width(&fault.line) <= SHOWN);
         let fault = ready().hear(b"\x1b[2J\xe2\x80\xae", NOW).unwrap_err();
         assert_eq!(fault.line, "\\u{1b}[2J\\u{202e}");
+    }
+
+    #[test]
+    fn more_bytes_than_a_task_may_have_are_a_breach() {
+        let mut checker = ready();
+        checker.hear(lane(T, 0).as_bytes(), NOW).unwrap();
+        checker.hear(started(T, 0, 0).as_bytes(), NOW).unwrap();
+        checker.hear(bytes(T, 0, MOST).as_bytes(), NOW).unwrap();
+        let fault = checker.hear(bytes(T, 0, MOST + 1).as_bytes(), NOW).unwrap_err();
+        assert_eq!(fault.breach, Breach::TooLarge { task: TaskId(0), bytes: MOST + 1, most: MOST });
+    }
+
+    #[test]
+    fn a_task_is_as_old_as_the_time_since_its_start() {
+        let mut checker = ready();
+        assert_eq!(checker.oldest(NOW), None);
+        checker.hear(lane(T, 0).as_bytes(), NOW).unwrap();
+        checker.hear(started(T, 0, 0).as_bytes(), NOW).unwrap();
+        assert_eq!(checker.oldest(T + 5), Some((TaskId(0), Duration::from_nanos(5))));
     }
 
     #[test]

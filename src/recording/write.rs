@@ -1,6 +1,6 @@
 //! Recordings as files: a header, then an event a line, all in JSON.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,6 +100,12 @@ pub enum WriteError {
         /// The file.
         path: PathBuf,
     },
+    /// Another race is being recorded there.
+    #[error("{} is being written by another threadrace: wait for it, or name another file", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file can't be made or written.
     #[error("the recording {} can't be written: {error}", path.display())]
     File {
@@ -124,7 +130,7 @@ pub fn name_after(path: &Path) -> PathBuf {
 }
 
 /// A file for a recording of which nothing is written yet: until then, what was there stays as it was. One that
-/// was made for it is gone when it is dropped.
+/// was made for it is gone when it is dropped. The file is locked against other races for as long as it is open.
 #[derive(Debug)]
 pub struct Blank {
     file: Option<File>,
@@ -140,15 +146,21 @@ impl Blank {
     /// When something else is there, or the file can't be made.
     pub fn at(path: &Path) -> Result<Blank, WriteError> {
         let failed = |error| WriteError::File { path: path.to_owned(), error };
-        let blank = |file, made| Blank { file: Some(file), path: path.to_owned(), made };
+        let blank = |file: File, made| match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(WriteError::InUse { path: path.to_owned() }),
+            // Not every file system has locks.
+            Ok(()) | Err(TryLockError::Error(_)) => {
+                Ok(Blank { file: Some(file), path: path.to_owned(), made })
+            }
+        };
         match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(file) => Ok(blank(file, true)),
+            Ok(file) => blank(file, true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if !is_recording(path).map_err(failed)? {
                     return Err(WriteError::Taken { path: path.to_owned() });
                 }
                 let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
-                Ok(blank(file, false))
+                blank(file, false)
             }
             Err(error) => Err(failed(error)),
         }

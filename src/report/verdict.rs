@@ -245,8 +245,7 @@ pub(super) fn overlap(run: &RunSummary, summary: &Summary) -> String {
         Some(busy) => format!(": CPU-bound, it kept {busy:.1} of {} processors busy", summary.cpus),
         None => ": CPU-bound, on more than one processor".to_owned(),
     };
-    let both: Went =
-        (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, so tasks overlap");
+    let both: Went = (&[Use::Waiting, Use::Receiving], "waited and received", ": I/O-bound, tasks overlap");
     let waited: Went = (&[Use::Waiting], waited(summary.workload), waits);
     let uses: [Went; 5] = [
         if used.share(Use::Receiving) < 0.2 { waited } else { both },

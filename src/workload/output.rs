@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -320,9 +320,34 @@ impl OutputFolder {
         let part = self.root.join(format!("{MANIFEST}.part"));
         let text = serde_json::to_vec(&self.manifest)
             .map_err(|error| io_error(&path)(io::Error::other(error.to_string())))?;
-        fs::write(&part, text).map_err(io_error(&part))?;
+        let begun = || File::options().write(true).create_new(true).open(&part);
+        let mut file = match begun() {
+            // A killed program left it, unless it is somebody's.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !is_begun_manifest(&part).map_err(io_error(&part))? {
+                    return Err(OutputError::Foreign { path: part });
+                }
+                fs::remove_file(&part).map_err(io_error(&part))?;
+                begun()
+            }
+            begun => begun,
+        }
+        .map_err(io_error(&part))?;
+        file.write_all(&text).map_err(io_error(&part))?;
         fs::rename(&part, &path).map_err(io_error(&path))
     }
+}
+
+/// Whether a file has nothing in it but the beginning of a manifest.
+fn is_begun_manifest(path: &Path) -> io::Result<bool> {
+    let found = fs::symlink_metadata(path)?;
+    if !found.is_file() {
+        return Ok(false);
+    }
+    let expected = format!(r#"{{"format":"{FORMAT}","#);
+    let mut begins = Vec::new();
+    File::open(path)?.take(expected.len() as u64).read_to_end(&mut begins)?;
+    Ok(expected.as_bytes().starts_with(&begins))
 }
 
 /// What a disk's refusal means for a task: `what` could not be done, such as `the file can't be read`.
@@ -668,5 +693,26 @@ mod tests {
             assert!(matches!(OutputFolder::open(dir.path()), Err(OutputError::Manifest { .. })), "{text}");
             assert_eq!(fs::read_to_string(dir.path().join(MANIFEST)).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_half_written_manifest_is_replaced_and_anything_else_of_its_name_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let part = dir.path().join(format!("{MANIFEST}.part"));
+        for left in ["", "{", r#"{"format":"threadrace-manifest","version":2,"fi"#] {
+            fs::write(&part, left).unwrap();
+            OutputFolder::open(dir.path()).unwrap().make_room(&["pool"], &["a"]).unwrap();
+            assert!(!part.exists());
+        }
+        let precious = dir.path().join("precious");
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, &part).unwrap();
+        let room = || OutputFolder::open(dir.path()).unwrap().make_room(&["pool"], &["a"]);
+        assert!(matches!(room(), Err(OutputError::Foreign { path }) if path == part));
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        fs::remove_file(&part).unwrap();
+        fs::write(&part, "notes").unwrap();
+        assert!(matches!(room(), Err(OutputError::Foreign { .. })));
+        assert_eq!(fs::read_to_string(&part).unwrap(), "notes");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -439,13 +440,61 @@ fn a_run_in_whose_middle_the_program_was_stopped_claims_no_speedup() -> Fallible
 }
 
 #[test]
-fn a_second_signal_ends_the_program_at_once() -> Fallible {
+fn a_signal_that_comes_twice_at_once_is_one_and_the_report_is_printed() -> Fallible {
     let place = Place::new()?;
-    let mut going = Going(place.program(&["endless"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let mut command = place.program(&["endless", "--format", "json"]);
+    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    wait_for_a_race(&mut going)?;
+    going.signal(Signal::TERM)?;
+    going.signal(Signal::TERM)?;
+    let (status, text) = going.end(NEVER)?;
+    assert_eq!(status.code(), Some(143));
+    assert_eq!(report_faults(&serde_json::from_str(&text)?)?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_ends_a_program_that_cannot_end() -> Fallible {
+    let place = Place::new()?;
+    // A pipe that nobody reads: the report is never taken.
+    assert!(Command::new("mkfifo").arg(place.path("pipe")).status()?.success());
+    let mut command = place.program(&["endless", "--report", "pipe", "--format", "json"]);
+    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
     wait_for_a_race(&mut going)?;
     going.signal(Signal::INT)?;
-    going.signal(Signal::INT)?;
-    assert_eq!(going.end(NEVER)?.0.code(), Some(130));
+    // The wait is what is tested: what comes sooner is an echo.
+    thread::sleep(MS(400));
+    going.signal(Signal::TERM)?;
+    assert_eq!(going.end(NEVER)?.0.code(), Some(143));
+    Ok(())
+}
+
+#[test]
+fn claims_that_were_checked_are_told_when_a_signal_ends_the_rest() -> Fallible {
+    let place = Place::new()?;
+    let mut command =
+        place.program(&["claims", "sleep-10", "images-20", "--repeat", "1", "--time-scale", "0.01"]);
+    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let lines = BufReader::new(going.0.stderr.take().ok_or("no standard error")?).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let first = lines.next().ok_or("it said nothing")?;
+    let (one, other) =
+        if first.contains("sleep-10") { ("sleep-10", "images-20") } else { ("images-20", "sleep-10") };
+    assert!(lines.any(|line| line.contains(other)), "{first}");
+    going.signal(Signal::TERM)?;
+    let (_, text) = going.end(NEVER)?;
+    assert!(text.contains(one), "{text}");
+    Ok(())
+}
+
+#[test]
+fn two_races_are_not_recorded_into_one_file() -> Fallible {
+    let place = Place::new()?;
+    let mut command = place.program(&["endless", "--record", "race.jsonl"]);
+    let mut first = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    wait_for_a_race(&mut first)?;
+    let second = place.run(&["small", "--record", "race.jsonl", "-o", "elsewhere"])?;
+    assert_refused(&second, 3, "race.jsonl is being written by another threadrace");
     Ok(())
 }
 
@@ -764,10 +813,9 @@ fn an_origin_alone_tells_its_address_and_serves_until_a_signal() -> Fallible {
     going.signal(Signal::TERM)?;
     assert_eq!(going.end(NEVER)?.0.code(), Some(143));
 
-    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let taken = TcpListener::bind("127.0.0.1:0")?;
     let output = place.run(&["origin", "--bind", &taken.local_addr()?.to_string()])?;
-    assert_code(&output, 4);
-    assert!(err(&output).contains("port 0 for any free port"), "{}", err(&output));
+    assert_refused(&output, 2, "port 0 for any free port");
     assert!(!err(&output).contains('\u{1b}'), "no colours where no terminal is: {:?}", err(&output));
     Ok(())
 }

@@ -156,6 +156,16 @@ fn quitting_in_the_middle_is_prompt_and_not_a_success() {
 }
 
 #[test]
+fn quitting_while_a_race_gets_ready_is_not_a_success() {
+    let folder = folder();
+    let mut pty = Pty::spawn(program(folder.path(), &["images-20", "-n", "20000"]), (80, 24));
+    pty.wait_for_text("Getting ready");
+    pty.send("q");
+    assert_eq!(pty.wait_exit(Duration::from_secs(5)).exit_code(), 1);
+    pty.assert_restored();
+}
+
+#[test]
 fn cancelling_leaves_the_dashboard_up() {
     let folder = folder();
     let mut pty = Pty::spawn(program(folder.path(), &["slow"]), (100, 30));

@@ -224,7 +224,12 @@ impl App {
                 match notice {
                     // Where nothing records the race, the events are the dashboard's alone.
                     Notice::Events(events) => self.apply(Arc::unwrap_or_clone(events)),
-                    Notice::Over { .. } | Notice::Refused(_) => break,
+                    Notice::Over { .. } => break,
+                    // It did not come to be a race.
+                    Notice::Refused(error) => {
+                        self.refused = Some((error.to_string(), error));
+                        break;
+                    }
                     Notice::Preparing(_) => {}
                 }
             }

@@ -401,7 +401,7 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
         _ => all,
     };
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
-    let titled = u16::try_from(text::width(&title)).unwrap_or(u16::MAX).saturating_add(4).max(12);
+    let titled = u16::try_from(text::width(&title)).unwrap_or(u16::MAX).saturating_add(3).max(12);
     legend(canvas, Rect { height: 1, ..cut_left(right, titled).1 }, scene, race, run);
     lanes(canvas, lanes_area, scene, race, shown);
 }
@@ -575,19 +575,19 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
     let count = run.lanes().len();
     let digits = u16::try_from(count.to_string().len()).unwrap_or(6);
     let (rows, axis_row) = cut_bottom(area, 1);
-    let gutter = digits + 2;
+    let shown = lanes_shown(area.height, count);
+    let all_fit = shown == count;
+    let gutter = if all_fit { digits + 2 } else { (digits + 2).max(4) };
     let window = scene.window_of(race, of.id);
     let cells = Rect { x: rows.x + gutter, width: rows.width.saturating_sub(gutter + 1), ..rows };
     let time = Axis::new(window, cells);
-    let shown = lanes_shown(area.height, count);
-    let all_fit = shown == count;
     let first = scene.ui.scroll.unwrap_or(0).min(count.saturating_sub(shown));
     let pitch = LanePitch::of(rows.height, count);
     let mut y = rows.y;
     for index in first..first + shown {
         let Some(state) = run.lanes().get(index) else { break };
         let number = (LaneId::of(index).0 + 1).to_string();
-        canvas.text_right(rows.x + 1 + digits, y, digits, &number, theme.dim);
+        canvas.text_right(cells.x - 1, y, digits, &number, theme.dim);
         let painted = LaneRow { axis: &time, run, lane: state, start, until, theme };
         painted.paint(canvas, y..y + pitch.painted);
         painted.paint_tasks(canvas, y);
@@ -597,7 +597,7 @@ fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceStat
     if !all_fit && rows.height > 0 {
         let row = Rect { y, height: 1, ..cells };
         density(canvas, &time, row, run.in_progress(), (start, until), run.plan().workers, colour);
-        canvas.text_right(rows.x + gutter.max(4) - 1, y, 3, "all", theme.dim);
+        canvas.text_right(cells.x - 1, y, 3, "all", theme.dim);
         y += 1;
     }
     y = (y - pitch.gap.min(y - rows.y)).min(axis_row.y);
