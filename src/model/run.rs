@@ -106,7 +106,7 @@ pub struct TaskState {
     pub queued: Option<At>,
     /// When a worker took it up.
     pub started: Option<At>,
-    /// When the first byte of the (last attempt's) body arrived.
+    /// When the last attempt's first byte of a body arrived; of several answers, the first one's.
     pub first_byte: Option<At>,
     /// When it ended.
     pub finished: Option<At>,
@@ -508,7 +508,7 @@ impl RunState {
                 let Some(lane) = state.lane else { return false };
                 state.stage = Stage::Active(*phase);
                 if *phase == Phase::Receiving {
-                    state.first_byte = Some(at);
+                    state.first_byte.get_or_insert(at);
                 }
                 if let Some(lane) = self.lanes.get_mut(lane.index()) {
                     lane.enter(task, *phase, at);

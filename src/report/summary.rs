@@ -60,6 +60,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "locked",
         "waiting for a lock; a counter's short waits count as computing; its tasks' results may sum them up",
     ),
+    ("by turns", "a task computes and waits for a lock in turns that are shorter than a column of a lane"),
     ("sleeping", "waiting for a time to pass, without a processor"),
     ("backing off", "waiting before a failed attempt is repeated"),
     ("idle", "a worker had no task"),
@@ -131,7 +132,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::NotStarted => f.write_str("not started"),
-            Reason::UnderWay => f.write_str("still under way"),
+            Reason::UnderWay => f.write_str("not over"),
             Reason::Interrupted { long } => {
                 write!(f, "this program was stopped for {} in its middle", seconds(*long))
             }

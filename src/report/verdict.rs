@@ -37,7 +37,7 @@ impl Summary {
     pub fn verdict(&self) -> String {
         if self.runs.iter().any(|run| matches!(run.status, RunStatus::Running { .. })) {
             let over = self.runs.iter().filter(|run| matches!(run.status, RunStatus::Ended { .. })).count();
-            return format!("The race is under way: {over} of {} runs are over.", self.runs.len());
+            return format!("So far {over} of {} runs are over.", self.runs.len());
         }
         if self.runs.iter().all(|run| run.status == RunStatus::Waiting) {
             return "Nothing has run yet.".to_owned();
@@ -88,7 +88,7 @@ impl Summary {
             let verb = if speedup < SLOWER { "slower" } else { "no faster" };
             let were = was(best);
             let first = format!("{subject}{which} {were} {verb} than one worker: {became}.");
-            return joined(first, [hindrance, limit(baseline, best, self)]);
+            return joined(first, [hindrance, limit(baseline, best, self), self.foreign()]);
         }
         let work = match self.tasks {
             1 => "the same task".to_owned(),
@@ -110,8 +110,9 @@ impl Summary {
             return joined(first, [hindrance, why]);
         }
         let fewer = self.with_other_workers(baseline, best);
-        let [long, short] =
-            [long, short].map(|first| joined(first, [hindrance.clone(), fewer.clone(), why.clone()]));
+        let foreign = self.foreign();
+        let [long, short] = [long, short]
+            .map(|first| joined(first, [hindrance.clone(), fewer.clone(), why.clone(), foreign.clone()]));
         let sentences = |text: &str| text.matches(". ").count();
         if sentences(&short) > sentences(&long) { short } else { long }
     }
@@ -128,6 +129,14 @@ impl Summary {
             [] | [_] => String::new(),
             all => capital(&listed(all)),
         }
+    }
+
+    /// That a program's factor is not its executor's alone, where there is one; of the first.
+    fn foreign(&self) -> String {
+        let program = |run: &&RunSummary| matches!(run.executor, ExecutorKind::External(_));
+        self.runs.iter().filter(program).find(|run| run.speedup.is_some()).map_or_else(String::new, |run| {
+            format!("{} is another program: its factor is its language's too.", capital(&fit(&run.label, 20)))
+        })
     }
 
     /// What a pool or async did with another number of workers, so that nobody takes workers for a model.
@@ -572,6 +581,17 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_not_compared_by_its_executor_alone() {
+        let waiting = [(Phase::Waiting, 9_900)];
+        let program = run(ExecutorKind::External("python-threads".into()), 5, 3_000, &waiting);
+        let text = verdict(vec![sequential(), pool(2_060, &waiting), program]);
+        assert!(
+            text.ends_with("Python-threads is another program: its factor is its language's too."),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn what_did_not_overlap_is_called_no_gain() {
         for (millis, took) in [(8_000, "8.00 s"), (12_000, "12.00 s")] {
             let mut alone = run(ExecutorKind::Async, 5, millis, &[(Phase::Writing, millis)]);
@@ -672,7 +692,7 @@ mod tests {
         let mut running = pool(1, &[]);
         running.status = RunStatus::Running { since: At::ZERO };
         running.comparable = Comparable::No(Reason::UnderWay);
-        assert_eq!(verdict(vec![sequential(), running]), "The race is under way: 1 of 2 runs are over.");
+        assert_eq!(verdict(vec![sequential(), running]), "So far 1 of 2 runs are over.");
         assert_eq!(verdict(Vec::new()), "Nothing has run yet.");
     }
 

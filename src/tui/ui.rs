@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::event::{At, RunId, TaskId};
+use crate::event::{At, RunId, TaskId, WorkloadKind};
 use crate::model::{Counter, RaceState, RunState, TaskState};
 use crate::scenario::ExecutorChoice;
 
@@ -157,7 +157,9 @@ impl Column {
     pub fn telling(race: &RaceState, run: &RunState) -> Vec<Column> {
         let asks = race.plan().workload.asks_a_server();
         let says = |column: &Column| match column {
-            Column::FirstByte | Column::Received | Column::Attempts => asks,
+            Column::FirstByte | Column::Attempts => asks,
+            // A call may be several requests, of which the later ones are sent after the first byte.
+            Column::Received => race.plan().workload == WorkloadKind::Download,
             Column::Took => !asks,
             Column::Bytes => asks || run.bytes() > 0,
             Column::Delivered => run.takes_results(),

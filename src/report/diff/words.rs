@@ -104,7 +104,9 @@ pub fn wall_words(pair: &Pair) -> String {
 
 /// `1.93× as fast`, `1.31× as long`.
 fn faster_or_slower(ratio: Estimate) -> String {
-    if ratio.value >= 1.0 {
+    if (ratio.value - 1.0).abs() < f64::EPSILON {
+        "as fast".to_owned()
+    } else if ratio.value >= 1.0 {
         format!("{} as fast", times(ratio.value))
     } else {
         format!("{} as long", times(1.0 / ratio.value))

@@ -57,6 +57,10 @@ pub(super) fn rows(scene: &Scene<'_>, race: &RaceState, page: Rect, spare: u16) 
     if run.accesses().is_empty() {
         return 2;
     }
+    // Above the log on a low screen, the lanes need what there is but for the sentence.
+    if page.height < 16 {
+        return 1 + sentence(page);
+    }
     // An empty row between the lanes where there is room for it.
     let lanes = u16::try_from(run.lanes().len()).unwrap_or(u16::MAX);
     let words = 1 + sentence(page);
@@ -88,14 +92,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
     let title = match area.width {
         100.. => format!("{label}: R reads the counter, W writes it, ✗ over a value that it had not read"),
         ..76 => format!("{label}: R reads, W writes"),
-        _ => format!("{label}: R reads, W writes, ✗ over unread"),
+        _ => format!("{label}: R reads, W writes, ✗ loses"),
     };
     canvas.part(head).rule(area.y, &title, '─', theme.rule, theme.dim);
     // The picture may not have all of them.
     let place = scene.ui.run_of(race).index();
     let whole = scene.playback.and_then(|playback| playback.whole.runs().get(place));
     let told = whole.map_or(0, |whole| whole.accesses().len()).max(accesses.len());
-    let place = format!(" {} of {} told, keys , . ", words::count(at as u64 + 1), words::count(told as u64));
+    let place = format!(" step {} of {}, keys , . ", words::count(at as u64 + 1), words::count(told as u64));
     canvas.text_right(area.right().saturating_sub(1), area.y, 32, &place, theme.dim);
 
     let (lanes, words_rows) = cut_bottom(body, sentence(area).min(body.height / 2).max(1));

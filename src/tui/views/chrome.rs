@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::event::{ExecutorKind, Order, Round, RunId};
-use crate::model::{RaceState, RunStatus};
+use crate::model::{RaceState, RunState, RunStatus};
 use crate::race::Preparing;
 use crate::report::words;
 use crate::scenario::Scenario;
@@ -101,9 +101,11 @@ fn state_words(scene: &Scene<'_>) -> (String, ratatui::style::Style) {
 
 fn race_words(scene: &Scene<'_>, race: &RaceState) -> (String, ratatui::style::Style) {
     let theme = scene.theme;
-    let not_done: u32 = race.runs().iter().map(|run| run.counts().not_done()).sum();
     if race.is_over() {
-        let words = words::tasks(not_done as usize);
+        // Those of a run that was not started are none of its counts.
+        let left = |run: &RunState| run.tasks().len().saturating_sub(run.counts().done as usize);
+        let not_done: usize = race.runs().iter().map(left).sum();
+        let words = words::tasks(not_done);
         return match not_done {
             0 => ("race over".to_owned(), theme.good),
             _ if race.went_as_meant() => (format!("race over, {words} abandoned"), theme.warn),

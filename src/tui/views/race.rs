@@ -149,7 +149,8 @@ impl Columns {
         let workers = (area.width >= 60 && !no_room).then(|| name.0 + name.1 + 8);
         let long = |shown: &Shown<'_>| {
             let counts = shown.run.counts();
-            counts.abandoned + counts.panicked > 0
+            let never = race.is_over() && matches!(shown.run.status(), RunStatus::Waiting);
+            counts.abandoned + counts.panicked > 0 || never
         };
         let state_width = if shown.iter().any(long) { 13 } else { 10 };
         let state = (area.width >= 50).then(|| (workers.unwrap_or(name.0 + name.1) + 2, state_width));
@@ -280,6 +281,7 @@ fn run_row(
         }
         _ if counts.abandoned > 0 => (format!("{} abandoned", counts.abandoned), theme.warn),
         status @ RunStatus::Running { .. } => (status_name(status).to_owned(), theme.warn),
+        RunStatus::Waiting if race.is_over() => ("not started".to_owned(), theme.dim),
         status @ RunStatus::Waiting => (status_name(status).to_owned(), theme.dim),
         _ if run.did_everything() && run.wrong_sum().is_some() => ("wrong sum".to_owned(), theme.bad),
         status if run.is_comparable() => (status_name(status).to_owned(), theme.good),

@@ -95,7 +95,7 @@ fn body(state: &TaskState) -> String {
     let check = match (state.stage, state.check) {
         (Stage::Done, Check::Digest) => "; its digest is the announced one",
         (Stage::Done, Check::Length) => "; its length is the announced one",
-        (Stage::Done, Check::Result) => "; what is in it is what must be",
+        (Stage::Done, Check::Result) => "; it has the content that it must have",
         (Stage::Done, Check::Nothing) => "; nothing was announced to check it against",
         _ => "",
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::event::{At, LaneId, Phase, Worker, WorkloadKind};
+use crate::event::{At, ExecutorKind, LaneId, Phase, Worker, WorkloadKind};
 use crate::model::{Lane, Mix, RaceState, RunState, Stage};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
@@ -113,7 +113,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
     let blocks = blocks(scene, race, &runs, &time, rest.height);
     if row.height > 0 {
         let legend = if row.width >= 100 {
-            let after = canvas.text(row.x + 1, row.y, 40, "seconds from each run’s own start", theme.dim);
+            let after = canvas.text(row.x + 1, row.y, 40, "time from each run’s own start", theme.dim);
             cut_left(row, after - row.x + 2).1
         } else {
             row
@@ -318,9 +318,15 @@ fn head_words(
     let hidden = match block.hidden {
         0 => String::new(),
         hidden => {
-            let counted = if block.strip && columns >= 100 { " (the blocks count all)" } else { "" };
+            let counted = if block.strip && columns >= 100 { " (the strip counts all)" } else { "" };
             format!(", +{}, PgDn{counted}", words::counted(hidden as u64, "lane", "lanes"))
         }
+    };
+    // Of a program's threads nobody else knows which one has its interpreter's lock.
+    let computes = race.plan().workload == WorkloadKind::Compute && run.in_progress().peak() > 1;
+    let unseen = match &run.plan().executor {
+        ExecutorKind::External(_) if computes => "; computing may be waiting for a lock of its own",
+        _ => "",
     };
     let ghost = match (block.ghost, run.elapsed(scene.now)) {
         (Some(ghost), Some(elapsed)) if ghost.reaches(elapsed) => {
@@ -329,7 +335,7 @@ fn head_words(
         }
         _ => String::new(),
     };
-    format!("{workers}, {elapsed}{hidden}{ghost}")
+    format!("{workers}, {elapsed}{hidden}{unseen}{ghost}")
 }
 
 fn lane_name(
