@@ -158,7 +158,10 @@ impl Summary {
         let hindered: Vec<&RunSummary> =
             self.runs.iter().filter(|run| run.comparable != Comparable::Yes).collect();
         let Some(first) = hindered.first() else { return "There is no run to tell of.".to_owned() };
-        if hindered.iter().all(|run| matches!(run.comparable.reason(), Some(Reason::Cancelled { .. }))) {
+        let cut_short = |run: &&RunSummary| {
+            matches!(run.comparable.reason(), Some(Reason::Cancelled { .. } | Reason::NotStarted))
+        };
+        if hindered.iter().all(cut_short) {
             return joined("Cancelled: nothing can be compared.".to_owned(), [self.hindrance()]);
         }
         let all = match hindered.len() {
@@ -669,6 +672,11 @@ mod tests {
         assert_eq!(
             verdict(vec![hindered(sequential(), reason())]),
             "Cancelled: nothing can be compared. Sequential can't be compared (cancelled with 12 of 20 tasks done)."
+        );
+        assert_eq!(
+            verdict(vec![hindered(sequential(), reason()), hindered(pool(0, &[]), Reason::NotStarted)]),
+            "Cancelled: nothing can be compared. Sequential can't be compared (cancelled with 12 of 20 tasks done); \
+             1 more can't either."
         );
         let text = verdict(vec![sequential(), hindered(pool(1_000, &[]), reason())]);
         assert!(text.ends_with("Pool can't be compared (cancelled with 12 of 20 tasks done)."), "{text}");

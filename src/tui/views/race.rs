@@ -398,23 +398,50 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let (_, lanes_area) = cut_top(right, head);
     tasks(canvas, tasks_area, scene, race, run);
     let all = words::counted(run.lanes().len() as u64, "lane", "lanes");
-    let title = match lanes_shown(lanes_area.height, run.lanes().len()) {
-        visible if visible < run.lanes().len() => format!("{} of {all}", words::count(visible as u64)),
-        _ => all,
-    };
+    let visible = lanes_shown(lanes_area.height, run.lanes().len());
+    let long = format!("{} of {all}", words::count(visible as u64));
+    let (mix, marks) = seen(scene, run);
+    let names = names_width((&mix, race.plan().workload), &marks);
+    // What the colours mean matters more.
+    let fits = usize::from(right.width) > text::width(&long) + 3 + names;
+    let title = if visible < run.lanes().len() && fits { long } else { all };
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
     let titled = u16::try_from(text::width(&title)).unwrap_or(u16::MAX).saturating_add(3).max(12);
-    legend(canvas, Rect { height: 1, ..cut_left(right, titled).1 }, scene, race, run);
+    let row = Rect { height: 1, ..cut_left(right, titled).1 };
+    phase_names(canvas, row, (&mix, race.plan().workload), &marks, theme);
     lanes(canvas, lanes_area, scene, race, shown);
 }
 
-/// Names the phases that this run has been in, at the right end of a row.
-fn legend(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>, race: &RaceState, run: &RunState) {
+/// The phases that a run has been in, and the marks on its lanes.
+fn seen(scene: &Scene<'_>, run: &RunState) -> (Mix, Vec<Mark>) {
     let mut mix = Mix::default();
     for lane in run.lanes().iter().take(LEGEND_LANES) {
         mix.add(&lane.total(scene.now));
     }
-    phase_names(canvas, row, (&mix, race.plan().workload), &marks(&[run], &mix), scene.theme);
+    let marks = marks(&[run], &mix);
+    (mix, marks)
+}
+
+/// How many columns the names of the phases of a mix and of marks take.
+fn names_width((mix, workload): (&Mix, WorkloadKind), marks: &[Mark]) -> usize {
+    let phases = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0);
+    let phases: u16 = phases.map(|phase| phase_width(phase, workload)).sum();
+    let marks: u16 = marks.iter().map(|&mark| mark_width(mark)).sum();
+    usize::from(phases + marks)
+}
+
+/// Columns of a phase in the legend: its glyph twice, its name, and what keeps it apart.
+fn phase_width(phase: Phase, workload: WorkloadKind) -> u16 {
+    u16::try_from(phase.called_in(workload).len()).unwrap_or(0) + 5
+}
+
+/// Columns of a mark in the legend: its glyph, its name, and what keeps it apart.
+fn mark_width(mark: Mark) -> u16 {
+    u16::try_from(mark.name().len()).unwrap_or(0) + 3 + mark_cells(mark)
+}
+
+fn mark_cells(mark: Mark) -> u16 {
+    if matches!(mark, Mark::Turns | Mark::Held) { 2 } else { 1 }
 }
 
 /// The marks on the lanes of runs that were in the phases of a mix.
@@ -445,8 +472,7 @@ pub(super) fn phase_names(
 ) {
     let mut right = row.right().saturating_sub(1);
     for &mark in marks.iter().rev() {
-        let cells = if matches!(mark, Mark::Turns | Mark::Held) { 2 } else { 1 };
-        let width = u16::try_from(mark.name().len()).unwrap_or(0) + 3 + cells;
+        let (cells, width) = (mark_cells(mark), mark_width(mark));
         if right < row.x + width {
             continue;
         }
@@ -457,7 +483,7 @@ pub(super) fn phase_names(
         }
     }
     let row = Rect { width: (right + 1).saturating_sub(row.x), ..row };
-    let width = |phase: Phase| u16::try_from(phase.called_in(workload).len()).unwrap_or(0) + 5;
+    let width = |phase: Phase| phase_width(phase, workload);
     let mut seen: Vec<Phase> = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect();
     seen.sort_by_key(|&phase| std::cmp::Reverse(mix.of(phase)));
     let mut room = row.width.saturating_sub(1);
