@@ -50,6 +50,21 @@ fn a_sweep_is_one_executor_with_three_numbers_of_workers() {
 }
 
 #[test]
+fn a_sweep_in_rounds_has_one_speedup_for_each_number_of_workers() -> Tested {
+    let race = swept(40, &[1, 2, 4, 8]).rounds(5).wobble(20).state();
+    let summary = Summary::of(&race, END);
+    let scaling = summary.scaling.as_ref().ok_or("it is a sweep")?;
+    assert_eq!(scaling.measured.len(), 4);
+    for of in &scaling.measured {
+        let group = summary.groups.iter().find(|group| !group.is_baseline() && group.workers == of.workers);
+        let speedup = group.and_then(|group| group.speedup).ok_or("its rounds have a speedup")?;
+        assert!((of.speedup.median - speedup.value).abs() < 1e-9, "{of:?} {speedup:?}");
+        assert!(of.speedup.least < of.speedup.most, "{of:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn only_a_sweep_is_offered_as_a_picture_of_one() {
     let offered = |race: &Race| Target::of_race(&race.plan()).contains(&Target::Scaling);
     assert!(offered(&swept(10, &[1, 2, 4])));

@@ -342,13 +342,20 @@ fn of_runs(race: &RaceState, summary: &Summary, columns: u16) -> Vec<(u16, Part)
 
 /// Paints the figures of all runs in the upper part of an area; returns the row after the last.
 pub(super) fn tables(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, summary: &Summary) -> u16 {
-    let rows = u16::try_from(summary.runs.len()).unwrap_or(u16::MAX).saturating_add(1);
+    let lines = rows(summary.groups.len()).saturating_add(1);
     let of_tasks = Figure::of_tasks(summary);
     let names = names(summary, area.width);
-    let (above, rest) = cut_top(area, rows);
+    let (above, rest) = cut_top(area, lines);
     let of_runs = fitting(&Figure::RUN, area.width.saturating_sub(names + WORKERS));
-    figures(canvas, above, scene, summary, Rows::Runs, &of_runs);
-    let (below, rest) = cut_top(rest, rows);
+    if summary.repeats() {
+        // What the rounds have in common stands above, by number of workers; one run's own would contradict it.
+        let told = [Figure::Wall, Figure::Speedup, Figure::Improvement, Figure::Efficiency];
+        let others: Vec<Figure> = of_runs.into_iter().filter(|figure| !told.contains(figure)).collect();
+        figures(canvas, above, scene, summary, Rows::Median, &others);
+    } else {
+        figures(canvas, above, scene, summary, Rows::Runs, &of_runs);
+    }
+    let (below, rest) = cut_top(rest, lines);
     let of_tasks = fitting(&of_tasks, area.width.saturating_sub(names));
     figures(canvas, below, scene, summary, Rows::Latency, &of_tasks);
     rest.y
