@@ -5,7 +5,10 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{
+    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGVTALRM,
+    SIGWINCH, SIGXCPU,
+};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, exit};
 
@@ -15,6 +18,9 @@ use super::tty::has_a_shell;
 /// A second signal so soon after the first of its kind is the same one: `timeout`, for example, sends it to
 /// the process and then to the process's group.
 const ECHO: Duration = Duration::from_millis(200);
+
+/// What ends a program without asking it. There is time to give the terminal back, and no more.
+const ENDING: [i32; 6] = [SIGALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU];
 
 /// A signal that asks the program to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +84,8 @@ pub(super) fn listen() -> io::Result<()> {
     static LISTENING: Mutex<bool> = Mutex::new(false);
     let mut listening = lock(&LISTENING);
     if !*listening {
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT, SIGWINCH])?;
+        let asking = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT, SIGWINCH];
+        let mut signals = Signals::new(asking.iter().chain(&ENDING))?;
         thread::Builder::new().name("signals".into()).spawn(move || {
             let mut first = [None; Signal::ALL.len()];
             loop {
@@ -122,6 +129,13 @@ fn house_keeping(number: i32) {
         (SIGTSTP, None) => stop(),
         (SIGCONT, Some(house)) => house.tell(Notice::Continued),
         (SIGWINCH, Some(house)) => house.tell(Notice::Resized),
+        (ending, house) if ENDING.contains(&ending) => {
+            if let Some(house) = house {
+                house.force_back();
+            }
+            // Fails for unknown signals only.
+            let _ = emulate_default_handler(ending);
+        }
         _ => {}
     }
 }

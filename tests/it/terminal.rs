@@ -201,6 +201,17 @@ fn signals_end_the_program_with_their_code() {
 }
 
 #[test]
+fn a_signal_that_asks_for_nothing_ends_the_program_and_restores_the_terminal_first() {
+    for signal in [Signal::ALARM, Signal::USR1, Signal::USR2, Signal::VTALARM, Signal::PROF, Signal::XCPU] {
+        let pty = actor::alone("");
+        pty.signal(signal);
+        let status = pty.wait_exit(NEVER);
+        assert!(status.signal().is_some(), "{signal:?}: {status}");
+        pty.assert_restored();
+    }
+}
+
+#[test]
 fn a_second_signal_ends_a_program_that_is_slow_to_leave() {
     let pty = actor::alone("slow to leave");
     pty.signal(Signal::TERM);
