@@ -144,6 +144,15 @@ impl Recording {
         player.seek(&self.tape, self.tape.len());
         player.into_state()
     }
+
+    /// Finds what in it contradicts the rest.
+    pub(super) fn held_against_itself(mut self) -> Recording {
+        let events = self.race().misfits();
+        if events > 0 {
+            self.flaws.push(Flaw::Contradictory { events });
+        }
+        self
+    }
 }
 
 /// Reads the recording in a file, or the report in JSON that stands in for one.
@@ -200,12 +209,7 @@ fn read_within(limits: Limits, input: &mut dyn BufRead) -> Result<Recording, Rea
         tape.sort();
         flaws.push(Flaw::Unsorted);
     }
-    let mut recording = Recording { header, plan, tape, flaws };
-    let events = recording.race().misfits();
-    if events > 0 {
-        recording.flaws.push(Flaw::Contradictory { events });
-    }
-    Ok(recording)
+    Ok(Recording { header, plan, tape, flaws }.held_against_itself())
 }
 
 fn header(line: &[u8]) -> Result<Header, ReadError> {

@@ -126,11 +126,14 @@ fn what_a_report_says_wrong_is_told() -> Tested {
     let told = |change: &dyn Fn(&mut Value)| {
         let mut report = good.clone();
         change(&mut report);
-        read_back(&report.to_string()).map_or_else(|error| error.to_string(), |_| "nothing".to_owned())
+        match read_back(&report.to_string()) {
+            Ok(recording) => recording.flaws.first().map_or("nothing".to_owned(), ToString::to_string),
+            Err(error) => error.to_string(),
+        }
     };
     assert_eq!(told(&|_| {}), "nothing");
     type Change<'a> = &'a dyn Fn(&mut Value);
-    let cases: [(Change<'_>, &str); 12] = [
+    let cases: [(Change<'_>, &str); 13] = [
         (&|it| it["version"] = json!(2), "version 2"),
         (&|it| it["format"] = json!("other"), "not threadrace-report"),
         (&|it| it["runs"][0]["workers"] = json!(4_000_000_000_u32), "4000000000 workers"),
@@ -142,6 +145,7 @@ fn what_a_report_says_wrong_is_told() -> Tested {
         (&|it| it["runs"][1]["tasks"][2]["finished"] = json!(null), "task 3 of run 2"),
         (&|it| it["runs"][1]["tasks"][2]["started"] = json!(-1.0), "no time"),
         (&|it| it["runs"][1]["tasks"][2]["started"] = json!(1e300), "no time"),
+        (&|it| it["runs"][1]["tasks"][2]["finished"] = json!(0.000_001), "contradict the rest"),
         (&|it| it["runs"][1]["tasks"][2]["attempts"] = json!(u32::MAX), "tried again"),
     ];
     for (change, words) in cases {

@@ -39,6 +39,21 @@ fn everything() -> Race {
     Race::new(11).tasks(9).runs(&runs)
 }
 
+/// It would stand at the race's start, where it never was.
+#[test]
+fn an_event_of_our_own_without_its_time_is_left_out() -> Fallible {
+    let trace = traced(&everything().state())?;
+    let at = trace.find(r#""cat":"task""#).ok_or("no task")?;
+    let time = at + trace[at..].find(r#""ts":"#).ok_or("no time")?;
+    let end = time + trace[time..].find(',').ok_or("no end")?;
+    let timeless = [&trace[..time], &trace[end + 1..]].concat();
+    let told = |imported: Imported| {
+        imported.events.iter().filter(|event| matches!(event.fact, Fact::TaskFinished { .. })).count()
+    };
+    assert_eq!(told(imported(&timeless)?), told(imported(&trace)?) - 1);
+    Ok(())
+}
+
 /// Races with everything that can happen in them.
 fn races() -> Vec<Race> {
     vec![

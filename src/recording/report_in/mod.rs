@@ -125,7 +125,7 @@ fn from_report_within(input: impl Read, most: u64) -> Result<Recording, ReportEr
     };
     let start = Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } };
     let tape = std::iter::once(start).chain(events).chain([Event { at: last, fact: end }]).collect();
-    Ok(Recording { header: Header::of(&plan), plan, tape, flaws })
+    Ok(Recording { header: Header::of(&plan), plan, tape, flaws }.held_against_itself())
 }
 
 fn check(report: &Report) -> Result<(), Contradiction> {

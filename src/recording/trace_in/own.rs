@@ -35,8 +35,8 @@ struct Told {
     #[serde(default)]
     cat: String,
     ph: String,
-    #[serde(default)]
-    ts: f64,
+    /// Metadata alone has none.
+    ts: Option<f64>,
     #[serde(default)]
     dur: f64,
     pid: u64,
@@ -120,7 +120,8 @@ impl OwnRace {
         let Ok(told) = serde_json::from_slice::<Told>(json) else { return false };
         let run = told.pid.checked_sub(1).and_then(|index| u16::try_from(index).ok());
         let run = run.filter(|run| usize::from(*run) < self.plan.runs.len());
-        let (Some(run), Some(from), Some(to)) = (run, moment(told.ts), moment(told.ts + told.dur)) else {
+        let Some(ts) = told.ts.or((told.ph == "M").then_some(0.0)) else { return false };
+        let (Some(run), Some(from), Some(to)) = (run, moment(ts), moment(ts + told.dur)) else {
             return false;
         };
         if to < from {
