@@ -40,7 +40,9 @@ pub use place::{PlaceError, Standing, place, place_anew};
 pub use save::{SaveError, save, try_place};
 pub use scaling::{Scaling, scaling_svg};
 pub use spans::csv_spans;
-pub use summary::{Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, so_far};
+pub use summary::{
+    Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, gauge_scale, so_far,
+};
 pub use target::{NoSize, ScreenSize, Target, ViewName};
 pub use timeline::{Ghost, Theme, TimelineOptions, timeline_svg};
 pub use utilisation::{Use, Utilisation};

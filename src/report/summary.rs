@@ -497,6 +497,17 @@ impl Summary {
     }
 }
 
+/// What the right edge of the gauges stands for, by each run's reach (its speedup, or the end of its interval; 1 before
+/// there is one) and its workers: the largest ideal, but no more than lets the longest bar take a quarter of the row.
+pub fn gauge_scale(gauges: impl Iterator<Item = (f64, u32)>) -> f64 {
+    let (mut reach, mut ideal) = (1.0_f64, 1.0_f64);
+    for (of, workers) in gauges {
+        reach = reach.max(of);
+        ideal = ideal.max(f64::from(workers));
+    }
+    ideal.clamp(reach, 4.0 * reach)
+}
+
 /// The speedup so far of a run under way: when the sequential run had as many tasks done, divided by when
 /// this run had its latest one done, each counted from its run's start.
 ///
@@ -514,6 +525,15 @@ pub fn so_far(baseline: &RunState, run: &RunState) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ideal_far_away_makes_no_gauge_too_short_to_see() {
+        let scale = |gauges: &[(f64, u32)]| gauge_scale(gauges.iter().copied());
+        assert_eq!(scale(&[(1.0, 1), (4.5, 5), (11.0, 20)]), 20.0);
+        assert_eq!(scale(&[(1.0, 1), (1.7, 40), (0.8, 5)]), 6.8);
+        assert_eq!(scale(&[(1.0, 1), (5.2, 5)]), 5.2);
+        assert_eq!(scale(&[]), 1.0);
+    }
 
     #[test]
     fn definitions_fit_a_line() {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::event::{Order, Phase};
 use crate::model::RaceState;
 use crate::report::markup::{Px, Text, cut};
-use crate::report::summary::{DEFINITIONS, Reason, RunSummary, Summary};
+use crate::report::summary::{DEFINITIONS, Reason, RunSummary, Summary, gauge_scale};
 use crate::report::table::{COUNTER, Column, or_dash};
 use crate::report::timeline::run_colour;
 use crate::report::words::{self, Glyphs, bytes, count, percent, seconds, times};
@@ -86,8 +86,13 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
     if summary.runs.is_empty() {
         return Ok(());
     }
-    let most = summary.runs.iter().filter(|run| run.speedup.is_some());
-    let most = most.map(|run| f64::from(run.workers).max(run.speedup.unwrap_or(1.0))).fold(1.0, f64::max);
+    let most = gauge_scale(summary.runs.iter().map(|run| (run.speedup.unwrap_or(1.0), run.workers)));
+    let mut measured = summary.runs.iter().filter(|run| run.speedup.is_some());
+    let beyond = if measured.any(|run| f64::from(run.workers) > most) {
+        r#" (<b class="ideal">▸</b>: beyond the scale)"#
+    } else {
+        ""
+    };
     let shared = match summary.order {
         Order::OneByOne => "",
         Order::Together => " All runs ran at once and shared the network and the processors.",
@@ -100,7 +105,7 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
     });
     write!(
         out,
-        r#"<section id="speedup"><h2>Speedup</h2><p class="hint">How many times as fast as the sequential run; <b class="ideal">◆</b> marks the ideal: as many times as there are workers.{processors}{shared}</p><ul class="gauges">"#
+        r#"<section id="speedup"><h2>Speedup</h2><p class="hint">How many times as fast as the sequential run; <b class="ideal">◆</b> marks the ideal: as many times as there are workers{beyond}.{processors}{shared}</p><ul class="gauges">"#
     )?;
     for (place, run) in summary.runs.iter().enumerate() {
         write!(out, r#"<li><p class="name">"#)?;
@@ -108,16 +113,18 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
         write!(out, " <small>{}</small></p>", words::workers(run.workers))?;
         match run.speedup {
             Some(speedup) => {
-                let share = |value: f64| Px(value / most * 100.0);
+                let share = |value: f64| Px((value / most).min(1.0) * 100.0);
                 let ideal = f64::from(run.workers);
-                let processors = summary.processors_for(run).map_or_else(String::new, |cpus| {
+                let mark = if ideal > most { '▸' } else { '◆' };
+                let within = summary.processors_for(run).filter(|&cpus| f64::from(cpus) <= most);
+                let processors = within.map_or_else(String::new, |cpus| {
                     format!(r#"<b style="left:{}%">┃</b>"#, share(f64::from(cpus)))
                 });
                 let efficient = |e| format!(" <span>{} efficient</span>", percent(e));
                 let note = run.efficiency.map_or_else(String::new, efficient);
                 write!(
                     out,
-                    r#"<div class="bar" aria-hidden="true"><span style="width:{}%;background:var(--r{})"></span>{processors}<b style="left:{}%">◆</b></div><p class="value"><strong>{}</strong> <small>of {}× ideal{note}</small></p>"#,
+                    r#"<div class="bar" aria-hidden="true"><span style="width:{}%;background:var(--r{})"></span>{processors}<b style="left:{}%">{mark}</b></div><p class="value"><strong>{}</strong> <small>of {}× ideal{note}</small></p>"#,
                     share(speedup),
                     run_colour(place),
                     share(ideal),

@@ -17,6 +17,7 @@ pub use svg::{Ghost, TimelineOptions, timeline_svg};
 
 use std::time::Duration;
 
+use super::summary::Reason;
 use super::words::{self, Glyphs, count, percent, seconds, times, workers};
 
 /// The name of a run within its race.
@@ -34,7 +35,7 @@ pub(super) fn title_words(timeline: &Timeline<'_>, block: &Block<'_>) -> Vec<Str
     match (figures.wall, block.run.started()) {
         (Some(wall), _) => said.push(seconds(wall)),
         (None, Some(_)) => said.push(format!("{} so far", seconds(block.long))),
-        (None, None) => said.push("not started".to_owned()),
+        (None, None) => said.push(Reason::NotStarted.to_string()),
     }
     if let Some(speedup) = figures.speedup.filter(|_| compared) {
         said.push(times(speedup, Glyphs::Unicode));

@@ -1,15 +1,17 @@
 //! The speedup gauges of a race, and the sentence that says what happened.
 
+use std::fmt::Write as _;
+
 use ratatui::layout::Rect;
 
 use crate::event::Order;
 use crate::model::RaceState;
 use crate::report::words::{self, Glyphs};
-use crate::report::{Group, Reason, RunSummary, Summary};
+use crate::report::{Group, Reason, RunSummary, Summary, gauge_scale};
 use crate::stats::Interval;
 use crate::text;
 use crate::tui::canvas::Canvas;
-use crate::tui::widgets::{Gauge, PROCESSORS, gauge};
+use crate::tui::widgets::{BEYOND, Gauge, PROCESSORS, gauge};
 
 use super::{Scene, name_columns};
 
@@ -45,15 +47,29 @@ impl Figures<'_> {
     }
 }
 
-/// What the gauges show, in as many words as a row so wide has room for; `bounded` where the processors are marked on
-/// any.
-fn title(summary: &Summary, width: u16, bounded: bool) -> String {
+/// The marks on the gauges that have to be told.
+struct Marks {
+    /// An ideal lies beyond the scale.
+    beyond: bool,
+    /// The processors keep a run below its ideal.
+    processors: bool,
+}
+
+/// What the gauges show, in as many words as a row so wide has room for.
+fn title(summary: &Summary, width: u16, on_them: &Marks) -> String {
     let processors = words::processors(summary.cpus);
-    let marks = |ideal: &str, the: &str| match bounded {
-        true => format!("{ideal}, {PROCESSORS} {the}{processors}"),
-        false => ideal.to_owned(),
+    let marks = |ideal: &str, beyond: &str, the: &str| {
+        let mut words = ideal.to_owned();
+        if on_them.beyond {
+            let _ = write!(words, ", {BEYOND} {beyond}");
+        }
+        if on_them.processors {
+            let _ = write!(words, ", {PROCESSORS} {the}{processors}");
+        }
+        words
     };
-    let (long, short) = (marks("◆ marks the ideal", "the "), marks("◆ ideal", ""));
+    let long = marks("◆ marks the ideal", "one beyond the scale", "the ");
+    let short = marks("◆ ideal", "beyond", "");
     let titles = match summary.order {
         Order::OneByOne if summary.repeats() => [
             format!("speedup: the median of the rounds, [ ] its 95 % interval; {long}"),
@@ -90,12 +106,15 @@ pub(super) fn gauges(
 ) {
     let theme = scene.theme;
     let figures = Figures::of(summary);
-    let bounded = figures.iter().any(|of| of.speedup.is_some() && summary.processors_for(of.run).is_some());
-    let title = title(summary, area.width, bounded);
-    canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.dim);
     let reach = |of: &Figures<'_>| of.within.map_or(of.speedup.unwrap_or(1.0), |within| within.high);
-    let most = figures.iter().map(|of| f64::from(of.run.workers).max(reach(of)));
-    let most = most.fold(1.0, f64::max);
+    let measured = || figures.iter().filter(|of| of.speedup.is_some());
+    let most = gauge_scale(figures.iter().map(|of| (reach(of), of.run.workers)));
+    let marks = Marks {
+        beyond: measured().any(|of| f64::from(of.run.workers) > most),
+        processors: measured().any(|of| summary.processors_for(of.run).is_some()),
+    };
+    let title = title(summary, area.width, &marks);
+    canvas.part(area).rule(area.y, &title, '─', theme.rule, theme.dim);
     let words_width = if area.width >= 100 { 38 } else { 23 };
     let labels = figures.iter().map(|of| of.run.label.as_str());
     let name = if area.width >= 72 { name_columns(labels, 12, 20) } else { 12 };

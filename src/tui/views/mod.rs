@@ -7,6 +7,7 @@ mod diff;
 mod gauges;
 mod ghost;
 mod json;
+mod legend;
 mod log;
 mod overlays;
 mod race;

@@ -3,21 +3,22 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::event::{Collect, LaneId, Phase, TaskId, Variant, WorkloadKind};
-use crate::model::{Mix, RaceState, RunState, RunStatus, Stage};
+use crate::event::{LaneId, Phase, TaskId, WorkloadKind};
+use crate::model::{RaceState, RunState, RunStatus, Stage};
 use crate::report::scaling::Sweep;
 use crate::report::words::{self, Glyphs};
-use crate::report::{Group, so_far};
+use crate::report::{Group, Reason, so_far};
 use crate::stats;
 use crate::text;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
-use crate::tui::theme::{Mark, PLAYHEAD, Theme};
+use crate::tui::theme::{PLAYHEAD, Theme};
 use crate::tui::ui::Shown;
 use crate::tui::widgets::{Axis, LaneRow, Weight, axis, bar, density, unknown_bar};
 
 use super::chrome::status_name;
 use super::counter::{counter_rows, counters};
 use super::gauges::{gauge_rows, gauges};
+use super::legend::Legend;
 use super::tasks::more;
 use super::{Scene, name_columns};
 
@@ -281,7 +282,7 @@ fn run_row(
         }
         _ if counts.abandoned > 0 => (format!("{} abandoned", counts.abandoned), theme.warn),
         status @ RunStatus::Running { .. } => (status_name(status).to_owned(), theme.warn),
-        RunStatus::Waiting if race.is_over() => ("not started".to_owned(), theme.dim),
+        RunStatus::Waiting if race.is_over() => (Reason::NotStarted.to_string(), theme.dim),
         status @ RunStatus::Waiting => (status_name(status).to_owned(), theme.dim),
         _ if run.did_everything() && run.wrong_sum().is_some() => ("wrong sum".to_owned(), theme.bad),
         status if run.is_comparable() => (status_name(status).to_owned(), theme.good),
@@ -400,107 +401,15 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     let all = words::counted(run.lanes().len() as u64, "lane", "lanes");
     let visible = lanes_shown(lanes_area.height, run.lanes().len());
     let long = format!("{} of {all}", words::count(visible as u64));
-    let (mix, marks) = seen(scene, run);
-    let names = names_width((&mix, race.plan().workload), &marks);
+    let legend = Legend::of(&[run], race.plan().workload, scene.now);
     // What the colours mean matters more.
-    let fits = usize::from(right.width) > text::width(&long) + 3 + names;
+    let fits = usize::from(right.width) > text::width(&long) + 3 + usize::from(legend.width());
     let title = if visible < run.lanes().len() && fits { long } else { all };
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
     let titled = u16::try_from(text::width(&title)).unwrap_or(u16::MAX).saturating_add(3).max(12);
     let row = Rect { height: 1, ..cut_left(right, titled).1 };
-    phase_names(canvas, row, (&mix, race.plan().workload), &marks, theme);
+    legend.paint(canvas, row, theme);
     lanes(canvas, lanes_area, scene, race, shown);
-}
-
-/// The phases that a run has been in, and the marks on its lanes.
-fn seen(scene: &Scene<'_>, run: &RunState) -> (Mix, Vec<Mark>) {
-    let mut mix = Mix::default();
-    for lane in run.lanes().iter().take(LEGEND_LANES) {
-        mix.add(&lane.total(scene.now));
-    }
-    let marks = marks(&[run], &mix);
-    (mix, marks)
-}
-
-/// How many columns the names of the phases of a mix and of marks take.
-fn names_width((mix, workload): (&Mix, WorkloadKind), marks: &[Mark]) -> usize {
-    let phases = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0);
-    let phases: u16 = phases.map(|phase| phase_width(phase, workload)).sum();
-    let marks: u16 = marks.iter().map(|&mark| mark_width(mark)).sum();
-    usize::from(phases + marks)
-}
-
-/// Columns of a phase in the legend: its glyph twice, its name, and what keeps it apart.
-fn phase_width(phase: Phase, workload: WorkloadKind) -> u16 {
-    u16::try_from(phase.called_in(workload).len()).unwrap_or(0) + 5
-}
-
-/// Columns of a mark in the legend: its glyph, its name, and what keeps it apart.
-fn mark_width(mark: Mark) -> u16 {
-    u16::try_from(mark.name().len()).unwrap_or(0) + 3 + mark_cells(mark)
-}
-
-fn mark_cells(mark: Mark) -> u16 {
-    if matches!(mark, Mark::Turns | Mark::Held) { 2 } else { 1 }
-}
-
-/// The marks on the lanes of runs that were in the phases of a mix.
-pub(super) fn marks(runs: &[&RunState], mix: &Mix) -> Vec<Mark> {
-    let in_order = |run: &&RunState| run.plan().variant == Some(Variant::Collect(Collect::Submit));
-    let replaced = |run: &&RunState| run.lanes().iter().take(LEGEND_LANES).any(|l| l.workers().len() > 1);
-    let is_there = |mark: &Mark| match mark {
-        Mark::Turns => mix.of(Phase::Computing) > 0 && mix.of(Phase::Locked) > 0,
-        Mark::Delivered => runs.iter().any(|run| run.takes_results()),
-        Mark::Held => runs.iter().any(in_order),
-        Mark::Abandoned => runs.iter().any(|run| run.counts().abandoned > 0),
-        Mark::Replaced => runs.iter().any(replaced),
-    };
-    Mark::ALL.into_iter().filter(is_there).collect()
-}
-
-/// The legend looks at so many lanes of a run, so that it costs the same for 1,000 of them.
-pub(super) const LEGEND_LANES: usize = 64;
-
-/// Paints the glyph and the name of each phase in the mix, and then of the marks, against the right edge of a
-/// row. Where there is no room for all, those phases that took the least time are left out.
-pub(super) fn phase_names(
-    canvas: &mut Canvas<'_>,
-    row: Rect,
-    (mix, workload): (&Mix, WorkloadKind),
-    marks: &[Mark],
-    theme: &Theme,
-) {
-    let mut right = row.right().saturating_sub(1);
-    for &mark in marks.iter().rev() {
-        let (cells, width) = (mark_cells(mark), mark_width(mark));
-        if right < row.x + width {
-            continue;
-        }
-        right -= width;
-        canvas.text(right + cells, row.y, width - cells, &format!("  {} ", mark.name()), theme.dim);
-        for x in right + 1..right + 1 + cells {
-            canvas.glyph(x, row.y, mark.glyph(), theme.mark(mark));
-        }
-    }
-    let row = Rect { width: (right + 1).saturating_sub(row.x), ..row };
-    let width = |phase: Phase| phase_width(phase, workload);
-    let mut seen: Vec<Phase> = Phase::ALL.into_iter().filter(|&phase| mix.of(phase) > 0).collect();
-    seen.sort_by_key(|&phase| std::cmp::Reverse(mix.of(phase)));
-    let mut room = row.width.saturating_sub(1);
-    seen.retain(|&phase| {
-        let fits = room >= width(phase);
-        room = room.saturating_sub(width(phase));
-        fits
-    });
-    seen.sort();
-    let mut right = row.right().saturating_sub(1);
-    for &phase in seen.iter().rev() {
-        right -= width(phase);
-        canvas.text(right, row.y, width(phase), &format!("    {} ", phase.called_in(workload)), theme.dim);
-        for x in right + 1..right + 3 {
-            canvas.glyph(x, row.y, theme.phase_glyph(phase), theme.phase(phase));
-        }
-    }
 }
 
 /// The first task that is shown: where the person scrolled to, or such that the tasks in progress are seen.

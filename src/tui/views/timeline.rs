@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::event::{At, ExecutorKind, LaneId, Phase, Worker, WorkloadKind};
-use crate::model::{Lane, Mix, RaceState, RunState, Stage};
+use crate::model::{Lane, RaceState, RunState, Stage};
 use crate::report::words;
 use crate::tui::canvas::{Canvas, cut_bottom, cut_left, cut_top};
 use crate::tui::ui::{Ghost as Choice, Shown};
@@ -14,7 +14,8 @@ use crate::tui::widgets::{Axis, LaneRow, Window, axis, density};
 
 use super::accesses;
 use super::ghost::Ghost;
-use super::race::{LEGEND_LANES, marks, paint_playhead, phase_names};
+use super::legend::{LANES_LOOKED_AT, Legend};
+use super::race::paint_playhead;
 use super::{Scene, all_of};
 
 /// The rows of one run: a head, lanes, the strip of concurrency, the ghost of the sequential run.
@@ -48,7 +49,7 @@ enum Workers {
 
 impl Gutter {
     fn of(runs: &[Shown<'_>], area: Rect) -> Gutter {
-        let mut lanes = runs.iter().flat_map(|shown| shown.run.lanes().iter().take(LEGEND_LANES));
+        let mut lanes = runs.iter().flat_map(|shown| shown.run.lanes().iter().take(LANES_LOOKED_AT));
         let (columns, workers) = match lanes.any(|lane| lane.worker().is_some_and(|w| w.pid().is_some())) {
             _ if area.width < 70 => (5, Workers::None),
             false => (15, Workers::Threads),
@@ -120,9 +121,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
         };
         let ghost = blocks.iter().find_map(|block| block.ghost);
         let legend = ghost.map_or(legend, |ghost| ghost.paint_legend(canvas, legend, theme));
-        let mix = mix_of(&runs, scene.now);
         let states: Vec<&RunState> = runs.iter().map(|shown| shown.run).collect();
-        phase_names(canvas, legend, (&mix, race.plan().workload), &marks(&states, &mix), theme);
+        Legend::of(&states, race.plan().workload, scene.now).paint(canvas, legend, theme);
         body = rest;
     }
     let mut y = body.y;
@@ -156,14 +156,6 @@ fn with_accesses(area: Rect, scene: &Scene<'_>, race: &RaceState, runs: &[Shown<
             (body, cut_top(below, rows).0)
         }
     }
-}
-
-fn mix_of(runs: &[Shown<'_>], now: At) -> Mix {
-    let mut mix = Mix::default();
-    for lane in runs.iter().flat_map(|shown| shown.run.lanes().iter().take(LEGEND_LANES)) {
-        mix.add(&lane.total(now));
-    }
-    mix
 }
 
 /// Shares the rows out: every run has a head, a strip and a ghost; lanes come first to the run that is looked
@@ -467,7 +459,7 @@ fn blocked(run: &RunState, lane: &Lane, at: At) -> Option<String> {
         other.worker().and_then(Worker::thread_id) == Some(thread)
             && other.doing(at).is_some_and(|doing| doing.phase == Phase::Computing)
     };
-    let place = run.lanes().iter().take(LEGEND_LANES).position(computes)?;
+    let place = run.lanes().iter().take(LANES_LOOKED_AT).position(computes)?;
     Some(format!("while lane {} computes on the loop’s thread", place + 1))
 }
 

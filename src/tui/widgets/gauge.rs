@@ -18,12 +18,15 @@ pub struct Gauge {
     pub ideal: f64,
     /// How many processors there are, where they can't but stay below the ideal.
     pub processors: Option<u32>,
-    /// What the right edge stands for.
+    /// What the right edge stands for. An ideal beyond it is pointed to.
     pub most: f64,
 }
 
 /// Marks the processors on a gauge.
 pub const PROCESSORS: char = '┃';
+
+/// Points to an ideal that lies beyond the right edge.
+pub const BEYOND: char = '▸';
 
 /// Paints a gauge on the first row of `area`: full to its value, a track from there to the ideal, and marks at
 /// the processors and the ideal.
@@ -44,7 +47,8 @@ pub fn gauge(canvas: &mut Canvas<'_>, area: Rect, gauge: Gauge, filled: Style, t
         let to_processors = place(f64::from(processors)).round() as u16;
         canvas.glyph(area.x + to_processors, area.y, PROCESSORS, mark);
     }
-    canvas.glyph(area.x + to_ideal, area.y, '◆', mark);
+    let ideal = if gauge.ideal > gauge.most { BEYOND } else { '◆' };
+    canvas.glyph(area.x + to_ideal, area.y, ideal, mark);
     if let Some((low, high)) = gauge.within {
         let (low, high) = (place(low), place(high));
         // An interval that one cell has room for is told in words alone.
@@ -83,6 +87,11 @@ mod tests {
         assert_eq!(drawn(1.0, 2.0, 10.0), "▆▆──◆                ");
         assert_eq!(drawn(2.5, 2.0, 10.0), "▆▆▆▆◆                ");
         assert_eq!(drawn(1.0, 1.0, 12.0), "▆▆◆                  ");
+    }
+
+    #[test]
+    fn an_ideal_beyond_the_scale_is_pointed_to() {
+        assert_eq!(drawn(1.0, 20.0, 4.0), "▆▆▆▆▆───────────────▸");
     }
 
     #[test]
