@@ -380,119 +380,26 @@ fn a_wrong_usage_is_exit_code_2() -> Fallible {
     Ok(())
 }
 
-/// Waits until the race's first task is under way, which the program says on standard error.
-fn wait_for_a_race(going: &mut Going) -> Fallible {
+/// A program with these arguments whose race's first task is under way, which it says on standard error.
+fn racing(place: &Place, arguments: &[&str]) -> Fallible<Going> {
+    let mut command = place.program(arguments);
+    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
     let stderr = going.0.stderr.take().ok_or("no standard error")?;
     let mut lines = BufReader::new(stderr).lines();
     for line in lines.by_ref() {
         if line?.contains(" at once") {
             // Somebody has to go on reading.
             thread::spawn(move || lines.for_each(drop));
-            return Ok(());
+            return Ok(going);
         }
     }
     Err("it ended before it began".into())
 }
 
 #[test]
-fn a_signal_cancels_the_race_and_the_report_is_printed() -> Fallible {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
-        let place = Place::new()?;
-        let mut command = place.program(&["endless", "--format", "json"]);
-        let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-        wait_for_a_race(&mut going)?;
-        going.signal(signal)?;
-        let (status, text) = going.end(NEVER)?;
-        assert_eq!(status.code(), Some(code), "{signal:?}: {text}");
-        let report: Value = serde_json::from_str(&text)?;
-        assert_eq!(report_faults(&report)?, Vec::<String>::new());
-        let (first, others) =
-            report["runs"].as_array().and_then(|runs| runs.split_first()).ok_or("no runs")?;
-        assert_eq!(first["status"], "cancelled");
-        assert_eq!(outcomes(first), ["cancelled"; 6]);
-        // A run whose turn never came is not said to have been cancelled.
-        assert!(others.iter().all(|run| run["status"] == "waiting" && run["wall_seconds"].is_null()));
-        let files = place.tree("threadrace-output")?;
-        assert!(files.keys().all(|file| file.ends_with(".threadrace-manifest.json")), "{:?}", files.keys());
-    }
-    Ok(())
-}
-
-#[test]
-fn a_run_in_whose_middle_the_program_was_stopped_claims_no_speedup() -> Fallible {
-    let place = Place::new()?;
-    let mut command = place.program(&["leisurely", "--format", "json"]);
-    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    wait_for_a_race(&mut going)?;
-    going.signal(Signal::STOP)?;
-    // The wait is what is tested: so long the program does not run.
-    thread::sleep(Duration::from_secs(1));
-    going.signal(Signal::CONT)?;
-    let (status, text) = going.end(NEVER)?;
-    assert_eq!(status.code(), Some(0), "every task was done: {text}");
-    let report: Value = serde_json::from_str(&text)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
-    let stopped = &report["runs"][0];
-    assert_eq!((&stopped["comparable"], &stopped["speedup"]), (&Value::Bool(false), &Value::Null));
-    assert_eq!(outcomes(stopped), ["done"; 3]);
-    assert_eq!(report["runs"][1]["speedup"], Value::Null, "there is nothing to compare it with");
-    Ok(())
-}
-
-#[test]
-fn a_signal_that_comes_twice_at_once_is_one_and_the_report_is_printed() -> Fallible {
-    let place = Place::new()?;
-    let mut command = place.program(&["endless", "--format", "json"]);
-    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    wait_for_a_race(&mut going)?;
-    going.signal(Signal::TERM)?;
-    going.signal(Signal::TERM)?;
-    let (status, text) = going.end(NEVER)?;
-    assert_eq!(status.code(), Some(143));
-    assert_eq!(report_faults(&serde_json::from_str(&text)?)?, Vec::<String>::new());
-    Ok(())
-}
-
-#[test]
-fn a_second_signal_ends_a_program_that_cannot_end() -> Fallible {
-    let place = Place::new()?;
-    // A pipe that nobody reads: the report is never taken.
-    assert!(Command::new("mkfifo").arg(place.path("pipe")).status()?.success());
-    let mut command = place.program(&["endless", "--report", "pipe", "--format", "json"]);
-    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    wait_for_a_race(&mut going)?;
-    going.signal(Signal::INT)?;
-    // The wait is what is tested: what comes sooner is an echo.
-    thread::sleep(MS(400));
-    going.signal(Signal::TERM)?;
-    assert_eq!(going.end(NEVER)?.0.code(), Some(143));
-    Ok(())
-}
-
-#[test]
-fn claims_that_were_checked_are_told_when_a_signal_ends_the_rest() -> Fallible {
-    let place = Place::new()?;
-    let mut command =
-        place.program(&["claims", "sleep-10", "images-20", "--repeat", "1", "--time-scale", "0.01"]);
-    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    let lines = BufReader::new(going.0.stderr.take().ok_or("no standard error")?).lines();
-    let mut lines = lines.map_while(Result::ok);
-    let first = lines.next().ok_or("it said nothing")?;
-    let (one, other) =
-        if first.contains("sleep-10") { ("sleep-10", "images-20") } else { ("images-20", "sleep-10") };
-    assert!(lines.any(|line| line.contains(other)), "{first}");
-    going.signal(Signal::TERM)?;
-    let (_, text) = going.end(NEVER)?;
-    assert!(text.contains(one), "{text}");
-    Ok(())
-}
-
-#[test]
 fn two_races_are_not_recorded_into_one_file() -> Fallible {
     let place = Place::new()?;
-    let mut command = place.program(&["endless", "--record", "race.jsonl"]);
-    let mut first = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    wait_for_a_race(&mut first)?;
+    let _first = racing(&place, &["endless", "--record", "race.jsonl"])?;
     let second = place.run(&["small", "--record", "race.jsonl", "-o", "elsewhere"])?;
     assert_refused(&second, 3, "race.jsonl is being written by another threadrace");
     Ok(())
@@ -691,8 +598,7 @@ fn an_output_folder_that_is_none_is_exit_code_3() -> Fallible {
 #[test]
 fn two_races_in_one_folder_are_one_too_many() -> Fallible {
     let place = Place::new()?;
-    let mut first = Going(place.program(&["endless"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    wait_for_a_race(&mut first)?;
+    let _first = racing(&place, &["endless"])?;
     assert_refused(&place.run(&["small"])?, 3, "in use by another threadrace");
     assert_code(&place.run(&["small", "-o", "elsewhere"])?, 0);
     Ok(())
@@ -911,3 +817,6 @@ fn a_server_of_another_make_is_downloaded_byte_for_byte() -> Fallible {
 /// What only Linux tells or limits.
 #[cfg(target_os = "linux")]
 mod on_linux;
+
+/// What a signal does to it.
+mod signals;

@@ -1,0 +1,86 @@
+use super::*;
+
+#[test]
+fn a_signal_cancels_the_race_and_the_report_is_printed() -> Fallible {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
+        let place = Place::new()?;
+        let going = racing(&place, &["endless", "--format", "json"])?;
+        going.signal(signal)?;
+        let (status, text) = going.end(NEVER)?;
+        assert_eq!(status.code(), Some(code), "{signal:?}: {text}");
+        let report: Value = serde_json::from_str(&text)?;
+        assert_eq!(report_faults(&report)?, Vec::<String>::new());
+        let (first, others) =
+            report["runs"].as_array().and_then(|runs| runs.split_first()).ok_or("no runs")?;
+        assert_eq!(first["status"], "cancelled");
+        assert_eq!(outcomes(first), ["cancelled"; 6]);
+        // A run whose turn never came is not said to have been cancelled.
+        assert!(others.iter().all(|run| run["status"] == "waiting" && run["wall_seconds"].is_null()));
+        let files = place.tree("threadrace-output")?;
+        assert!(files.keys().all(|file| file.ends_with(".threadrace-manifest.json")), "{:?}", files.keys());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_in_whose_middle_the_program_was_stopped_claims_no_speedup() -> Fallible {
+    let place = Place::new()?;
+    let going = racing(&place, &["leisurely", "--format", "json"])?;
+    going.signal(Signal::STOP)?;
+    // The wait is what is tested: so long the program does not run.
+    thread::sleep(Duration::from_secs(1));
+    going.signal(Signal::CONT)?;
+    let (status, text) = going.end(NEVER)?;
+    assert_eq!(status.code(), Some(0), "every task was done: {text}");
+    let report: Value = serde_json::from_str(&text)?;
+    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    let stopped = &report["runs"][0];
+    assert_eq!((&stopped["comparable"], &stopped["speedup"]), (&Value::Bool(false), &Value::Null));
+    assert_eq!(outcomes(stopped), ["done"; 3]);
+    assert_eq!(report["runs"][1]["speedup"], Value::Null, "there is nothing to compare it with");
+    Ok(())
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one_and_the_report_is_printed() -> Fallible {
+    let place = Place::new()?;
+    let going = racing(&place, &["endless", "--format", "json"])?;
+    going.signal(Signal::TERM)?;
+    going.signal(Signal::TERM)?;
+    let (status, text) = going.end(NEVER)?;
+    assert_eq!(status.code(), Some(143));
+    assert_eq!(report_faults(&serde_json::from_str(&text)?)?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_ends_a_program_that_cannot_end() -> Fallible {
+    let place = Place::new()?;
+    // A pipe that nobody reads: the report is never taken.
+    assert!(Command::new("mkfifo").arg(place.path("pipe")).status()?.success());
+    let going = racing(&place, &["endless", "--report", "pipe", "--format", "json"])?;
+    going.signal(Signal::INT)?;
+    // The wait is what is tested: what comes sooner is an echo.
+    thread::sleep(MS(400));
+    going.signal(Signal::TERM)?;
+    assert_eq!(going.end(NEVER)?.0.code(), Some(143));
+    Ok(())
+}
+
+#[test]
+fn claims_that_were_checked_are_told_when_a_signal_ends_the_rest() -> Fallible {
+    let place = Place::new()?;
+    let mut command =
+        place.program(&["claims", "sleep-10", "images-20", "--repeat", "1", "--time-scale", "0.01"]);
+    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let lines = BufReader::new(going.0.stderr.take().ok_or("no standard error")?).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let first = lines.next().ok_or("it said nothing")?;
+    let (one, other) =
+        if first.contains("sleep-10") { ("sleep-10", "images-20") } else { ("images-20", "sleep-10") };
+    assert!(lines.any(|line| line.contains(other)), "{first}");
+    going.signal(Signal::TERM)?;
+    let (_, text) = going.end(NEVER)?;
+    assert!(text.contains(one), "{text}");
+    Ok(())
+}
