@@ -8,6 +8,9 @@ const PHASES: usize = Phase::ALL.len();
 /// Spans between two checkpoints: small enough to walk in a frame, large enough to cost little memory.
 const STRIDE: usize = 16;
 
+/// A lane with no more spans than this is walked from its first to its last.
+const WALKED: usize = 512;
+
 /// One phase of one task on one lane, from when to when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
@@ -65,6 +68,14 @@ impl Mix {
         }
     }
 
+    /// What came to an earlier mix.
+    fn since(mut self, earlier: &Mix) -> Mix {
+        for (later, earlier) in self.0.iter_mut().zip(earlier.0) {
+            *later = later.saturating_sub(earlier);
+        }
+        self
+    }
+
     fn grow(&mut self, phase: Phase, from: At, to: At) {
         let nanos = &mut self.0[phase.index()];
         *nanos = nanos.saturating_add(to.0.saturating_sub(from.0));
@@ -80,6 +91,8 @@ pub struct Lane {
     /// The mix of all spans before every [`STRIDE`]th one: what is drawn of a lane costs the same however
     /// many spans it has.
     checkpoints: Vec<Mix>,
+    /// When every [`STRIDE`]th span began: few enough to be searched without waiting for the memory.
+    starts: Vec<At>,
     total: Mix,
     open: Option<OpenSpan>,
     tasks: u32,
@@ -141,10 +154,40 @@ impl Lane {
 
     /// Time in each phase between two moments, where the span that goes on reaches until `now`.
     pub fn mix(&self, from: At, to: At, now: At) -> Mix {
-        let mut mix = self.mix_before(to);
-        for (later, earlier) in mix.0.iter_mut().zip(self.mix_before(from).0) {
-            *later = later.saturating_sub(earlier);
+        let ended = self.mix_before(to).since(&self.mix_before(from));
+        self.with_open(ended, from, to, now)
+    }
+
+    /// The moments but the last, each with the [`mix`](Lane::mix) from there to the next: cheaper than one by one. The
+    /// moments are in the order of time.
+    pub fn mixes(&self, moments: impl Iterator<Item = At>, now: At) -> impl Iterator<Item = (At, Mix)> {
+        let few = self.spans.len() <= WALKED;
+        let (mut last, mut ended): (Option<(At, Mix)>, usize) = (None, 0);
+        moments.filter_map(move |to| {
+            let before = if few { Mix::default() } else { self.mix_before(to) };
+            let (from, earlier) = last.replace((to, before))?;
+            let spans = match few {
+                true => self.walked(&mut ended, from, to),
+                false => before.since(&earlier),
+            };
+            Some((from, self.with_open(spans, from, to, now)))
+        })
+    }
+
+    /// Time in each phase between two moments, of the spans that have ended; those before `ended` did so by `from`.
+    fn walked(&self, ended: &mut usize, from: At, to: At) -> Mix {
+        let mut mix = Mix::default();
+        while let Some(span) = self.spans.get(*ended).filter(|span| span.from < to) {
+            mix.grow(span.phase, span.from.max(from), span.to.min(to));
+            if span.to > to {
+                break;
+            }
+            *ended += 1;
         }
+        mix
+    }
+
+    fn with_open(&self, mut mix: Mix, from: At, to: At, now: At) -> Mix {
         if let Some(open) = self.open {
             mix.grow(open.phase, open.from.max(from), now.min(to));
         }
@@ -152,18 +195,12 @@ impl Lane {
     }
 
     fn mix_before(&self, at: At) -> Mix {
-        let ended = self.spans.partition_point(|span| span.to <= at);
-        let stride = ended / STRIDE;
-        let mut mix = match self.checkpoints.get(stride) {
-            Some(checkpoint) => *checkpoint,
-            None => self.total,
-        };
-        let first = if self.checkpoints.len() > stride { stride * STRIDE } else { ended };
-        for span in &self.spans[first..ended] {
-            mix.grow(span.phase, span.from, span.to);
-        }
-        if let Some(span) = self.spans.get(ended) {
-            mix.grow(span.phase, span.from, at.max(span.from));
+        let begun = self.starts.partition_point(|start| *start < at);
+        let Some(last) = begun.checked_sub(1) else { return Mix::default() };
+        let mut mix = self.checkpoints.get(last).copied().unwrap_or_default();
+        let spans = self.spans.iter().skip(last * STRIDE).take(STRIDE);
+        for span in spans.take_while(|span| span.from < at) {
+            mix.grow(span.phase, span.from, span.to.min(at));
         }
         mix
     }
@@ -223,6 +260,7 @@ impl Lane {
         if span.to > span.from {
             if self.spans.len().is_multiple_of(STRIDE) {
                 self.checkpoints.push(self.total);
+                self.starts.push(span.from);
             }
             self.total.grow(span.phase, span.from, span.to);
             self.spans.push(span);
@@ -273,6 +311,19 @@ mod tests {
             let (lane, _) = lane(&steps);
             prop_assert!(lane.spans().iter().all(|span| span.from < span.to));
             prop_assert!(lane.spans().windows(2).all(|pair| pair[0].to <= pair[1].from));
+        }
+
+        #[test]
+        fn mixes_one_after_another_are_those_one_by_one(
+            steps in prop::collection::vec((0_u64..50, 0_usize..9, any::<bool>()), 0..1800),
+            first in 0_u64..2000, widths in prop::collection::vec(0_u64..3000, 1..40),
+        ) {
+            let (lane, now) = lane(&steps);
+            let edges = widths.iter().scan(first, |edge, width| Some(std::mem::replace(edge, *edge + width)));
+            let edges: Vec<At> = edges.map(At).collect();
+            let one_by_one: Vec<(At, Mix)> =
+                edges.windows(2).map(|cell| (cell[0], lane.mix(cell[0], cell[1], now))).collect();
+            prop_assert_eq!(lane.mixes(edges.into_iter(), now).collect::<Vec<_>>(), one_by_one);
         }
 
         #[test]

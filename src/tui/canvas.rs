@@ -1,6 +1,8 @@
 //! Painting into a buffer: clipped, safe against foreign text, and without building anything in between.
 
-use ratatui::buffer::Buffer;
+use std::borrow::Cow;
+
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -55,43 +57,28 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Paints the rows of another buffer, from row `first` on, into a rectangle. What is there and isn't in the
-    /// other buffer stays.
-    pub fn copy(&mut self, area: Rect, from: &Buffer, first: u16) {
-        let area = area.intersection(self.area);
-        for (y, row) in
-            (area.top()..area.bottom()).zip(from.area.top().saturating_add(first)..from.area.bottom())
-        {
-            for (x, column) in (area.left()..area.right()).zip(from.area.left()..from.area.right()) {
-                if let (Some(to), Some(cell)) = (self.buffer.cell_mut((x, y)), from.cell((column, row))) {
-                    *to = cell.clone();
-                }
-            }
-        }
-    }
-
     /// Empties a rectangle.
     pub fn clear(&mut self, area: Rect, style: Style) {
         let area = area.intersection(self.area);
+        let mut empty = Cell::default();
+        empty.set_style(style);
         for y in area.top()..area.bottom() {
-            for x in area.left()..area.right() {
-                if let Some(cell) = self.buffer.cell_mut((x, y)) {
-                    cell.reset();
-                    cell.set_style(style);
-                }
-            }
+            row(self.buffer, area, y).fill(empty.clone());
         }
     }
 
-    /// Copies rows of another buffer, from its row `first` on, into a rectangle.
+    /// Copies rows of another buffer, from its row `first` on, into a rectangle. What is there and isn't in the other
+    /// buffer stays.
     pub fn paste(&mut self, from: &Buffer, first: u16, area: Rect) {
         let visible = area.intersection(self.area);
-        for (y, row) in (visible.top()..visible.bottom()).zip(first + (visible.top() - area.top())..) {
-            for (x, column) in (visible.left()..visible.right()).zip(visible.left() - area.left()..) {
-                if let (Some(cell), Some(other)) = (self.buffer.cell_mut((x, y)), from.cell((column, row))) {
-                    cell.clone_from(other);
-                }
-            }
+        let (left, top) = (visible.x.saturating_sub(area.x), visible.y.saturating_sub(area.y));
+        let width = visible.width.min(from.area.width.saturating_sub(left));
+        let visible = Rect { width, ..visible };
+        let (skipped, all) = (usize::from(first) + usize::from(top), usize::from(from.area.width).max(1));
+        let rows = from.content.chunks_exact(all).skip(skipped);
+        for (y, cells) in (visible.top()..visible.bottom()).zip(rows) {
+            let cells = cells.iter().skip(left.into());
+            row(self.buffer, visible, y).iter_mut().zip(cells).for_each(|(to, cell)| to.clone_from(cell));
         }
     }
 
@@ -101,14 +88,34 @@ impl<'a> Canvas<'a> {
             return x;
         }
         let columns = columns.min(self.area.right() - x);
+        if is_plain(words) {
+            return self.plain_text(Rect { x, y, width: columns, height: 1 }, words, style);
+        }
         let words = text::fit(words, usize::from(columns));
         self.buffer.set_stringn(x, y, words, usize::from(columns), style).0
     }
 
+    /// Writes characters of a column each, as [`text::fit`] would cut them, and returns the column after them.
+    fn plain_text(&mut self, area: Rect, words: &str, style: Style) -> u16 {
+        let columns = usize::from(area.width);
+        let (kept, cut) = match words.len().checked_sub(columns) {
+            None | Some(0) => (words.len(), None),
+            Some(_) => (columns.saturating_sub(1), Some('…')),
+        };
+        let glyphs = words.chars().take(kept).chain(cut);
+        for (cell, glyph) in row(self.buffer, area, area.y).iter_mut().zip(glyphs) {
+            cell.set_char(glyph).set_style(style);
+        }
+        area.x + area.width.min(u16::try_from(words.len()).unwrap_or(u16::MAX))
+    }
+
     /// Writes text that ends before column `right`.
     pub fn text_right(&mut self, right: u16, y: u16, columns: u16, words: &str, style: Style) {
-        let words = text::fit(words, usize::from(columns));
-        let width = u16::try_from(text::width(&words)).unwrap_or(u16::MAX);
+        let words = match is_plain(words) {
+            true => Cow::Borrowed(words),
+            false => Cow::Owned(text::fit(words, usize::from(columns))),
+        };
+        let width = u16::try_from(text::width(&words)).unwrap_or(u16::MAX).min(columns);
         if let Some(x) = right.checked_sub(width) {
             self.text(x, y, width, &words, style);
         }
@@ -125,6 +132,20 @@ impl<'a> Canvas<'a> {
             self.text(area.left() + 1, y, area.width.saturating_sub(2), &title, words);
         }
     }
+}
+
+/// The cells of a row of a rectangle that lies in a buffer.
+fn row(buffer: &mut Buffer, area: Rect, y: u16) -> &mut [Cell] {
+    if area.is_empty() {
+        return &mut [];
+    }
+    let first = buffer.index_of(area.x, y);
+    &mut buffer.content[first..first + usize::from(area.width)]
+}
+
+/// Whether each byte of a text is a character that takes a column and does nothing else: most are, and cost less.
+fn is_plain(words: &str) -> bool {
+    words.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Cuts `rows` from the top of a rectangle: the part cut off, and the rest.
@@ -157,5 +178,33 @@ mod tests {
         canvas.text(0, 1, 99, "below", Style::new());
         canvas.glyph(5, 0, 'x', Style::new());
         assert_eq!(buffer, Buffer::with_lines([" ab…  ", "      "]));
+    }
+
+    #[test]
+    fn plain_text_is_cut_as_any_text() {
+        for columns in 0..6 {
+            let painted = |words: &str| {
+                let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 2));
+                let area = buffer.area;
+                let mut canvas = Canvas::new(&mut buffer, area);
+                let end = canvas.text(1, 0, columns, words, Style::new());
+                canvas.text_right(7, 1, columns, words, Style::new());
+                (end, buffer)
+            };
+            let (plain, mut other) = (painted("abcd"), painted("äbcd"));
+            for cell in other.1.content.iter_mut().filter(|cell| cell.symbol() == "ä") {
+                cell.set_symbol("a");
+            }
+            assert_eq!(plain, other, "{columns}");
+        }
+    }
+
+    #[test]
+    fn another_buffer_is_pasted_where_it_can_be_seen() {
+        let page = Buffer::with_lines(["abc", "def", "ghi"]);
+        let mut buffer = Buffer::with_lines(["......", "......", "......"]);
+        let mut canvas = Canvas::new(&mut buffer, Rect::new(1, 1, 4, 2));
+        canvas.paste(&page, 1, Rect::new(0, 0, 5, 9));
+        assert_eq!(buffer, Buffer::with_lines(["......", ".hi...", "......"]));
     }
 }

@@ -82,7 +82,6 @@ pub fn show_diff(
         let area = Rect::new(0, 0, columns, rows);
         let mut frame = terminal.recycle().unwrap_or_else(|| Buffer::empty(area));
         frame.resize(area);
-        frame.reset();
         page.draw(&mut frame, races, names, ("q", "quit"), &theme);
         if look.glyphs == Glyphs::Ascii {
             ascii::make_ascii(&mut frame);

@@ -364,7 +364,6 @@ impl App {
         let area = Rect::new(0, 0, columns, rows);
         let mut frame = terminal.recycle().unwrap_or_else(|| Buffer::empty(area));
         frame.resize(area);
-        frame.reset();
         self.paint(&mut frame);
         terminal.show(frame);
         self.dirty = false;

@@ -250,7 +250,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
             Part::Words(lines) => defined(&mut page, place, scene, &lines),
         }
     }
-    canvas.copy(area, &buffer, first);
+    canvas.paste(&buffer, first, area);
     if below > 0 && area.height > 0 {
         scrolled(canvas.part(area), scene, first, below - first);
     }

@@ -63,12 +63,17 @@ impl Axis {
     /// The moment at the left edge of a column, from the run's start.
     pub fn moment(&self, column: u16) -> Duration {
         let share = f64::from(column.saturating_sub(self.left)) / f64::from(self.columns.max(1));
-        self.window.from + self.window.long.mul_f64(share)
+        self.window.from + Duration::from_nanos((self.window.long.as_nanos() as f64 * share).round() as u64)
     }
 
     /// The stretch of time that a column stands for, in a run that started at `start`.
     pub fn cell(&self, column: u16, start: At) -> (At, At) {
         (start.plus(self.moment(column)), start.plus(self.moment(column + 1)))
+    }
+
+    /// The moments at the edges of all columns, in a run that started at `start`: one more than there are columns.
+    pub fn edges(&self, start: At) -> impl Iterator<Item = At> {
+        (0..=self.columns).map(move |column| start.plus(self.moment(self.left + column)))
     }
 
     /// The column in which a moment falls; none outside the window.

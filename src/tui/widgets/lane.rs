@@ -47,12 +47,9 @@ impl LaneRow<'_> {
     /// Paints the lane on each of the rows. A cell shows the phase that took most of its time, and is idle
     /// only when nothing happened in it; computing and waiting for a lock by turns share it.
     pub fn paint(&self, canvas: &mut Canvas<'_>, rows: std::ops::Range<u16>) {
-        for x in self.axis.columns() {
-            let (from, to) = self.axis.cell(x, self.start);
-            if from >= self.until {
-                break;
-            }
-            let mix = self.lane.mix(from, to, self.until);
+        let mixes = self.lane.mixes(self.axis.edges(self.start), self.until);
+        let known = mixes.take_while(|(from, _)| *from < self.until);
+        for (x, (_, mix)) in self.axis.columns().zip(known) {
             let (glyph, style) = match (turns(&mix), mix.most()) {
                 (Some(computing), _) => (turns_glyph(computing), self.theme.mark(Mark::Turns)),
                 (None, Some(phase)) => (self.theme.phase_glyph(phase), self.theme.phase(phase)),
