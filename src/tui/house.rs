@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use rustix::io::Errno;
 
 use super::signals::Signal;
-use super::tty::{Tty, Written};
+use super::tty::{Hold, Tty, Written};
 
 /// How long to wait for the painter to lay down the pen; it looks up 20 times a second while it waits.
 const PEN_PATIENCE: Duration = Duration::from_millis(250);
@@ -75,7 +75,7 @@ pub enum Left {
 enum Stage {
     /// The dashboard's.
     Up,
-    /// The shell's, while this process is stopped.
+    /// The shell's, while this process is stopped or in the background.
     Suspended,
     /// No longer the dashboard's.
     Left(Left),
@@ -159,9 +159,9 @@ impl House {
 
     /// Switches the terminal over to the dashboard, or does so again; the painter writes what is to write.
     pub fn take_over(&self) -> Result<(), Errno> {
-        self.tty.make_raw()?;
         let mut desk = lock(&self.desk);
         if !matches!(desk.stage, Stage::Left(_)) {
+            self.tty.make_raw()?;
             desk.stage = Stage::Up;
             desk.entering = true;
             desk.whole = true;
@@ -219,7 +219,7 @@ impl House {
                 .wait_timeout_while(desk, patience, |desk| desk.drawing)
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        if !self.tty.in_foreground() {
+        if self.tty.hold() == Hold::Background {
             return Left::Gone;
         }
         match self.tty.leave(LEAVE_PATIENCE) {
@@ -232,6 +232,11 @@ impl House {
     /// Whether the dashboard has the terminal now.
     pub fn is_up(&self) -> bool {
         lock(&self.desk).stage == Stage::Up
+    }
+
+    /// Whether the shell has the terminal until [`House::take_over`].
+    pub fn is_lent(&self) -> bool {
+        lock(&self.desk).stage == Stage::Suspended
     }
 
     /// Leaves `notice` for the dashboard and wakes it.
@@ -250,6 +255,11 @@ impl House {
         drop(desk);
         // A full pipe wakes as well as one more byte would, and without a dashboard nobody listens.
         let _ = (&self.bell).write(&[0]);
+    }
+
+    /// Whether there is a notice.
+    pub fn has_news(&self) -> bool {
+        !lock(&self.desk).notices.is_empty()
     }
 
     /// The most urgent notice: signals, then the terminal's end, then the oldest of the rest.

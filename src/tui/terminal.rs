@@ -27,7 +27,11 @@ use super::house::{House, Notice, Role};
 use super::input::{Act, Keyboard};
 use super::painter::paint;
 use super::signals::{listen, stop};
-use super::tty::{Tty, gone, has_a_shell, wait};
+use super::tty::{Hold, Tty, gone, has_a_shell, wait};
+
+/// In the background, how often to look whether the shell has given the terminal back. Not every shell says
+/// so to a program that runs.
+const BACKGROUND_LOOK: Duration = Duration::from_millis(100);
 
 /// How the terminal is to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +77,8 @@ pub enum Input {
     Pasted(String),
     /// The terminal may have another size: draw again.
     Resized,
-    /// The program was stopped and goes on: draw again, perhaps at another size.
+    /// The program was stopped or in the background and has the terminal again: draw again, perhaps at
+    /// another size.
     Resumed,
     /// Somebody wants the program to end. The second signal of a kind, 0.2 s or more after the first, is
     /// not reported: it ends the process at once.
@@ -168,7 +173,11 @@ impl Terminal {
             let left = timeout.saturating_sub(start.elapsed());
             let patience =
                 self.keyboard.patience().map(|patience| patience.saturating_sub(self.last_byte.elapsed()));
-            self.wait(patience.map_or(left, |patience| patience.min(left)));
+            let look = self.house.is_lent().then_some(BACKGROUND_LOOK);
+            self.wait(patience.into_iter().chain(look).fold(left, Duration::min));
+            if let Some(input) = look.and_then(|_| self.come_back()) {
+                return input;
+            }
             if patience.is_some() && self.keyboard.patience().is_some_and(|p| self.last_byte.elapsed() >= p) {
                 self.keyboard.give_up();
             }
@@ -236,20 +245,31 @@ impl Terminal {
                 Notice::Vanished => {}
                 Notice::Stop if has_a_shell() => {
                     self.house.lend();
-                    stop();
+                    // What came meanwhile takes the stop back, or ends the program.
+                    if !self.house.has_news() {
+                        stop();
+                    }
                 }
                 Notice::Stop => {}
-                Notice::Continued if self.house.tty.in_foreground() => match self.house.take_over() {
-                    Ok(()) => return Some(Input::Resumed),
-                    Err(_) => self.vanished = Vanished::Yes,
-                },
-                // Continued in the background: whoever wants the screen back will say so again.
-                Notice::Continued if has_a_shell() => {
-                    self.house.lend();
-                    stop();
+                Notice::Continued => {
+                    if let Some(input) = self.come_back() {
+                        return Some(input);
+                    }
                 }
-                Notice::Continued => self.vanished = Vanished::Yes,
             }
+        }
+        None
+    }
+
+    /// Takes the terminal again if it is this process's to take.
+    fn come_back(&mut self) -> Option<Input> {
+        if self.vanished != Vanished::No {
+            return None;
+        }
+        match self.house.tty.hold() {
+            Hold::Ours if self.house.take_over().is_ok() => return Some(Input::Resumed),
+            Hold::Background if has_a_shell() => self.house.lend(),
+            Hold::Ours | Hold::Background | Hold::Lost => self.vanished = Vanished::Yes,
         }
         None
     }

@@ -31,6 +31,17 @@ const UNKNOWN_SIZE: (u16, u16) = (80, 24);
 /// A writer to a terminal that takes nothing looks up this often to see whether it should still go on.
 const STALL_LOOK: Duration = Duration::from_millis(50);
 
+/// Whose the terminal is, as the system sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// This process's to use.
+    Ours,
+    /// Another's: a shell has put this process in the background.
+    Background,
+    /// Nobody's: the session that had it has ended.
+    Lost,
+}
+
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
@@ -49,6 +60,8 @@ pub(super) struct Tty {
     fd: OwnedFd,
     cooked: Termios,
     mouse: bool,
+    /// Whether a shell may put this process in the background of it: it is the session's own.
+    controlling: bool,
 }
 
 impl Tty {
@@ -67,7 +80,8 @@ impl Tty {
         });
         let fd = fd.map_err(|error| TerminalError::Open(error.into()))?;
         let cooked = tcgetattr(&fd).map_err(|error| TerminalError::Modes(error.into()))?;
-        Ok(Tty { fd, cooked, mouse })
+        let controlling = tcgetpgrp(&fd).is_ok();
+        Ok(Tty { fd, cooked, mouse, controlling })
     }
 
     /// Columns and rows, as they are now; at least 1 each, and 80 × 24 where the terminal does not know.
@@ -157,9 +171,14 @@ impl Tty {
         }
     }
 
-    /// Whether the terminal is this process's to use now: a shell has not put it in the background.
-    pub fn in_foreground(&self) -> bool {
-        tcgetpgrp(&self.fd).map_or(true, |group| group == getpgrp())
+    /// Whose the terminal is now. One that never was the session's own is this process's for good.
+    pub fn hold(&self) -> Hold {
+        match tcgetpgrp(&self.fd) {
+            Ok(group) if group == getpgrp() => Hold::Ours,
+            Ok(_) => Hold::Background,
+            Err(_) if self.controlling => Hold::Lost,
+            Err(_) => Hold::Ours,
+        }
     }
 }
 

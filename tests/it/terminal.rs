@@ -294,10 +294,57 @@ fn an_outside_stop_is_as_good_as_ctrl_z() {
 fn a_stopped_program_can_be_ended_without_the_terminal() {
     let script = r#"set -m; "$@"; kill -TERM %1; kill -CONT %1; wait; echo "killed, $?""#;
     let mut pty = Pty::spawn(actor::in_shell(script, ""), (60, 12));
-    pty.wait_for_text("frame 2");
+    let actor = actor_of(&pty);
     pty.send("\x1a");
     pty.wait_for_text("killed, ");
+    pty.assert_restored();
+    // Not every shell's `wait` waits for a job that was stopped.
+    ends_with_the_terminal_as_it_was(&pty, actor);
     assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+}
+
+#[test]
+fn a_stopped_program_whose_shell_ends_leaves_the_terminal_alone() {
+    // Deaf to the signal that says so, it learns from the terminal that nobody is there.
+    let mut pty = Pty::spawn(actor::in_shell(r#"set -m; "$@"; exit 0"#, "deaf"), (60, 12));
+    let actor = actor_of(&pty);
+    pty.send("\x1a");
+    assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+    pty.assert_restored();
+    ends_with_the_terminal_as_it_was(&pty, actor);
+}
+
+fn ends_with_the_terminal_as_it_was(pty: &Pty, actor: Pid) {
+    let start = Instant::now();
+    let stat = format!("/proc/{}/stat", actor.as_raw_pid());
+    // Nobody may be there to bury it.
+    while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(pty.has_its_modes());
+        assert!(start.elapsed() < NEVER, "the actor never ended");
+        thread::yield_now();
+    }
+    pty.assert_restored();
+}
+
+#[test]
+fn in_the_background_a_program_goes_on_unseen_until_it_has_the_terminal_again() {
+    let script = r#"exec bash -c 'set -m; "$@"; bg >/dev/null; echo "in the background"; read line; fg >/dev/null; echo "ended, $?"' bash "$@""#;
+    let mut pty = Pty::spawn(actor::in_shell(script, ""), (60, 12));
+    let actor = actor_of(&pty);
+    pty.send("\x1a");
+    pty.wait_for_text("in the background");
+    let (pid, start) = (actor.as_raw_pid().to_string(), Instant::now());
+    while start.elapsed() < Duration::from_millis(300) {
+        assert_ne!(stat(&pid).1, 'T');
+        assert!(pty.has_its_modes());
+        thread::sleep(Duration::from_millis(1));
+    }
+    pty.assert_restored();
+    pty.send("\n");
+    pty.wait_for("the dashboard", |screen| screen.alternate_screen() && screen.hide_cursor());
+    pty.wait_for_text("said Resumed.");
+    pty.send("q");
+    pty.wait_for_text("ended, 0");
     pty.assert_restored();
 }
 
