@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::pty::Pty;
-use crate::rig::{Fallible, MS, NEVER, RawServer, files_in, hold, reply};
+use crate::rig::{Fallible, MS, NEVER, RawServer, SMALL_WORK, files_in, hold, reply};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_threadrace");
 
@@ -541,10 +541,11 @@ fn rounds_replace_each_others_files_and_are_reported_together() -> Fallible {
 #[test]
 fn every_kind_of_work_is_repeated() -> Fallible {
     let place = Place::new()?;
-    let small =
-        ["-n", "4", "-w", "2", "--time-scale", "0.01", "--repeat", "2", "--warmup", "1", "--format", "json"];
+    std::fs::write(place.path("small.toml"), SMALL_WORK)?;
+    let small = "--config small.toml -n 4 -w 2 --time-scale 0.01 --repeat 2 --warmup 1 --format json";
+    let small: Vec<&str> = small.split(' ').collect();
     for scenario in ["files", "reads", "crud", "api", "data", "sleep-10", "counter", "daemon", "wrong"] {
-        let output = place.run(&[&[scenario], &small[..]].concat())?;
+        let output = place.run(&[&[scenario], small.as_slice()].concat())?;
         let report: Value = serde_json::from_slice(&output.stdout)?;
         assert_eq!(report_faults(&report)?, Vec::<String>::new(), "{scenario}");
         let runs = report["runs"].as_array().ok_or("no runs")?;
@@ -818,5 +819,4 @@ fn a_server_of_another_make_is_downloaded_byte_for_byte() -> Fallible {
 #[cfg(target_os = "linux")]
 mod on_linux;
 
-/// What a signal does to it.
 mod signals;

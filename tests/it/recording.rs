@@ -112,7 +112,7 @@ fn live_events_come_in_the_order_of_time_up_to_moments_that_are_whole() -> Falli
 fn a_killed_program_leaves_what_was_told_before() -> Fallible {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("race.jsonl");
-    let mut child = threadrace(folder.path(), &["images-20", "--plain", "--record", "race.jsonl"])
+    let mut child = threadrace(folder.path(), &["images-20", "-n", "6", "--plain", "--record", "race.jsonl"])
         .stderr(Stdio::piped())
         .spawn()?;
     // The first line of the second task: the race is under way.

@@ -286,8 +286,8 @@ fn every_size_tells_a_frozen_picture_from_a_live_one() {
         let (watched, playhead) = frozen(&race);
         assert_eq!(watched.race.plan().order, Order::OneByOne);
         for view in View::ALL {
-            for columns in (4..40).chain([59, 60, 79, 80, 99, 109, 110, 130]) {
-                for rows in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 20, 24, 40] {
+            for columns in (4..40).step_by(3).chain([5, 6, 59, 60, 79, 80, 99, 109, 110, 130]) {
+                for rows in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 24, 40] {
                     let screen = text(&watched.frame(&playhead, with_log(view), &PLAIN, (columns, rows)));
                     assert!(screen.contains("┃┃") || screen.contains("froz"), "{columns}x{rows}:\n{screen}");
                 }

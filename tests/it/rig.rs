@@ -26,6 +26,29 @@ use threadrace::workload::download::{Conduct, Downloads, Limits, Server, Target}
 use threadrace::workload::{Emitter, OutputFolder, Progress, Resolved, RunFolder, Tls, Workload};
 use tokio_util::sync::CancellationToken;
 
+/// A config file with which the built-in scenarios compute, draw and add less, so that a debug build is done
+/// with them soon.
+pub const SMALL_WORK: &str = r#"format = "threadrace-config-1"
+[scenarios.cpu]
+below = 20000
+[scenarios.data]
+rows = 2000
+[scenarios.counter]
+adds = 2000
+[scenarios.images-20]
+width = 64
+height = 48
+[scenarios.images-10-threads]
+width = 64
+height = 48
+[scenarios.images-10-pool]
+width = 64
+height = 48
+[scenarios.images-link]
+width = 64
+height = 48
+"#;
+
 pub type Fallible<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 pub const MS: fn(u64) -> Duration = Duration::from_millis;

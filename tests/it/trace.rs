@@ -16,6 +16,7 @@ use threadrace::recording::{
 use threadrace::report::Summary;
 
 use crate::checker::faults;
+use crate::rig::SMALL_WORK;
 use crate::simulate::{Fate, Race, folded};
 
 type Fallible<T = ()> = Result<T, Box<dyn Error>>;
@@ -191,9 +192,7 @@ proptest! {
 #[test]
 fn the_trace_of_every_scenario_keeps_the_format() -> Fallible {
     let folder = tempfile::tempdir()?;
-    let small =
-        "[scenarios.cpu]\nbelow = 20000\n[scenarios.data]\nrows = 2000\n[scenarios.counter]\nadds = 2000\n";
-    fs::write(folder.path().join("small.toml"), format!("format = \"threadrace-config-1\"\n{small}"))?;
+    fs::write(folder.path().join("small.toml"), SMALL_WORK)?;
     let listing = threadrace(folder.path(), &["scenarios"]).output()?;
     let listing = String::from_utf8(listing.stdout)?;
     let names =

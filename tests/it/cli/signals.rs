@@ -1,3 +1,5 @@
+//! What a signal ends is ended in order, and what is known by then is told.
+
 use super::*;
 
 #[test]
@@ -71,13 +73,13 @@ fn a_second_signal_ends_a_program_that_cannot_end() -> Fallible {
 fn claims_that_were_checked_are_told_when_a_signal_ends_the_rest() -> Fallible {
     let place = Place::new()?;
     let mut command =
-        place.program(&["claims", "sleep-10", "images-20", "--repeat", "1", "--time-scale", "0.01"]);
+        place.program(&["claims", "sleep-10", "posts-5", "--repeat", "1", "--time-scale", "0.01"]);
     let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
     let lines = BufReader::new(going.0.stderr.take().ok_or("no standard error")?).lines();
     let mut lines = lines.map_while(Result::ok);
     let first = lines.next().ok_or("it said nothing")?;
     let (one, other) =
-        if first.contains("sleep-10") { ("sleep-10", "images-20") } else { ("images-20", "sleep-10") };
+        if first.contains("sleep-10") { ("sleep-10", "posts-5") } else { ("posts-5", "sleep-10") };
     assert!(lines.any(|line| line.contains(other)), "{first}");
     going.signal(Signal::TERM)?;
     let (_, text) = going.end(NEVER)?;
