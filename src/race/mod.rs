@@ -153,6 +153,14 @@ impl Race {
     }
 }
 
+#[cfg(test)]
+impl Race {
+    /// A race that is nothing but what it tells.
+    pub(crate) fn told(notices: Receiver<Notice>) -> Race {
+        Race { notices, cancel: CancellationToken::new(), thread: None }
+    }
+}
+
 /// How long a dropped race is waited for. A picture that is just being made can't be broken off.
 const PARTING: Duration = Duration::from_secs(1);
 

@@ -36,6 +36,9 @@ use export::Exports;
 /// How long the loop sleeps when nothing moves. Keys and signals wake it.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// How long a race that was left is listened to for what it still says.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Sorting the table may take one part in so many of the time, and so may the figures of a race under way.
 const SORTING_SHARE: u32 = 20;
 
@@ -204,7 +207,7 @@ impl App {
             self.hear_exports();
             self.pass();
         };
-        self.leave_race();
+        self.leave_race(LAST_WORDS);
         let reader = match terminal.leave() {
             terminal::Left::Restored => Reader::There,
             terminal::Left::Stalled | terminal::Left::Gone => Reader::Gone,
@@ -213,27 +216,23 @@ impl App {
         Ok(Left { why, reader, race: self.state, refused: self.refused.map(|(_, error)| error) })
     }
 
-    /// Cancels the race and takes in what it still says, for the report.
-    fn leave_race(&mut self) {
-        if let Some(race) = self.race.take() {
-            race.cancel();
-            let deadline = Instant::now() + Duration::from_secs(2);
-            while let Ok(notice) =
-                race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                match notice {
-                    // Where nothing records the race, the events are the dashboard's alone.
-                    Notice::Events(events) => self.apply(Arc::unwrap_or_clone(events)),
-                    Notice::Over { .. } => break,
-                    // It did not come to be a race.
-                    Notice::Refused(error) => {
-                        self.refused = Some((error.to_string(), error));
-                        break;
-                    }
-                    Notice::Preparing(_) => {}
-                }
+    /// Cancels the race and takes in what it says within `patience`, for the report.
+    fn leave_race(&mut self, patience: Duration) {
+        let Some(race) = self.race.take() else { return };
+        race.cancel();
+        let deadline = Instant::now() + patience;
+        let refused = loop {
+            match race.notices().recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                // Where nothing records the race, the events are the dashboard's alone.
+                Ok(Notice::Events(events)) => self.apply(Arc::unwrap_or_clone(events)),
+                Ok(Notice::Preparing(_)) => {}
+                Ok(Notice::Refused(error)) => break Some(error),
+                // It would not have started any more.
+                Err(_) if self.state.is_none() => break Some(RaceError::Cancelled),
+                Ok(Notice::Over { .. }) | Err(_) => break None,
             }
-        }
+        };
+        self.refused = refused.map(|error| (error.to_string(), error));
     }
 
     fn is_busy(&self) -> bool {

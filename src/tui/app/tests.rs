@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -10,6 +11,7 @@ use ratatui::layout::Rect;
 
 use crate::config::{self, Flags, Settings, Sources, ThemeName};
 use crate::event::{At, Event, Fact};
+use crate::race::{Notice, Preparing, Race, RaceError};
 use crate::recording::Speed;
 use crate::recording::Tape;
 use crate::report::words::Glyphs;
@@ -329,4 +331,15 @@ fn a_tape_without_a_race_is_no_fault() {
     app.press(KeyCode::Home);
     app.press(KeyCode::Left);
     assert!(app.screen().contains("there is no race"));
+}
+
+#[test]
+fn a_race_that_is_left_before_it_starts_was_cancelled_whether_or_not_it_says_so() {
+    let (sender, notices) = mpsc::channel();
+    sender.send(Notice::Preparing(Preparing::Output)).expect("the race listens");
+    let mut app = App::new(settings(), look());
+    app.race = Some(Race::told(notices));
+    app.leave_race(Duration::ZERO);
+    assert!(matches!(app.refused, Some((_, RaceError::Cancelled))), "{:?}", app.refused);
+    drop(sender);
 }
