@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::pty::Pty;
 use crate::rig::{Fallible, MS, NEVER, RawServer, SMALL_WORK, files_in, hold, reply};
+use crate::schema::REPORT;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_threadrace");
 
@@ -185,12 +186,6 @@ impl Drop for Going {
     }
 }
 
-fn report_faults(report: &Value) -> Fallible<Vec<String>> {
-    let schema: Value = serde_json::from_str(include_str!("../../assets/report.schema.json"))?;
-    let schema = jsonschema::validator_for(&schema).map_err(|error| error.to_string())?;
-    Ok(schema.iter_errors(report).map(|error| format!("{}: {error}", error.instance_path())).collect())
-}
-
 /// How the tasks of a run ended, in their order.
 fn outcomes(run: &Value) -> Vec<&str> {
     let tasks = run["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -213,7 +208,7 @@ fn a_sweep_tells_what_more_workers_bought() -> Fallible {
     ])?;
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     let labels: Vec<&str> =
         report["runs"].as_array().into_iter().flatten().filter_map(|run| run["label"].as_str()).collect();
     assert_eq!(labels, ["sequential", "pool-1", "pool-2", "pool-4", "pool-5", "pool-6"]);
@@ -249,7 +244,7 @@ fn twenty_pictures_are_raced_and_reported_as_json() -> Fallible {
     let output = place.run(&["--format", "json", "--report", "report.csv"])?;
     assert_code(&output, 0);
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     let runs = report["runs"].as_array().ok_or("no runs")?;
     assert_eq!(runs.len(), 4);
     for run in runs {
@@ -281,7 +276,7 @@ fn tasks_that_fail_make_exit_code_1_and_a_report() -> Fallible {
     let output = place.run(&["wrong", "--format", "json"])?;
     assert_code(&output, 1);
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     let outcomes = outcomes(&report["runs"][0]);
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
     assert_eq!((count("done"), count("failed"), count("panicked")), (4, 3, 1), "{outcomes:?}");
@@ -435,7 +430,7 @@ fn a_list_of_urls_from_standard_input_is_downloaded() -> Fallible {
     let output = place.run_with(&arguments, &format!("# a comment\n\n{}\n", list.join("\r\n")))?;
     assert_code(&output, 0);
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     for run in ["sequential", "threads", "pool"] {
         let files = files_in(&place.path("deep/out").join(run))?;
         assert_eq!(files.len(), paths.len(), "{:?}", files.keys());
@@ -498,7 +493,7 @@ fn rounds_replace_each_others_files_and_are_reported_together() -> Fallible {
     let output = place.run(&repeated)?;
     assert_code(&output, 0);
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     let runs = report["runs"].as_array().ok_or("no runs")?;
     let rounds: Vec<_> = runs.iter().map(|run| (run["round"].as_u64(), run["warmup"].as_bool())).collect();
     let round = |number, warmup| [(Some(number), Some(warmup)); 2];
@@ -541,13 +536,13 @@ fn rounds_replace_each_others_files_and_are_reported_together() -> Fallible {
 #[test]
 fn every_kind_of_work_is_repeated() -> Fallible {
     let place = Place::new()?;
-    std::fs::write(place.path("small.toml"), SMALL_WORK)?;
-    let small = "--config small.toml -n 4 -w 2 --time-scale 0.01 --repeat 2 --warmup 1 --format json";
+    fs::write(place.path("config.toml"), format!("{CONFIG}{SMALL_WORK}"))?;
+    let small = "-n 4 -w 2 --time-scale 0.01 --repeat 2 --warmup 1 --format json";
     let small: Vec<&str> = small.split(' ').collect();
     for scenario in ["files", "reads", "crud", "api", "data", "sleep-10", "counter", "daemon", "wrong"] {
         let output = place.run(&[&[scenario], small.as_slice()].concat())?;
         let report: Value = serde_json::from_slice(&output.stdout)?;
-        assert_eq!(report_faults(&report)?, Vec::<String>::new(), "{scenario}");
+        REPORT.check(&report).map_err(|error| format!("{scenario}: {error}"))?;
         let runs = report["runs"].as_array().ok_or("no runs")?;
         let ended = |run: &Value| run["status"] == "completed";
         assert!(runs.iter().all(ended), "{scenario}: {}", err(&output));

@@ -19,6 +19,7 @@ use threadrace::report::{self, Format};
 use threadrace::stats::compare::Difference;
 use threadrace::tui::{Depth, DiffPanel, DiffScene, DiffSight, Theme, draw_diff, make_ascii};
 
+use crate::schema::DIFF;
 use crate::simulate::{Fate as Fated, Race, folded};
 
 type Tested = Result<(), Box<dyn Error>>;
@@ -520,17 +521,12 @@ fn comparisons_are_written() -> Tested {
 
 #[test]
 fn the_json_is_as_its_schema_says() -> Tested {
-    let schema: Value = serde_json::from_str(include_str!("../../assets/diff.schema.json"))?;
-    jsonschema::meta::validate(&schema).map_err(|error| error.to_string())?;
-    let validator = jsonschema::validator_for(&schema)?;
     let slow = rounds(10..20, 1.0);
     for (a, b) in
         [(before(), after()), (slow.clone(), rounds(20..30, 0.8)), (before(), Race::new(7).tasks(3).state())]
     {
         let json: Value = serde_json::from_str(&written(DiffFormat::Json, &a, &b)?)?;
-        let faults: Vec<String> =
-            validator.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect();
-        assert_eq!(faults, Vec::<String>::new());
+        DIFF.check(&json)?;
     }
     Ok(())
 }

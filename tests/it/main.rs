@@ -19,6 +19,7 @@ mod report;
 mod rewind;
 mod rig;
 mod scaling;
+mod schema;
 mod screens;
 mod servers;
 mod simulate;

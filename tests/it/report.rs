@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -13,22 +12,10 @@ use threadrace::report::{
     Comparable, Format, SHARED, SaveError, Segment, Standing, Step, Summary, save, so_far, try_place, write,
 };
 
+use crate::schema::REPORT;
 use crate::simulate::{Fate, Race, folded};
 
 type Tested = Result<(), Box<dyn Error>>;
-
-static SCHEMA: LazyLock<Result<jsonschema::Validator, String>> = LazyLock::new(|| {
-    let schema = serde_json::from_str(include_str!("../../assets/report.schema.json"));
-    let schema: Value = schema.map_err(|e| e.to_string())?;
-    jsonschema::meta::validate(&schema).map_err(|e| e.to_string())?;
-    jsonschema::validator_for(&schema).map_err(|e| e.to_string())
-});
-
-/// What is wrong with a report according to the schema; empty when it is valid.
-fn faults(report: &Value) -> Result<Vec<String>, String> {
-    let schema = SCHEMA.as_ref().map_err(String::clone)?;
-    Ok(schema.iter_errors(report).map(|e| format!("{}: {e}", e.instance_path())).collect())
-}
 
 const END: At = At(u64::MAX);
 
@@ -128,7 +115,7 @@ fn runs_that_brought_different_bytes_are_not_compared() -> Tested {
     let told = report(Format::Table, &other, END)?;
     assert!(told.contains("not the same work"), "{told}");
     let told = json_of(&other, END)?;
-    assert_eq!(faults(&told)?, Vec::<String>::new());
+    REPORT.check(&told)?;
     assert_eq!(told["runs"][2]["comparable"], json!(false));
     Ok(())
 }
@@ -353,7 +340,7 @@ fn what_came_out_of_a_task_and_when_it_was_delivered_is_reported() -> Tested {
     let state = folded(&events);
     assert_eq!(state.misfits(), 0);
     let json = json_of(&state, END)?;
-    assert_eq!(faults(&json)?, Vec::<String>::new());
+    REPORT.check(&json)?;
     let (task, other) = (&json["runs"][2]["tasks"][4], &json["runs"][2]["tasks"][5]);
     assert_eq!(task["result"], "=post 5: \"\u{202e}\"");
     assert_eq!(task["delivered"], task["finished"]);
@@ -488,7 +475,7 @@ fn reports_keep_the_schema() -> Tested {
     ];
     for race in races {
         let report = json_of(&race, At(1_500_000_000))?;
-        assert_eq!(faults(&report)?, Vec::<String>::new());
+        REPORT.check(&report)?;
     }
     Ok(())
 }
@@ -496,7 +483,7 @@ fn reports_keep_the_schema() -> Tested {
 #[test]
 fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
     let report = json_of(&troubled().state(), END)?;
-    assert_eq!(faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     let set: &[(&str, Value)] = &[
         ("/format", json!("other-report")),
         ("/version", json!(2)),
@@ -540,7 +527,7 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
     for (place, value) in set {
         let mut report = report.clone();
         *report.pointer_mut(place).ok_or(*place)? = value.clone();
-        assert!(!faults(&report)?.is_empty(), "{place} may be {value}");
+        assert!(REPORT.check(&report).is_err(), "{place} may be {value}");
     }
     let objects = [
         "",
@@ -560,12 +547,12 @@ fn a_report_that_was_tampered_with_breaks_the_schema() -> Tested {
         for key in object.keys() {
             let mut report = report.clone();
             report.pointer_mut(place).and_then(Value::as_object_mut).ok_or(place)?.remove(key);
-            assert!(!faults(&report)?.is_empty(), "{place}/{key} may be missing");
+            assert!(REPORT.check(&report).is_err(), "{place}/{key} may be missing");
         }
         let mut report = report.clone();
         let object = report.pointer_mut(place).and_then(Value::as_object_mut).ok_or(place)?;
         object.insert("more".to_owned(), json!(0.0));
-        assert!(!faults(&report)?.is_empty(), "{place} may hold more");
+        assert!(REPORT.check(&report).is_err(), "{place} may hold more");
     }
     Ok(())
 }
@@ -643,7 +630,7 @@ proptest! {
         let state = race.state_at(until);
         let now = At(until.0.min(20_000_000_000));
         let report = json_of(&state, now).map_err(failed)?;
-        prop_assert_eq!(faults(&report).map_err(failed)?, Vec::<String>::new());
+        REPORT.check(&report).map_err(failed)?;
         let runs = list(&report["runs"])?;
         let baseline = runs.iter().find(|run| run["executor"] == "sequential");
         for run in runs {

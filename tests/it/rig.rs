@@ -28,13 +28,19 @@ use tokio_util::sync::CancellationToken;
 
 /// A config file with which the built-in scenarios compute, draw and add less, so that a debug build is done
 /// with them soon.
-pub const SMALL_WORK: &str = r#"format = "threadrace-config-1"
+pub const SMALL_WORK: &str = "
 [scenarios.cpu]
 below = 20000
 [scenarios.data]
 rows = 2000
 [scenarios.counter]
 adds = 2000
+[scenarios.crud]
+rows = 200
+[scenarios.files]
+bytes = 40000
+[scenarios.reads]
+bytes = 40000
 [scenarios.images-20]
 width = 64
 height = 48
@@ -47,7 +53,7 @@ height = 48
 [scenarios.images-link]
 width = 64
 height = 48
-"#;
+";
 
 pub type Fallible<T = ()> = Result<T, Box<dyn std::error::Error>>;
 

@@ -192,7 +192,8 @@ proptest! {
 #[test]
 fn the_trace_of_every_scenario_keeps_the_format() -> Fallible {
     let folder = tempfile::tempdir()?;
-    fs::write(folder.path().join("small.toml"), SMALL_WORK)?;
+    let small = format!("format = \"threadrace-config-1\"{SMALL_WORK}");
+    fs::write(folder.path().join("small.toml"), small)?;
     let listing = threadrace(folder.path(), &["scenarios"]).output()?;
     let listing = String::from_utf8(listing.stdout)?;
     let names =

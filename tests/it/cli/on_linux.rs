@@ -85,7 +85,7 @@ fn a_stalled_standard_output_keeps_no_report_file_back_and_no_signal() -> Fallib
     going.signal(Signal::INT)?;
     assert_eq!(going.end(SOON)?.0.code(), Some(130));
     let report: Value = serde_json::from_slice(&fs::read(place.path("r.json"))?)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     Ok(())
 }
 
@@ -165,7 +165,7 @@ fn a_run_that_would_need_more_threads_than_there_can_be_is_refused() -> Fallible
         let text = fs::read_to_string(place.path(&report))
             .map_err(|error| format!("{executors}: {error}: {}", err(&output)))?;
         let report: Value = serde_json::from_str(&text)?;
-        assert_eq!(report_faults(&report)?, Vec::<String>::new(), "{executors}");
+        REPORT.check(&report).map_err(|error| format!("{executors}: {error}"))?;
         let run = &report["runs"][0];
         let outcomes = outcomes(run);
         assert!(

@@ -11,7 +11,7 @@ fn a_signal_cancels_the_race_and_the_report_is_printed() -> Fallible {
         let (status, text) = going.end(NEVER)?;
         assert_eq!(status.code(), Some(code), "{signal:?}: {text}");
         let report: Value = serde_json::from_str(&text)?;
-        assert_eq!(report_faults(&report)?, Vec::<String>::new());
+        REPORT.check(&report)?;
         let (first, others) =
             report["runs"].as_array().and_then(|runs| runs.split_first()).ok_or("no runs")?;
         assert_eq!(first["status"], "cancelled");
@@ -35,7 +35,7 @@ fn a_run_in_whose_middle_the_program_was_stopped_claims_no_speedup() -> Fallible
     let (status, text) = going.end(NEVER)?;
     assert_eq!(status.code(), Some(0), "every task was done: {text}");
     let report: Value = serde_json::from_str(&text)?;
-    assert_eq!(report_faults(&report)?, Vec::<String>::new());
+    REPORT.check(&report)?;
     let stopped = &report["runs"][0];
     assert_eq!((&stopped["comparable"], &stopped["speedup"]), (&Value::Bool(false), &Value::Null));
     assert_eq!(outcomes(stopped), ["done"; 3]);
@@ -51,7 +51,7 @@ fn a_signal_that_comes_twice_at_once_is_one_and_the_report_is_printed() -> Falli
     going.signal(Signal::TERM)?;
     let (status, text) = going.end(NEVER)?;
     assert_eq!(status.code(), Some(143));
-    assert_eq!(report_faults(&serde_json::from_str(&text)?)?, Vec::<String>::new());
+    REPORT.check(&serde_json::from_str(&text)?)?;
     Ok(())
 }
 
