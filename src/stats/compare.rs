@@ -216,6 +216,7 @@ fn bootstrap(figure: impl FnMut() -> f64) -> Interval {
 #[cfg(test)]
 mod tests {
     use std::f64::consts::TAU;
+    use std::thread;
 
     use proptest::prelude::*;
 
@@ -328,22 +329,23 @@ mod tests {
 
     #[test]
     fn equals_are_told_apart_in_at_most_5_of_100_races() {
-        let mut stream = 0;
-        for noise in NOISES {
-            for drift in DRIFTS {
-                for rounds in [6, 7, 10, 20] {
-                    stream += 1;
+        thread::scope(|scope| {
+            for (stream, noise) in (1..).zip(NOISES) {
+                scope.spawn(move || {
                     let mut chance = Rng::new(1, stream);
-                    let mut wrong = 0;
-                    for seed in 0..RACES as u64 {
-                        let [a, b] = race(noise, drift, rounds, 1.0, &mut chance);
-                        wrong += usize::from(might_be_told(&a, &b) && told(&a, &b, seed));
+                    for (drift, rounds) in
+                        DRIFTS.into_iter().flat_map(|drift| [6, 7, 10, 20].map(|n| (drift, n)))
+                    {
+                        let wrong = (0..RACES as u64).filter(|&seed| {
+                            let [a, b] = race(noise, drift, rounds, 1.0, &mut chance);
+                            might_be_told(&a, &b) && told(&a, &b, seed)
+                        });
+                        let share = wrong.count() as f64 / RACES as f64;
+                        assert!(share <= MISSES, "{noise:?} {drift:?} {rounds}: {share}");
                     }
-                    let share = wrong as f64 / RACES as f64;
-                    assert!(share <= MISSES, "{noise:?} {drift:?} {rounds}: {share}");
-                }
+                });
             }
-        }
+        });
     }
 
     #[test]
