@@ -677,7 +677,8 @@ proptest! {
             if !run["speedup"].is_null() {
                 let wall = number(&run["wall_seconds"])?;
                 let sequential = number(&baseline.ok_or_else(|| failed("no baseline"))?["wall_seconds"])?;
-                prop_assert!((number(&run["speedup"])? * wall - sequential).abs() < 1e-9 * sequential);
+                // Exactly: a number in the report is read back as the one that was written.
+                prop_assert_eq!(number(&run["speedup"])?, sequential / wall);
                 let workers = number(&run["workers"])?;
                 prop_assert!((number(&run["efficiency"])? * workers - number(&run["speedup"])?).abs() < 1e-9);
                 let improvement = number(&run["improvement"])?;
