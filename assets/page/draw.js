@@ -57,7 +57,7 @@ data.runs.forEach((run, place) => {
   for (let i = 0, last = 0; run.steps && i < run.steps.length; i += 2) {
     steps.push({ from: last, to: last += run.steps[i], level: run.steps[i + 1] });
   }
-  runs.push({ ...run, rows, steps, plot, base: layers[0], over: layers[1], baseline: run.base, colour: place % 6 });
+  runs.push({ ...run, rows, steps, plot, base: layers[0], over: layers[1], baseline: run.base });
 });
 if (!runs.length) return;
 root.classList.add('js');
@@ -181,7 +181,7 @@ function drawRun(run, { places }) {
   }
   if (run.steps.length) {
     const bottom = tall, unit = data.strip / Math.max(run.peak, 1);
-    context.fillStyle = colours['r' + run.colour];
+    context.fillStyle = colours['r' + run.hue];
     context.beginPath();
     let any = false;
     for (const step of run.steps) {

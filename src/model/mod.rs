@@ -4,11 +4,13 @@
 //! many tasks there are, and so does one question of those that a frame asks. Events may be foreign (a
 //! recording): what doesn't fit is counted in [`RaceState::misfits`] and changes nothing.
 
+mod hue;
 mod lane;
 mod rounds;
 mod run;
 mod steps;
 
+pub use hue::Hue;
 pub use lane::{Lane, Mix, OpenSpan, Span};
 pub use rounds::Rounds;
 pub use run::{
@@ -18,7 +20,7 @@ pub use steps::Steps;
 
 use std::time::Duration;
 
-use crate::event::{At, ErrorKind, Event, ExecutorKind, Fact, RunEnd, RunId};
+use crate::event::{At, ErrorKind, Event, ExecutorKind, Fact, RunEnd, RunId, RunPlan};
 
 /// Where a race is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +48,9 @@ pub struct RaceState {
 impl RaceState {
     /// A race that is planned and of which nothing has happened.
     pub fn new(plan: SharedPlan) -> RaceState {
-        let runs = plan.runs.iter().map(|run| RunState::new(run.clone(), plan.tasks.len())).collect();
         let rounds = Rounds::of(&plan.runs);
+        let run = |(run, hue): (&RunPlan, Hue)| RunState::new(run.clone(), hue, plan.tasks.len());
+        let runs = plan.runs.iter().zip(rounds.hues(&plan.runs)).map(run).collect();
         RaceState { plan, status: RaceStatus::Running, runs, rounds, misfits: 0, last: At::ZERO }
     }
 
@@ -176,8 +179,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::event::{
-        ClockZero, LaneId, Machine, Order, RacePlan, Round, RunPlan, TaskId, TaskPlan, TimeScale,
-        WorkloadKind,
+        ClockZero, LaneId, Machine, Order, RacePlan, Round, TaskId, TaskPlan, TimeScale, WorkloadKind,
     };
 
     use super::*;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use crate::event::{Round, RunId, RunPlan};
 
+use super::hue::{Hue, hues};
+
 /// The runs of a race by round, and by what they repeat. Rounds and groups are counted from 0 in the order of
 /// their first runs; a group has at most one run in each round.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -44,6 +46,13 @@ impl Rounds {
             runs.sort_by_key(|run| rounds.places[run.index()].1);
         }
         rounds
+    }
+
+    /// By run of the same plans: the colour that tells it from the others of its round, the same in every round.
+    pub(super) fn hues(&self, plans: &[RunPlan]) -> Vec<Hue> {
+        let first = |group: &Vec<RunId>| group.first().and_then(|run| plans.get(run.index()));
+        let hues = hues(self.groups.iter().filter_map(first).map(|plan| &plan.executor));
+        self.places.iter().filter_map(|(_, group)| hues.get(*group).copied()).collect()
     }
 
     /// Every round, in the order in which they begin.

@@ -8,6 +8,7 @@ use crate::event::{
     RunEnd, RunPlan, TaskError, TaskId, Usage, Variant, WorkloadKind,
 };
 
+use super::hue::Hue;
 use super::lane::{Lane, Span};
 use super::steps::Steps;
 
@@ -213,6 +214,7 @@ impl Counts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunState {
     plan: RunPlan,
+    hue: Hue,
     status: RunStatus,
     tasks: Vec<TaskState>,
     lanes: Vec<Lane>,
@@ -280,9 +282,10 @@ pub fn as_much(one: u64, other: u64) -> bool {
 }
 
 impl RunState {
-    pub(super) fn new(plan: RunPlan, tasks: usize) -> RunState {
+    pub(super) fn new(plan: RunPlan, hue: Hue, tasks: usize) -> RunState {
         RunState {
             plan,
+            hue,
             status: RunStatus::Waiting,
             tasks: vec![TaskState::PLANNED; tasks],
             lanes: Vec::new(),
@@ -295,6 +298,11 @@ impl RunState {
             accesses: Vec::new(),
             usage: None,
         }
+    }
+
+    /// The colour that tells it from the others of its round.
+    pub fn hue(&self) -> Hue {
+        self.hue
     }
 
     /// What the run's shared counter shows, where there is one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::summary::{Comparable, RunSummary};
 use crate::event::{ExecutorKind, Round, RunId, Variant};
-use crate::model::{Counter, RaceState};
+use crate::model::{Counter, Hue, RaceState};
 use crate::stats::{self, Cause, Difference, Estimate, Sample, median_of, ratio_of};
 
 /// What each figure of a race that repeats means, a line each, beside those of all races.
@@ -48,6 +48,8 @@ pub struct Repeat {
 pub struct Group {
     /// The runs' label; in a recording, foreign text.
     pub label: String,
+    /// The colour that tells it from the other groups.
+    pub hue: Hue,
     /// Who ran the tasks.
     pub executor: ExecutorKind,
     /// How many tasks it could have in progress at once.
@@ -102,6 +104,7 @@ impl Group {
         })?;
         Some(Group {
             label: plan.label.clone(),
+            hue: plan.hue,
             executor: plan.executor.clone(),
             workers: plan.workers,
             variant: plan.variant,

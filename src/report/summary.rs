@@ -9,7 +9,7 @@ use super::scaling::{SCALING_DEFINITIONS, Scaling};
 use super::utilisation::{Use, Utilisation};
 use super::words::{bytes_apart, count, seconds};
 use crate::event::{At, ExecutorKind, Order, Phase, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
-use crate::model::{Counter, Counts, Mix, RaceState, RunState, RunStatus, Stage};
+use crate::model::{Counter, Counts, Hue, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
 use crate::text::shown;
 
@@ -258,6 +258,8 @@ pub struct RunSummary {
     pub label: String,
     /// Which time around it is.
     pub round: Round,
+    /// The colour that tells it from the others of its round.
+    pub hue: Hue,
     /// Who ran the tasks.
     pub executor: ExecutorKind,
     /// How many tasks it could have in progress at once.
@@ -347,6 +349,7 @@ impl RunSummary {
         RunSummary {
             label: plan.label.clone(),
             round: plan.round,
+            hue: run.hue(),
             executor: plan.executor.clone(),
             workers: plan.workers,
             variant: plan.variant,

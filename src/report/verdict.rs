@@ -387,7 +387,7 @@ pub(super) fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::event::{At, Round, RunEnd};
-    use crate::model::{Counter, Counts, Mix};
+    use crate::model::{Counter, Counts, Hue, Mix};
     use crate::stats;
 
     use super::*;
@@ -410,6 +410,7 @@ mod tests {
         RunSummary {
             label: executor.name().to_owned(),
             round: Round::ONLY,
+            hue: Hue::ALL[0],
             executor,
             workers,
             variant: None,

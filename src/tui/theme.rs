@@ -4,7 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::config::ThemeName;
 use crate::event::Phase;
-use crate::model::Stage;
+use crate::model::{Hue, Stage};
 
 /// How many colours the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Theme {
     ground: Color,
     /// Behind a phase's glyphs, by [`Phase::index`].
     grounds: [Color; Phase::ALL.len()],
-    runs: [Color; RUN_COLOURS],
+    runs: [Color; Hue::COUNT],
     lanes: [Color; LANE_COLOURS],
     /// Text on a lane's colour.
     on_lane: Color,
@@ -119,9 +119,6 @@ pub fn turns_glyph(computing: f64) -> char {
     }
 }
 
-/// How many runs are told apart by colour; more start again.
-const RUN_COLOURS: usize = 6;
-
 /// How many lanes are told apart by colour; more start again.
 const LANE_COLOURS: usize = 8;
 
@@ -138,7 +135,7 @@ const BASIC_LANES: [Color; LANE_COLOURS] = [
 ];
 
 /// The runs' colours where there are only 16: grey, magenta, blue, yellow, green, cyan.
-const BASIC_RUNS: [Color; RUN_COLOURS] = [
+const BASIC_RUNS: [Color; Hue::COUNT] = [
     Color::Indexed(7),
     Color::Indexed(13),
     Color::Indexed(12),
@@ -169,7 +166,7 @@ struct Palette {
     /// By [`Phase::index`]. The hues are those of Okabe and Ito ("Color Universal Design", 2008), which
     /// people with any of the common colour blindnesses can tell apart; glyphs tell them apart as well.
     phases: [Color; Phase::ALL.len()],
-    runs: [Color; RUN_COLOURS],
+    runs: [Color; Hue::COUNT],
     /// Neighbours are far apart in hue and in lightness, and none looks like an error.
     lanes: [Color; LANE_COLOURS],
 }
@@ -359,7 +356,7 @@ impl Theme {
             playhead: bold,
             phases: [Color::Reset; Phase::ALL.len()],
             ground: Color::Reset,
-            runs: [Color::Reset; RUN_COLOURS],
+            runs: [Color::Reset; Hue::COUNT],
             lanes: [Color::Reset; LANE_COLOURS],
             on_lane: Color::Reset,
             grounds: [Color::Reset; Phase::ALL.len()],
@@ -461,9 +458,9 @@ impl Theme {
         }
     }
 
-    /// The colour that stands for the run at that place in the race.
-    pub fn run(&self, place: usize) -> Style {
-        if self.coloured { self.base.fg(self.runs[place % RUN_COLOURS]) } else { self.base }
+    /// The colour that stands for the runs of that hue.
+    pub fn run(&self, hue: Hue) -> Style {
+        if self.coloured { self.base.fg(self.runs[hue.index()]) } else { self.base }
     }
 
     /// The colour that tells what a lane did from what others did.

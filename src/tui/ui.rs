@@ -101,7 +101,7 @@ pub enum RoundChoice {
 pub struct Shown<'a> {
     /// Which one it is in the race.
     pub id: RunId,
-    /// Its place among the executors, the same in every round: it decides its colour and its row.
+    /// Its place among the executors, the same in every round: it decides its row.
     pub place: usize,
     /// The run.
     pub run: &'a RunState,

@@ -46,6 +46,8 @@ struct Data<'a> {
 #[derive(Serialize)]
 struct Run {
     name: String,
+    /// Which of the runs' colours it has.
+    hue: usize,
     long: u64,
     row: f64,
     /// The sequential run's wall time, and how much of it was saved, where the run can be compared.
@@ -106,6 +108,7 @@ fn run(timeline: &Timeline<'_>, block: &Block<'_>, runs: usize, columns: usize) 
     let details = NAMES.min(DETAILS / runs);
     Run {
         name: cut(&name(block), 40),
+        hue: block.run.hue().index(),
         long: micros(block.long),
         row: row_height(block),
         base: baseline.map(micros),

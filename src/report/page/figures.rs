@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use crate::event::{Order, Phase};
-use crate::model::RaceState;
+use crate::model::{RaceState, RunState};
 use crate::report::markup::{Px, Text, cut};
 use crate::report::summary::{DEFINITIONS, Reason, RunSummary, Summary, gauge_scale};
 use crate::report::table::{COUNTER, Column, or_dash};
-use crate::report::timeline::run_colour;
 use crate::report::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 /// Figures that only this page and the table tell, each with its definition.
@@ -72,12 +71,12 @@ const GROUPS: &[(&str, &[Column])] = &[
 ];
 
 /// A run's name as it stands on the page, with its colour.
-fn write_name(race: &RaceState, place: usize, out: &mut dyn Write) -> io::Result<()> {
-    let name = race.runs().get(place).map_or_else(String::new, |run| cut(&run.plan().name(), 40));
+fn write_name(run: &RunState, out: &mut dyn Write) -> io::Result<()> {
+    let name = cut(&run.plan().name(), 40);
     write!(
         out,
         r#"<i class="dot" style="background:var(--r{})"></i><bdi>{}</bdi>"#,
-        run_colour(place),
+        run.hue().index(),
         Text(&name)
     )
 }
@@ -107,9 +106,9 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
         out,
         r#"<section id="speedup"><h2>Speedup</h2><p class="hint">How many times as fast as the sequential run; <b class="ideal">◆</b> marks the ideal: as many times as there are workers{beyond}.{processors}{shared}</p><ul class="gauges">"#
     )?;
-    for (place, run) in summary.runs.iter().enumerate() {
+    for (state, run) in race.runs().iter().zip(&summary.runs) {
         write!(out, r#"<li><p class="name">"#)?;
-        write_name(race, place, out)?;
+        write_name(state, out)?;
         write!(out, " <small>{}</small></p>", words::workers(run.workers))?;
         match run.speedup {
             Some(speedup) => {
@@ -126,7 +125,7 @@ pub(super) fn write_gauges(race: &RaceState, summary: &Summary, out: &mut dyn Wr
                     out,
                     r#"<div class="bar" aria-hidden="true"><span style="width:{}%;background:var(--r{})"></span>{processors}<b style="left:{}%">{mark}</b></div><p class="value"><strong>{}</strong> <small>of {}× ideal{note}</small></p>"#,
                     share(speedup),
-                    run_colour(place),
+                    run.hue.index(),
                     share(ideal),
                     times(speedup, Glyphs::Unicode),
                     count(u64::from(run.workers)),
@@ -157,9 +156,9 @@ pub(super) fn write_time(race: &RaceState, summary: &Summary, out: &mut dyn Writ
         out,
         r#"<section id="time"><h2>Where the workers’ time went</h2><p class="hint">The time of all workers of a run, from its start to its end, is 100 %; what is left empty was idle.</p><ul class="spent">"#
     )?;
-    for (place, run) in summary.runs.iter().enumerate().filter(|(_, run)| spent(run) > 0.0) {
+    for (state, run) in race.runs().iter().zip(&summary.runs).filter(|(_, run)| spent(run) > 0.0) {
         write!(out, r#"<li><p class="name">"#)?;
-        write_name(race, place, out)?;
+        write_name(state, out)?;
         write!(
             out,
             r#"</p><svg width="100%" height="20" aria-hidden="true"><rect class="idle" width="100%" height="20" rx="2"/>"#
@@ -205,9 +204,9 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
         out,
         r#"<section id="results"><h2>Results</h2><div class="scroll" tabindex="0" role="region" aria-label="All figures of all runs"><table class="results"><thead><tr><th scope="col">figure</th>"#
     )?;
-    for (place, run) in summary.runs.iter().enumerate() {
+    for (state, run) in race.runs().iter().zip(&summary.runs) {
         write!(out, r#"<th scope="col">"#)?;
-        write_name(race, place, out)?;
+        write_name(state, out)?;
         write!(out, "<small>{}</small></th>", words::workers(run.workers))?;
     }
     write!(out, "</tr></thead>")?;
@@ -243,11 +242,10 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
         write!(out, "</tbody>")?;
     }
     write!(out, "</table></div>")?;
-    let hindered = summary.runs.iter().enumerate().filter_map(|(place, run)| {
-        let name = race.runs().get(place)?.plan().name();
+    let hindered = race.runs().iter().zip(&summary.runs).filter_map(|(state, run)| {
         Some(format!(
             "{} can’t be compared: {}.",
-            cut(&name, 40),
+            cut(&state.plan().name(), 40),
             cut(&run.comparable.reason()?.to_string(), 200)
         ))
     });

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use crate::model::RaceState;
 use crate::report::markup::{Px, Text, cut};
 use crate::report::timeline::{
-    AXIS_WORDS, Axis, Block, Sign, Timeline, ghost, ghost_words, lane_words, name, row_height, run_colour,
-    ticks, title_words, worker_words, write_row, write_strip,
+    AXIS_WORDS, Axis, Block, Sign, Timeline, ghost, ghost_words, lane_words, name, row_height, ticks,
+    title_words, worker_words, write_row, write_strip,
 };
 use crate::report::words::count;
 
@@ -88,7 +88,7 @@ fn write_block(timeline: &Timeline<'_>, block: &Block<'_>, out: &mut dyn Write) 
         out,
         r#"<figure class="run" data-run="{}"><figcaption><i class="dot" style="background:var(--r{})"></i><b><bdi>{}</bdi></b> <span>{}</span></figcaption>"#,
         block.place,
-        run_colour(block.place),
+        block.run.hue().index(),
         Text(&name),
         Text(&words.join(" · "))
     )?;
@@ -162,7 +162,7 @@ fn write_block(timeline: &Timeline<'_>, block: &Block<'_>, out: &mut dyn Write) 
         )?;
     }
     if has_strip {
-        let fill = format!("r{}", run_colour(block.place));
+        let fill = format!("r{}", block.run.hue().index());
         write!(out, r#"<g style="fill:var(--{fill})">"#)?;
         write_strip(&axis, block, timeline.strip_columns, "strip", (y + 2.0, STRIP), out)?;
         write!(out, "</g>")?;

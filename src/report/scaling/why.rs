@@ -167,7 +167,7 @@ fn idle(at: &RunSummary, last: &RunSummary, tasks: &[Duration]) -> Why {
 #[cfg(test)]
 mod tests {
     use crate::event::{At, Round, RunEnd};
-    use crate::model::{Counts, Mix, RunStatus};
+    use crate::model::{Counts, Hue, Mix, RunStatus};
 
     use super::*;
 
@@ -185,6 +185,7 @@ mod tests {
             workers,
             variant: None,
             round: Round::ONLY,
+            hue: Hue::ALL[0],
             status: RunStatus::Ended { from: At::ZERO, to: At::from_duration(wall), end: RunEnd::Completed },
             wall: Some(wall),
             speedup: None,

@@ -8,7 +8,6 @@ use crate::report::words::count;
 use crate::text::width;
 
 use super::lanes::{Block, Drawn, Row, Sign, Stretch, stretches};
-use super::palette::run_colour;
 use super::paths::{write_row, write_strip};
 use super::svg::{BETWEEN, Ghost, MONO, PAD, Picture, SANS};
 use super::{ghost, lane_words, name, row_height, saved_words, title_words, worker_words};
@@ -30,7 +29,7 @@ impl Picture<'_, '_> {
             Px(self.y + 3.0),
             Px(right - left + 8.0),
             Px(TITLE - 5.0),
-            run_colour(block.place),
+            block.run.hue().index(),
             Px(PAD),
             Px(baseline - 12.0)
         )?;
@@ -88,7 +87,7 @@ impl Picture<'_, '_> {
                     format!("max {}", count(most.into()))
                 },
             )?;
-            let fill = format!("f-r{}", run_colour(block.place));
+            let fill = format!("f-r{}", block.run.hue().index());
             write_strip(self.axis, block, self.timeline.strip_columns, &fill, (self.y, STRIP), self.out)?;
             self.y += STRIP + GAP;
         }

@@ -10,7 +10,7 @@ mod svg;
 
 pub(super) use lanes::{Block, Drawn, Mark, Row, Sign, Timeline, shares, strip};
 pub use palette::Theme;
-pub(super) use palette::{DARK, LIGHT, TILE, run_colour, texture, write_pattern};
+pub(super) use palette::{DARK, LIGHT, TILE, texture, write_pattern};
 pub(super) use paths::{Axis, write_row, write_strip};
 pub(super) use scale::ticks;
 pub use svg::{Ghost, TimelineOptions, timeline_svg};

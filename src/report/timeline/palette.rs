@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::event::Phase;
+use crate::model::Hue;
 
 /// On what ground a picture or a page is drawn.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -42,9 +43,6 @@ impl fmt::Display for Colour {
     }
 }
 
-/// How many runs are told apart by colour; more start again.
-const RUN_COLOURS: usize = 6;
-
 /// The colours of a theme.
 pub(in crate::report) struct Palette {
     ground: Colour,
@@ -61,7 +59,7 @@ pub(in crate::report) struct Palette {
     /// By [`Phase::index`]. The hues are those of Okabe and Ito ("Color Universal Design", 2008), which people
     /// with any of the common colour blindnesses can tell apart; textures tell them apart as well.
     phases: [Colour; Phase::ALL.len()],
-    runs: [Colour; RUN_COLOURS],
+    runs: [Colour; Hue::COUNT],
 }
 
 pub(in crate::report) const DARK: Palette = Palette {
@@ -217,11 +215,6 @@ impl Palette {
         }
         Ok(())
     }
-}
-
-/// Which of the runs' colours a run has.
-pub(in crate::report) fn run_colour(place: usize) -> usize {
-    place % RUN_COLOURS
 }
 
 /// Writes the pattern of a phase's texture, `tN`; its colours are those of the classes `f-gN` and `s-lN`.

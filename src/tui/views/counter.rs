@@ -57,17 +57,17 @@ pub(super) fn counters(
     let bar = Rect { x: left, width: bar_right.saturating_sub(left), height: 1, ..area };
     legend(canvas, bar, scene);
     let whole = scale(race, runs);
-    for (&Shown { place, run, .. }, y) in runs.iter().zip(area.y + 1..area.bottom()) {
+    for (&Shown { run, .. }, y) in runs.iter().zip(area.y + 1..area.bottom()) {
         let Some(counter) = run.counter() else {
             canvas.text(name.0, y, name.1, &run.plan().label, theme.dim);
             let words = if run.started().is_some() { "" } else { words::not_begun(race) };
             canvas.text(left, y, bar.width, words, theme.dim);
             continue;
         };
-        canvas.text(name.0, y, name.1, &run.plan().label, theme.run(place));
+        canvas.text(name.0, y, name.1, &run.plan().label, theme.run(run.hue()));
         let share = |additions: u64| additions as f64 / whole.max(1) as f64;
         let shares = (share(counter.expected.min(counter.actual)), share(counter.lost()));
-        bar_with_loss(canvas, Rect { y, ..bar }, shares, theme.run(place), theme.bad, theme.track);
+        bar_with_loss(canvas, Rect { y, ..bar }, shares, theme.run(run.hue()), theme.bad, theme.track);
         let numbers = [(expected, counter.expected), (actual, counter.actual)];
         for (right, number) in numbers {
             if let Some(right) = right {

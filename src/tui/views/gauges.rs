@@ -119,11 +119,11 @@ pub(super) fn gauges(
     let labels = figures.iter().map(|of| of.run.label.as_str());
     let name = if area.width >= 72 { name_columns(labels, 12, 20) } else { 12 };
     let mut y = area.y + 1;
-    for (place, Figures { run, speedup, within, efficiency }) in figures.into_iter().enumerate() {
+    for Figures { run, speedup, within, efficiency } in figures {
         if y >= area.bottom() {
             return;
         }
-        let x = canvas.text(area.x + 2, y, name, &run.label, theme.run(place));
+        let x = canvas.text(area.x + 2, y, name, &run.label, theme.run(run.hue));
         canvas.text(x + 1, y, 6, &format!("×{}", run.workers), theme.dim);
         let left = area.x + 6 + name;
         let row = Rect { x: left, y, width: area.width.saturating_sub(7 + name + words_width), height: 1 };
@@ -132,7 +132,7 @@ pub(super) fn gauges(
         match speedup {
             Some(value) => {
                 let ideal = f64::from(run.workers);
-                let style = theme.run(place);
+                let style = theme.run(run.hue);
                 let ends = within.map(|within| (within.low, within.high));
                 let processors = summary.processors_for(run);
                 let shown = Gauge { value, within: ends, ideal, processors, most };

@@ -264,7 +264,7 @@ fn run_row(
     let Shown { id, place, run } = *shown;
     let counts = run.counts();
     let waiting = matches!(run.status(), RunStatus::Waiting);
-    let colour = if waiting { theme.dim } else { theme.run(place) };
+    let colour = if waiting { theme.dim } else { theme.run(run.hue()) };
     canvas.text(columns.name.0, y, columns.name.1, &run.plan().label, colour);
     if let Some(right) = columns.workers {
         canvas.text_right(
@@ -292,7 +292,7 @@ fn run_row(
         canvas.text(x, y, width, &state, style);
     }
     let bar_area = Rect { x: columns.bar.0, width: columns.bar.1, ..row };
-    run_bar(canvas, bar_area, run, theme.run(place), theme);
+    run_bar(canvas, bar_area, run, theme.run(run.hue()), theme);
     let tasks = run.tasks().len();
     if let Some(right) = columns.done.filter(|_| !waiting) {
         let done = format!("{}/{}", words::count(u64::from(counts.done)), words::count(tasks as u64));
@@ -504,7 +504,7 @@ fn lanes_shown(height: u16, lanes: usize) -> usize {
 
 /// The lanes of one run, on an axis of their own.
 fn lanes(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceState, of: &Shown<'_>) {
-    let (theme, colour, run) = (scene.theme, scene.theme.run(of.place), of.run);
+    let (theme, colour, run) = (scene.theme, scene.theme.run(of.run.hue()), of.run);
     let (Some(start), Some(until)) = (run.started(), run.until(scene.now)) else {
         canvas.text(area.x + 1, area.y, area.width, words::not_begun(race), theme.dim);
         return;

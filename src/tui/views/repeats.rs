@@ -155,8 +155,8 @@ pub(super) fn figures(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, su
             canvas.text_right(x, y, width, cell, style(column, group, theme));
         }
     }
-    for ((place, group), y) in summary.groups.iter().enumerate().zip(area.y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, names - 2, &group.label, theme.run(place));
+    for (group, y) in summary.groups.iter().zip(area.y + 1..area.bottom()) {
+        canvas.text(area.x + 2, y, names - 2, &group.label, theme.run(group.hue));
     }
 }
 
@@ -214,12 +214,12 @@ pub(super) fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, sum
         return;
     };
     let mut y = cells.y;
-    for (place, group) in summary.groups.iter().enumerate() {
+    for group in &summary.groups {
         let row = Rect { y, height: pitch, ..cells }.intersection(cells);
         if row.height == 0 {
             break;
         }
-        canvas.text(area.x + 2, row.bottom() - 1, names - 2, &group.label, theme.run(place));
+        canvas.text(area.x + 2, row.bottom() - 1, names - 2, &group.label, theme.run(group.hue));
         let values: Vec<(f64, bool)> = group
             .repeats
             .iter()
@@ -228,7 +228,7 @@ pub(super) fn clouds(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, sum
         let within = group.wall.and_then(|wall| wall.interval).map(|within| (within.low, within.high));
         let cloud = Dots { values: &values, median: group.wall.map(|wall| wall.value), within };
         let looks =
-            Looks { cloud: theme.run(place), median: theme.strong, odd: theme.warn, faint: theme.rule };
+            Looks { cloud: theme.run(group.hue), median: theme.strong, odd: theme.warn, faint: theme.rule };
         dots(canvas, &time, row, cloud, looks);
         y += pitch;
     }

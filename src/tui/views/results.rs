@@ -409,8 +409,8 @@ fn figures(
         canvas.text_right(x + width, area.y, width, head, theme.dim);
         x += width;
     }
-    for ((place, run), y) in summary.typical().enumerate().zip(area.y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, names - 2, &run.label, theme.run(place));
+    for (run, y) in summary.typical().zip(area.y + 1..area.bottom()) {
+        canvas.text(area.x + 2, y, names - 2, &run.label, theme.run(run.hue));
         if rows == Rows::Runs {
             canvas.text_right(left, y, 8, &run.workers.to_string(), theme.base);
         }

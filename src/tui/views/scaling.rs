@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::model::{RaceState, RunStatus};
+use crate::model::{Hue, RaceState, RunStatus};
 use crate::report::scaling::{
     SCALING_DEFINITIONS, Scale, Sweep, coherency_words, contention_words, knee_words, limit_words,
     peak_words, residual_words, serial_words,
@@ -169,9 +169,9 @@ fn words(scene: &Scene<'_>, race: &RaceState, scaling: &Scaling) -> String {
 fn looks(theme: &Theme) -> [(Dash, Style); 4] {
     [
         (Dash::Dots, theme.dim),
-        (Dash::Short, theme.run(3)),
-        (Dash::Long, theme.run(1)),
-        (Dash::Solid, theme.run(2)),
+        (Dash::Short, theme.run(Hue::ALL[3])),
+        (Dash::Long, theme.run(Hue::ALL[1])),
+        (Dash::Solid, theme.run(Hue::ALL[2])),
     ]
 }
 

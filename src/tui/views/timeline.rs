@@ -248,11 +248,11 @@ fn draw_block(
 ) -> u16 {
     let theme = scene.theme;
     let gutter = Gutter::of(runs, body);
-    let Shown { id, place, run } = block.shown;
+    let Shown { id, run, .. } = block.shown;
     if y >= body.bottom() {
         return y;
     }
-    let colour = theme.run(place);
+    let colour = theme.run(run.hue());
     let selected = scene.ui.run_of(race) == id;
     let row = Rect { y, height: 1, ..body };
     let mark = if selected { "▸ " } else { "  " };

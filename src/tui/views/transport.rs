@@ -129,9 +129,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>, playba
         };
         canvas.glyph(x, y, glyph, style);
     }
-    for (place, run) in playback.whole.runs().iter().enumerate() {
+    for run in playback.whole.runs() {
         if let Some(start) = run.started() {
-            canvas.glyph(column(track, start, end), y, '┬', theme.run(place));
+            canvas.glyph(column(track, start, end), y, '┬', theme.run(run.hue()));
         }
     }
     canvas.glyph(here, y, '●', theme.playhead);

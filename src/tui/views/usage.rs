@@ -63,7 +63,7 @@ pub(super) fn time(
         canvas.glyph(x.saturating_sub(before), y, glyph, style);
     }
     for ((place, run), y) in summary.typical().enumerate().zip(y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, name, &run.label, theme.run(place));
+        canvas.text(area.x + 2, y, name, &run.label, theme.run(run.hue));
         if let Some(words) = not_over(race, summary, place) {
             canvas.text(left, y, room, words, theme.dim);
             continue;
@@ -98,7 +98,7 @@ pub(super) fn critical(
     let (name, left) = names(summary, area);
     let room = area.right().saturating_sub(left + 1);
     for ((place, run), y) in summary.typical().enumerate().zip(area.y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, name, &run.label, theme.run(place));
+        canvas.text(area.x + 2, y, name, &run.label, theme.run(run.hue));
         match &run.critical {
             Some(path) => {
                 let words = path.words(&race.plan().tasks, usize::from(room));

@@ -88,10 +88,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &DiffScene<'_>, p
         let selected = place == scene.at();
         let mark = if selected { "▸ " } else { "  " };
         canvas.text(rest.x, y, 2, mark, theme.strong);
-        let runs = scene.races.a.runs();
-        let id = scene.run(pair, Side::A).and_then(|run| runs.iter().position(|one| std::ptr::eq(one, run)));
-        let group = id.and_then(|id| scene.races.a.rounds().group_of(crate::event::RunId::of(id)));
-        let colour = group.map_or(theme.base, |group| theme.run(group));
+        let colour = scene.run(pair, Side::A).map_or(theme.base, |run| theme.run(run.hue()));
         canvas.text(rest.x + 2, y, columns.name, &pair.label, colour);
         for (side, y) in sides.into_iter().zip(y..) {
             let letter = if side == Side::A { "A" } else { "B" };
