@@ -535,8 +535,8 @@ pub enum Fact {
         /// How, and what is left of it.
         end: Box<TaskEnd>,
     },
-    /// This program did not run for a while, up to this moment: it was stopped, or the machine had no time
-    /// for it. The times of the runs under way mean nothing any more.
+    /// This program did not run for a while, this moment among it: it was stopped, or the machine had no time
+    /// for it. The times of the runs that were under way mean nothing any more.
     Interrupted {
         /// How long, in nanoseconds.
         nanos: u64,

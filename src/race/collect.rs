@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::{Clock, thread_processor_time};
-use crate::event::{Event, Fact, RunId, TaskId};
+use crate::event::{At, Event, Fact, RunId, TaskId};
 use crate::executor::Job;
 use crate::probe::Probe;
 
@@ -18,8 +18,8 @@ use super::RaceError;
 /// waking it, which cost downloads 15 to 60 % of their wall time.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A collector that was away for so much longer than it slept and worked was not let run: somebody stopped the program, or
-/// the machine had no time for it.
+/// A collector that was away for so much longer than it slept and worked was not let run: somebody stopped the
+/// program, or the machine had no time for it.
 const INTERRUPTION: Duration = Duration::from_millis(400);
 
 /// Runs `work` on a thread of its own, and passes on what the workers say until it returns and
@@ -55,14 +55,21 @@ pub(super) fn while_running(
             // Somebody may stop the program while the collector works, too.
             let (before, used_before) = (awake, used);
             (awake, used) = (clock.now(), thread_processor_time());
-            let away = awake.since(before).saturating_sub(TICK + used.saturating_sub(used_before));
-            if away >= INTERRUPTION {
-                let nanos = u64::try_from(away.as_nanos()).unwrap_or(u64::MAX);
-                collected.early.push(Event { at: awake, fact: Fact::Interrupted { nanos } });
-            }
+            let meant = TICK + used.saturating_sub(used_before);
+            collected.early.extend(interruption(before, awake, meant));
         }
         runner.join().map_err(|_| RaceError::Internal("the runner panicked".to_owned()))?
     })
+}
+
+/// What is to be told of a collector that meant to be back after so long.
+///
+/// It would have been back by the moment of the event, so a stop had begun by then, and was not over: whatever ran
+/// at that moment was struck, though it may have ended before the collector could look, and nothing else was.
+fn interruption(before: At, awake: At, meant: Duration) -> Option<Event> {
+    let away = awake.since(before).saturating_sub(meant);
+    let nanos = u64::try_from(away.as_nanos()).unwrap_or(u64::MAX);
+    (away >= INTERRUPTION).then(|| Event { at: before.plus(meant), fact: Fact::Interrupted { nanos } })
 }
 
 /// Wakes the collector when the work is over, however it ended.
@@ -169,5 +176,20 @@ impl Sampler<'_> {
             }
         }
         samples
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_told_of_where_it_was() {
+        let after = |millis| At::from_duration(Duration::from_millis(millis));
+        let meant = Duration::from_millis(60);
+        let told = |back| interruption(after(1_000), after(back), meant);
+        assert_eq!([told(1_050), told(1_060), told(1_459)], [None, None, None]);
+        let nanos = 2_000_000_000;
+        assert_eq!(told(3_060), Some(Event { at: after(1_060), fact: Fact::Interrupted { nanos } }));
     }
 }

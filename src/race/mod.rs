@@ -193,18 +193,25 @@ fn conduct(
     };
     let blank = settings.record.as_deref().map(Blank::at).transpose()?;
     let mut prepared = prepare::prepare(settings, libraries, cancel, &tell)?;
+    let ran = carry_out(&prepared, blank, cancel, notices);
+    // Names that nothing was written under are claimed no longer, also where the race could not start; why it could
+    // not matters more than a manifest that can't be written.
+    let tidied = prepared.tidy();
+    ran.map(|recorded| tidied.and(recorded))
+}
+
+/// Runs a race that is prepared; says whether its recording is whole.
+fn carry_out(
+    prepared: &Prepared,
+    blank: Option<Blank>,
+    cancel: &CancellationToken,
+    notices: &Sender<Notice>,
+) -> Result<Result<(), RaceError>, RaceError> {
     let (events, arriving) = mpsc::channel();
     let jobs = prepared.jobs(cancel, events)?;
-    if let Err(error) = prepared.get_ready(&jobs, cancel) {
-        drop(jobs);
-        // Names that nothing was written under are claimed no longer; why the race can't start matters more
-        // than a manifest that can't be written.
-        let _ = prepared.tidy();
-        return Err(error);
-    }
+    prepared.get_ready(&jobs, cancel)?;
     let recorder = blank.map(|blank| Recorder::start(blank, &prepared.plan)).transpose()?;
     let pass_on = |events: Vec<Event>| {
-        prepared.goes_on();
         let events = Arc::new(events);
         if let Some(recorder) = &recorder {
             recorder.take(events.clone());
@@ -214,12 +221,18 @@ fn conduct(
     let clock = prepared.clock.clone();
     pass_on(vec![Event { at: clock.now(), fact: Fact::RaceStarted { plan: prepared.plan.clone() } }]);
     let probe = Probe::default();
-    let run_all = || run_in_order(&jobs, &prepared, &probe);
-    let ran = collect::while_running(run_all, &arriving, &jobs, &probe, &clock, &pass_on);
+    let run_all = || run_in_order(&jobs, prepared, &probe);
+    let ran = thread::scope(|scope| {
+        let (_lasts, over) = mpsc::channel();
+        // On a thread of its own: what waits for the disk must not look like a program that was stopped.
+        let sign_of_life = thread::Builder::new().name("sign-of-life".to_owned());
+        let says = move || prepared.goes_on_until(&over);
+        sign_of_life.spawn_scoped(scope, says).map_err(RaceError::Thread)?;
+        collect::while_running(run_all, &arriving, &jobs, &probe, &clock, &pass_on)
+    });
     pass_on(vec![Event { at: clock.now(), fact: Fact::RaceFinished }]);
-    let tidied = prepared.tidy();
     let recorded = recorder.map_or(Ok(()), Recorder::finish);
-    ran.map(|()| tidied.and(recorded.map_err(RaceError::Recording)))
+    ran.map(|()| recorded.map_err(RaceError::Recording))
 }
 
 /// Runs the jobs, each on a thread with its run's name: that thread is the worker of `sequential` and

@@ -1,6 +1,7 @@
 //! Everything that happens before the clock of the first run starts: the work, the output folder, the plan
 //! and the jobs of its runs.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -16,7 +17,7 @@ use crate::event::{At, ClockZero, Event, ExecutorKind, Machine, RacePlan, Round,
 use crate::executor::{Job, Patience};
 use crate::origin::Origin;
 use crate::scenario::{self, ExecutorChoice, Programs, Scenario};
-use crate::workload::{Emitter, OutputFolder, Progress, RunFolder, TaskFault};
+use crate::workload::{Emitter, OutputFolder, Progress, RunFolder, SIGN_OF_LIFE, TaskFault};
 
 use super::work::{Libraries, OutputNeed, Preparation, Supply};
 use super::{Preparing, RaceError};
@@ -193,9 +194,10 @@ impl Prepared {
         }
     }
 
-    /// Says in the output folder that the race goes on.
-    pub(super) fn goes_on(&self) {
-        if let Some(output) = &self.output {
+    /// Says in the output folder once a second that the race goes on, until nobody is left to send `over`.
+    pub(super) fn goes_on_until(&self, over: &mpsc::Receiver<Infallible>) {
+        let Some(output) = &self.output else { return };
+        while let Err(mpsc::RecvTimeoutError::Timeout) = over.recv_timeout(SIGN_OF_LIFE) {
             output.folder.is_in_use();
         }
     }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub use emit::{Emitter, Progress, TaskContext, Turn};
 pub use http::{Resolved, Tls, TlsError};
 pub use interpreter::{InterpreterLock, SWITCH_INTERVAL};
-pub use output::{OutputError, OutputFolder, RunFolder};
+pub use output::{OutputError, OutputFolder, RunFolder, SIGN_OF_LIFE};
 pub use plan::{TargetPlan, WorkPlan};
 pub use terms::Terms;
 

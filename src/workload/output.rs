@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, unlinkat};
 use rustix::io::retry_on_intr;
@@ -89,8 +89,9 @@ enum Written {
     },
 }
 
-/// How often a program that runs says so, and how much later than it last did a file of its own may be.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// How often a program that runs says so ([`OutputFolder::is_in_use`]).
+pub const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// How much later than the last of those signs a file of its own may be.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// The output folder of a race, locked against other races for as long as this lives.
@@ -98,8 +99,6 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct OutputFolder {
     root: PathBuf,
     manifest: Manifest,
-    /// When it last said that this program runs.
-    said: Mutex<Instant>,
     /// Held for its lock.
     _lock: File,
 }
@@ -165,17 +164,16 @@ impl RunFolder {
     /// # Errors
     /// When the disk refuses.
     pub fn make_room_again(&self) -> io::Result<()> {
-        let finished = {
-            let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *finished)
-        };
-        for (name, note) in finished {
+        let mut finished = self.0.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        // What can't be removed stays noted as ours, with all that is left.
+        while let Some((name, note)) = finished.last() {
             let path = self.0.path.join(name);
             let mine =
-                fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && note == written(&found));
+                fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && *note == written(&found));
             if mine {
                 fs::remove_file(&path)?;
             }
+            finished.pop();
         }
         Ok(())
     }
@@ -220,17 +218,12 @@ impl OutputFolder {
             }
             Err(error) => return Err(io_error(&path)(error)),
         };
-        Ok(OutputFolder { root: root.to_owned(), manifest, said: Mutex::new(Instant::now()), _lock: lock })
+        Ok(OutputFolder { root: root.to_owned(), manifest, _lock: lock })
     }
 
-    /// Says that this program still runs, for whoever finds out one day that it was killed. Cheap: may be asked for
-    /// at any time, and does it once a second.
+    /// Says that this program still runs, for whoever finds out one day that it was killed. A busy disk can make
+    /// it wait.
     pub fn is_in_use(&self) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.elapsed() < SIGN_OF_LIFE {
-            return;
-        }
-        *said = Instant::now();
         // Where it fails, files are taken for somebody's, and stay.
         let manifest = File::options().write(true).open(self.root.join(MANIFEST));
         let _ = manifest.and_then(|manifest| manifest.set_modified(SystemTime::now()));
@@ -580,7 +573,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_runs_says_so_once_a_second() {
+    fn a_program_that_runs_says_so() {
         let dir = tempfile::tempdir().unwrap();
         let mut output = OutputFolder::open(dir.path()).unwrap();
         output.make_room(&["pool"], &["a"]).unwrap();
@@ -588,10 +581,7 @@ mod tests {
         let long_ago = SystemTime::now() - Duration::from_secs(3600);
         let age = || path.metadata().unwrap().modified().unwrap().elapsed().unwrap();
         File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
-        *output.said.lock().unwrap() = Instant::now();
-        output.is_in_use();
-        assert!(age() > Duration::from_secs(3000), "not sooner");
-        *output.said.lock().unwrap() -= SIGN_OF_LIFE;
+        assert!(age() > Duration::from_secs(3000));
         output.is_in_use();
         assert!(age() < Duration::from_secs(3000));
     }

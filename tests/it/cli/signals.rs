@@ -44,6 +44,25 @@ fn a_run_in_whose_middle_the_program_was_stopped_claims_no_speedup() -> Fallible
 }
 
 #[test]
+fn a_run_that_ended_while_the_program_was_stopped_is_the_one_that_is_told_of() -> Fallible {
+    let place = Place::new()?;
+    // Its three tasks wait for two seconds at once, and have their answers before the program goes on.
+    let arguments = ["leisurely", "-e", "threads,pool", "--time-scale", "4", "--format", "json"];
+    let going = racing(&place, &arguments)?;
+    going.signal(Signal::STOP)?;
+    // The wait is what is tested: so long the program does not run.
+    thread::sleep(Duration::from_secs(3));
+    going.signal(Signal::CONT)?;
+    let (status, text) = going.end(NEVER)?;
+    assert_eq!(status.code(), Some(0), "every task was done: {text}");
+    let report: Value = serde_json::from_str(&text)?;
+    let interrupted = |run: usize| report["runs"][run]["interrupted_seconds"].as_f64();
+    assert!(interrupted(0).is_some_and(|seconds| seconds > 1.0), "{text}");
+    assert_eq!(interrupted(1), Some(0.0), "it began after the program went on");
+    Ok(())
+}
+
+#[test]
 fn a_signal_that_comes_twice_at_once_is_one_and_the_report_is_printed() -> Fallible {
     let place = Place::new()?;
     let going = racing(&place, &["endless", "--format", "json"])?;
