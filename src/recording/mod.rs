@@ -4,6 +4,7 @@
 //! [`read`] takes what is valid of one; a [`Tape`] holds it, and a [`Player`] folds as much of it as was known
 //! at the moment that is shown. A report in JSON can stand in for one: [`from_report`] makes events of it.
 
+mod interruptions;
 mod line;
 mod read;
 mod report_in;

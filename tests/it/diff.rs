@@ -90,6 +90,21 @@ fn an_interrupted_race_read_back_still_can_not_be_compared() -> Tested {
 }
 
 #[test]
+fn a_run_that_brought_other_bytes_read_back_still_did() -> Tested {
+    let mut events = Race::new(1).runs(&RUNS).events();
+    for event in &mut events {
+        if let Fact::TaskFinished { run: RunId(2), end, .. } = &mut event.fact {
+            end.bytes *= 2;
+        }
+    }
+    let race = folded(&events);
+    assert!(
+        json_of(&race)?.contains("\"comparable\":false") || json_of(&race)?.contains("\"comparable\": false")
+    );
+    held(&race)
+}
+
+#[test]
 fn a_report_of_an_older_program_is_read() -> Tested {
     let mut report: Value = serde_json::from_str(&json_of(&Race::new(1).state())?)?;
     for field in ["workload", "noun"] {

@@ -138,6 +138,8 @@ fn assert_same(before: &RaceState, after: &RaceState) {
         assert_eq!(before.plan(), after.plan());
         assert_eq!(before.status(), after.status());
         assert_eq!(before.accesses(), after.accesses());
+        assert_eq!((before.counter(), before.usage()), (after.counter(), after.usage()));
+        assert_eq!(before.interrupted(), after.interrupted());
         assert_eq!(before.lanes().len(), after.lanes().len());
         for (before, after) in before.lanes().iter().zip(after.lanes()) {
             assert_eq!((before.spans(), before.workers()), (after.spans(), after.workers()));
@@ -150,6 +152,20 @@ fn assert_same(before: &RaceState, after: &RaceState) {
             assert_eq!((before.error, before.error_message()), (after.error, after.error_message()));
         }
     }
+}
+
+#[test]
+fn what_could_not_be_compared_can_not_be_when_it_comes_in_again() -> Fallible {
+    for race in [Race::new(1), Race::new(1).together()] {
+        let mut events = race.events();
+        let middle = events.len() / 3;
+        let at = events[middle].at;
+        events.insert(middle, Event { at, fact: Fact::Interrupted { nanos: 5_000_000_000 } });
+        let before = folded(&events);
+        assert!(before.runs().iter().any(|run| !run.interrupted().is_zero()));
+        assert_same(&before, &folded(&imported(&traced(&before)?)?.events));
+    }
+    Ok(())
 }
 
 #[test]

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::event::{
-    At, ClockZero, Event, ExecutorKind, Fact, LaneId, Machine, Order, Phase, RacePlan, RunEnd, RunId,
-    RunPlan, TaskId, TaskPlan, TimeScale, Usage, Worker, WorkloadKind,
+    At, ClockZero, Event, ExecutorKind, Fact, LaneId, Machine, Phase, RacePlan, RunEnd, RunId, RunPlan,
+    TaskId, TaskPlan, TimeScale, Usage, Worker, WorkloadKind,
 };
 use crate::text::shown;
 
+use super::interruptions::interruptions;
 use super::read::{Flaw, Recording};
 use super::write::Header;
 use rows::{End, Report, Run, Span, Status, Task, Text};
@@ -112,7 +113,7 @@ fn from_report_within(input: impl Read, most: u64) -> Result<Recording, ReportEr
     check(&report).map_err(ReportError::Contradiction)?;
     let plan = Arc::new(plan(&report));
     let goes_on = report.runs.iter().any(|run| run.status == Status::Running);
-    let mut events = interruptions(&report);
+    let mut events = interruptions(struck(&report), report.scenario.order);
     for (place, run) in report.runs.into_iter().enumerate() {
         tell_run(RunId::of(place), run, &mut events).map_err(ReportError::Contradiction)?;
     }
@@ -275,32 +276,17 @@ fn tell_run(id: RunId, run: Run, events: &mut Vec<Event>) -> Result<(), Contradi
     Ok(())
 }
 
-/// The times in which the program did not run. Each is told at the end of a run that it struck; what struck runs
-/// that ran at once is told once.
-fn interruptions(report: &Report) -> Vec<Event> {
+/// When each run was over, and for how many nanoseconds the program did not run while it was under way.
+fn struck(report: &Report) -> Vec<(At, u64)> {
     let struck = |run: &Run| {
-        // A run that did everything, and that right, and can't be compared was interrupted, even where it is not
-        // said for how long.
+        // An older report says of no run how long it was interrupted: one that did everything, and that right, and
+        // can't be compared was.
         let right = run.counter.as_ref().is_none_or(|counter| counter.expected == counter.actual);
         let done = right && run.tasks.iter().all(|task| task.outcome == Some(End::Done));
         let hidden = u64::from(run.status == Status::Completed && done && !run.comparable);
-        Some((over(run)?, run.interrupted_seconds.map_or(hidden, |time| time.0.0.max(hidden))))
+        Some((over(run)?, run.interrupted_seconds.map_or(hidden, |time| time.0.0)))
     };
-    let mut struck: Vec<(At, u64)> = report.runs.iter().filter_map(struck).collect();
-    struck.sort();
-    let mut told = 0;
-    let mut events = Vec::new();
-    for (at, nanos) in struck {
-        let nanos = match report.scenario.order {
-            Order::OneByOne => nanos,
-            Order::Together => nanos.saturating_sub(told),
-        };
-        told += nanos;
-        if nanos > 0 {
-            events.push(Event { at, fact: Fact::Interrupted { nanos } });
-        }
-    }
-    events
+    report.runs.iter().filter_map(struck).collect()
 }
 
 /// When a run was over; none where it isn't, or that is not said.

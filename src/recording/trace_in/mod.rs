@@ -1,8 +1,8 @@
 //! A Chrome trace as a race to watch: the "Trace Event Format" (Google, 2016) in its array form and its object
 //! form, as browsers, VizTracer, `tracing-chrome`, clang, Bazel and many others write it.
 //!
-//! A trace that this program wrote becomes the race that it was: same runs, lanes, tasks and spans. What no trace
-//! holds is missing then: the heads and bodies of answers, and what a run used of the machine.
+//! A trace that this program wrote becomes the race that it was: same runs, lanes, tasks, spans and figures. What no
+//! trace holds is missing then: the heads and bodies of answers.
 //!
 //! Any other trace is one run, for it tells of one execution of a program:
 //!

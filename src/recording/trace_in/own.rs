@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use crate::event::{
     Access, At, Check, ErrorKind, Event, Fact, LaneId, Outcome, Phase, RacePlan, RunEnd, RunId, TaskEnd,
-    TaskError, TaskId, Worker,
+    TaskError, TaskId, Usage, Worker,
 };
 use crate::text::{fit, shown};
 
+use super::super::interruptions::interruptions;
 use super::super::read::{LATEST, check_plan, clean, clean_plan};
 use super::notes::Notes;
 use super::raw::cut;
@@ -60,6 +61,12 @@ struct Args {
     lane: Option<LaneId>,
     came: Vec<(At, Worker)>,
     access: Option<Access>,
+    interrupted_us: Option<f64>,
+    user_us: Option<f64>,
+    system_us: Option<f64>,
+    peak_memory_bytes: Option<u64>,
+    counter_expected: Option<u64>,
+    counter_actual: Option<u64>,
 }
 
 /// How things that happen at one moment follow each other.
@@ -75,7 +82,9 @@ enum Rank {
     Happened,
     FinishedAtOnce,
     Delivered,
+    Counted,
     RunFinished,
+    Measured,
 }
 
 /// What the slices of one task say so far.
@@ -95,6 +104,8 @@ pub(super) struct OwnRace {
     lanes: HashMap<(u64, u64), LaneId>,
     /// Each thread's last task, with its end: the phases that follow in the file are inside of it.
     under_way: HashMap<(u64, u64), (TaskId, At)>,
+    /// When each run was over, and for how many nanoseconds it was interrupted.
+    struck: Vec<(At, u64)>,
     last: At,
 }
 
@@ -111,6 +122,7 @@ impl OwnRace {
             tasks: HashMap::new(),
             lanes: HashMap::new(),
             under_way: HashMap::new(),
+            struck: Vec::new(),
             last: At::ZERO,
         })
     }
@@ -146,9 +158,7 @@ impl OwnRace {
             ("C", _) => {}
             ("X", "run") => {
                 self.say(from, Rank::RunStarted, Fact::RunStarted { run });
-                if let Some(end) = args.end {
-                    self.say(to, Rank::RunFinished, Fact::RunFinished { run, end });
-                }
+                self.run_over(run, to, args);
             }
             ("X", "task") => {
                 let (task, lane) = (args.task?, lane?);
@@ -176,6 +186,25 @@ impl OwnRace {
             _ => notes.ignore("events that somebody else added"),
         }
         Some(())
+    }
+
+    /// What the slice of a run says of its end; nothing where it was under way.
+    fn run_over(&mut self, run: RunId, at: At, args: Args) {
+        let Some(end) = args.end else { return };
+        let nanos = |micros: Option<f64>| micros.and_then(moment).map(|time| time.0);
+        self.struck.extend(nanos(args.interrupted_us).map(|nanos| (at, nanos)));
+        if let (Some(expected), Some(actual)) = (args.counter_expected, args.counter_actual) {
+            self.say(at, Rank::Counted, Fact::CounterRead { run, expected, actual });
+        }
+        self.say(at, Rank::RunFinished, Fact::RunFinished { run, end });
+        let usage = Usage {
+            user_nanos: nanos(args.user_us),
+            system_nanos: nanos(args.system_us),
+            peak_memory: args.peak_memory_bytes,
+        };
+        if usage != Usage::default() {
+            self.say(at, Rank::Measured, Fact::RunMeasured { run, usage: Box::new(usage) });
+        }
     }
 
     fn metadata(&mut self, name: &str, run: RunId, ids: (u64, u64), args: Args) {
@@ -235,12 +264,15 @@ impl OwnRace {
         }
         self.events.sort_by_key(|(at, rank, _)| (*at, *rank));
         let plan = self.plan;
-        let mut events = vec![Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } }];
         let last = self.events.last().map_or(self.last, |(at, ..)| self.last.max(*at));
+        let mut events = vec![Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } }];
+        events.extend(interruptions(self.struck, plan.order));
         events.extend(self.events.into_iter().map(|(at, _, mut fact)| {
             clean(&mut fact);
             Event { at, fact }
         }));
+        // Stable: an interruption is told before the run that it struck is over, and before another begins.
+        events.sort_by_key(|event| event.at);
         events.push(Event { at: last, fact: Fact::RaceFinished });
         Ok(Imported { plan, events, notes: notes.words() })
     }

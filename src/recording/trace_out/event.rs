@@ -123,6 +123,8 @@ pub(super) struct RunArgs<'a> {
     pub(super) bytes: u64,
     pub(super) peak_in_progress: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) interrupted_us: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_us: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) system_us: Option<f64>,
@@ -166,6 +168,8 @@ pub(super) fn run_args(run: &RunState) -> RunArgs<'_> {
         retries: run.counts().retries,
         bytes: run.bytes(),
         peak_in_progress: run.in_progress().peak(),
+        interrupted_us: (!run.interrupted().is_zero())
+            .then(|| micros(At::from_duration(run.interrupted()).0)),
         user_us: usage.and_then(|usage| usage.user_nanos).map(micros),
         system_us: usage.and_then(|usage| usage.system_nanos).map(micros),
         peak_memory_bytes: usage.and_then(|usage| usage.peak_memory),
