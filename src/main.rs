@@ -160,18 +160,19 @@ fn check_claims(args: ClaimsArgs) -> Result<Exit, Failure> {
     let wanted = CLAIMS
         .iter()
         .filter(|claim| scenarios.is_empty() || scenarios.iter().any(|name| name == claim.scenario));
+    let signals = Signals::watch().map_err(RaceError::Thread)?;
     let (mut checked, mut end) = (Vec::new(), Ok(Exit::AllDone));
     for claim in wanted {
         // Nobody may be reading.
         let mut tell = |line: &str| drop(writeln!(io::stderr(), "{line}"));
-        end = match claims::check(claim, &settings, usize::from(repeat), &mut tell) {
+        end = match claims::check(claim, &settings, usize::from(repeat), &signals, &mut tell) {
             Ok(measured) => {
                 checked.push((claim, measured));
                 continue;
             }
             Err(ClaimsError::Signal(number)) => Ok(Exit::Signal(number)),
             Err(ClaimsError::Race { error, .. }) => Err(error.into()),
-            Err(error @ ClaimsError::NotDone { .. }) => Err(Failure::new(Exit::NotAllDone, error)),
+            Err(error @ ClaimsError::NotComparable { .. }) => Err(Failure::new(Exit::NotAllDone, error)),
             Err(error) => Err(Failure::new(Exit::Usage, error)),
         };
         break;
@@ -504,10 +505,10 @@ struct Front {
 }
 
 fn in_lines(settings: &Settings) -> Result<Front, Failure> {
-    let raced = plain::run(settings, io::stderr())?;
+    let signals = Signals::watch().map_err(RaceError::Thread)?;
+    let raced = plain::run(settings, &signals, io::stderr())?;
     let exit = raced.race.as_ref().map_or(Exit::NotAllDone, outcome);
-    let signals = Some(raced.signals);
-    Ok(Front { race: raced.race, exit, error: raced.error, reader: Reader::There, signals })
+    Ok(Front { race: raced.race, exit, error: raced.error, reader: Reader::There, signals: Some(signals) })
 }
 
 /// What a dashboard leaves behind; `outcome` says what a shell is told of a race that was left with the key.

@@ -29,8 +29,6 @@ pub struct Raced {
     pub race: Option<RaceState>,
     /// What went wrong with the race itself.
     pub error: Option<RaceError>,
-    /// The signals that ask the program to end.
-    pub signals: Signals,
 }
 
 /// How long to wait for news before looking for a signal again.
@@ -49,19 +47,22 @@ const ECHO: Duration = Duration::from_millis(200);
 /// How many lines wait for a reader before the oldest are left out.
 const LINES_KEPT: usize = 10_000;
 
-/// Runs one race and writes a line to `progress` for each task that ends. A signal cancels the race, and
-/// what was done by then is returned; a second one ends the process. Neither the race nor a signal ever
+/// Runs one race and writes a line to `progress` for each task that ends. One of the `signals` cancels the race,
+/// and what was done by then is returned; a second one ends the process. Neither the race nor a signal ever
 /// waits for whoever should read the lines.
 ///
 /// # Errors
-/// When signals can't be watched or there is no thread for the race or the lines.
-pub fn run(settings: &Settings, progress: impl Write + Send + 'static) -> Result<Raced, RaceError> {
-    let signals = Signals::watch().map_err(RaceError::Thread)?;
+/// When there is no thread for the race or the lines.
+pub fn run(
+    settings: &Settings,
+    signals: &Signals,
+    progress: impl Write + Send + 'static,
+) -> Result<Raced, RaceError> {
     let lines = Lines::write_to(progress).map_err(RaceError::Thread)?;
     let race = Race::start(settings.clone(), &Libraries::default())?;
-    let (state, error) = follow(&race, &signals, &lines);
-    lines.finish(&signals);
-    Ok(Raced { race: state, error, signals })
+    let (state, error) = follow(&race, signals, &lines);
+    lines.finish(signals);
+    Ok(Raced { race: state, error })
 }
 
 /// Follows a race to its end: returns as far as it came, and what went wrong with the race itself.
@@ -108,7 +109,10 @@ pub struct Signals(Arc<AtomicI32>);
 impl Signals {
     /// Watches them from now on, for the life of the process, on a thread that sleeps until one comes. A second
     /// signal ends the process at once, unless it is an echo of the first.
-    fn watch() -> io::Result<Signals> {
+    ///
+    /// # Errors
+    /// When signals can't be watched or there is no thread for it.
+    pub fn watch() -> io::Result<Signals> {
         let heard = Arc::new(AtomicI32::new(0));
         let mut coming = iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
         let tell = heard.clone();

@@ -86,13 +86,13 @@ def fetch(task, url, keep):
 
 def fetch_to_file(task, about):
     """A final name always means a complete file: it is written under another name first."""
-    try:
-        with open(about["part"], "xb") as file:
+    with open(about["part"], "xb") as file:
+        try:
             received, length = fetch(task, about["url"], file.write)
-        enter(task, "writing")
-        os.link(about["part"], about["path"])  # unlike a rename, never replaces a file
-    finally:
-        if os.path.exists(about["part"]):
+            enter(task, "writing")
+            file.flush()
+            os.link(about["part"], about["path"])  # unlike a rename, never replaces a file
+        finally:
             os.remove(about["part"])
     return received, "nothing" if length is None else "length", None
 

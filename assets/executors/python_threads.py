@@ -92,13 +92,13 @@ def receive(task, response, length, keep):
 def download(task, about):
     """A final name always means a complete file: it is written under another name first."""
     response, length = answer(task, about["url"])
-    try:
-        with response, open(about["part"], "xb") as file:
+    with response, open(about["part"], "xb") as file:
+        try:
             received = receive(task, response, length, file.write)
-        enter(task, "writing")
-        os.link(about["part"], about["path"])  # unlike a rename, never replaces a file
-    finally:
-        if os.path.exists(about["part"]):
+            enter(task, "writing")
+            file.flush()
+            os.link(about["part"], about["path"])  # unlike a rename, never replaces a file
+        finally:
             os.remove(about["part"])
     return received, "nothing" if length is None else "length", None
 

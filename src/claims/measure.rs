@@ -10,8 +10,9 @@ use super::published::Claim;
 use crate::config::{Repeats, Settings};
 use crate::event::ExecutorKind;
 use crate::model::{RaceState, RunState};
-use crate::plain;
+use crate::plain::{self, Signals};
 use crate::race::RaceError;
+use crate::report::{Reason, Summary};
 use crate::scenario::{ExecutorChoice, ExecutorError, Scenario, Source, Work};
 use crate::stats::scaling::ScheduleBound;
 use crate::stats::{self, Spread};
@@ -38,17 +39,15 @@ pub enum ClaimsError {
         /// Why.
         error: ExecutorError,
     },
-    /// A run did not do all of its tasks.
-    #[error("{scenario}: {label} did {done} of {tasks} tasks; race it to see why: threadrace {scenario}")]
-    NotDone {
+    /// A run can't be compared.
+    #[error("{scenario}: {label} can't be compared: {reason}; race it to see more: threadrace {scenario}")]
+    NotComparable {
         /// The scenario.
         scenario: &'static str,
         /// The run.
         label: String,
-        /// Tasks that it did.
-        done: u32,
-        /// Of so many.
-        tasks: usize,
+        /// Why not.
+        reason: Reason,
     },
     /// A signal asked the program to end.
     #[error("signal {0}")]
@@ -94,15 +93,19 @@ impl Measured {
 /// The most tasks whose order of finishing is told.
 const ORDER_TOLD: usize = 10;
 
+/// How often a race is run at most whose program was stopped in its middle.
+const TRIES: usize = 3;
+
 /// Races the claim's scenario `repeat` times, and tells before each race which one it is. `settings` has
-/// the scenarios with their delays scaled.
+/// the scenarios with their delays scaled. One of the `signals` ends it.
 ///
 /// # Errors
-/// When a race can't be run, a run doesn't do all of its tasks, or a signal comes.
+/// When a race can't be run, a run can't be compared, or a signal comes.
 pub fn check(
     claim: &Claim,
     settings: &Settings,
     repeat: usize,
+    signals: &Signals,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Measured, ClaimsError> {
     let found = settings.scenarios.iter().find(|scenario| scenario.name == claim.scenario);
@@ -113,7 +116,8 @@ pub fn check(
     if choice.kind != ExecutorKind::Sequential {
         executors.push(choice);
     }
-    let scenario = Scenario { executors, ..scenario.clone() };
+    let checking =
+        Checking { claim, settings, scenario: Scenario { executors, ..scenario.clone() }, signals };
     let mut measured = Measured {
         workers: 1,
         sequential: Vec::new(),
@@ -125,7 +129,7 @@ pub fn check(
     let mut bytes = 0;
     for number in 1..=repeat {
         tell(&format!("{} {number}/{repeat}", claim.scenario));
-        let race = race(claim, settings, &scenario)?;
+        let race = checking.race(&checking.scenario.work)?;
         let sequential = &race.runs()[0];
         measured.sequential.extend(sequential.wall());
         bytes = sequential.bytes();
@@ -138,72 +142,95 @@ pub fn check(
             }
         }
     }
-    measured.link = link(claim, settings, &scenario, &measured, bytes, tell)?;
+    measured.link = checking.link(&measured, bytes, tell)?;
     Ok(measured)
 }
 
-/// Looks for the link that explains a published speedup below what the workers reach: through the rate at
-/// which all bytes take as long as the published speedup says, by arithmetic; then races through it.
-fn link(
-    claim: &Claim,
-    settings: &Settings,
-    scenario: &Scenario,
-    measured: &Measured,
-    bytes: u64,
-    tell: &mut dyn FnMut(&str),
-) -> Result<Option<Link>, ClaimsError> {
-    let Work::Download(Source::Origin { content, shape }) = &scenario.work else { return Ok(None) };
-    let seconds: Vec<f64> = measured.sequential.iter().map(Duration::as_secs_f64).collect();
-    let figures = (claim.arithmetic(), Spread::of(&measured.speedups()), Spread::of(&seconds));
-    let (Some((_, published)), Some(reached), Some(sequential)) = figures else { return Ok(None) };
-    // A bandwidth per connection is what leaves room for a shared one to be the limit.
-    if claim.remark.is_some() || published > 0.8 * reached.median || shape.bandwidth.is_none() {
-        return Ok(None);
-    }
-    let through = |rate: u64| -> Result<Option<f64>, ClaimsError> {
-        let shape = crate::origin::Shape { shared_bandwidth: NonZeroU64::new(rate), ..*shape };
-        let work = Work::Download(Source::Origin { content: content.clone(), shape });
-        let race = race(claim, settings, &Scenario { work, ..scenario.clone() })?;
-        let walls = (race.runs()[0].wall(), race.runs().get(1).and_then(RunState::wall));
-        let (Some(sequential), Some(other)) = walls else { return Ok(None) };
-        Ok(stats::speedup(sequential, other))
-    };
-    let races = measured.sequential.len();
-    tell(&format!("{} looking for the link", claim.scenario));
-    let mut rate = (bytes as f64 * published / sequential.median) as u64;
-    if let Some(first) = through(rate)? {
-        // Latency and the last task of the schedule leave the link idle for a part of the time.
-        rate = (rate as f64 * published / first) as u64;
-    }
-    let mut speedups = Vec::new();
-    for number in 1..=races {
-        tell(&format!("{} through one link {number}/{races}", claim.scenario));
-        speedups.extend(through(rate)?);
-    }
-    let rate = (rate as f64 * settings.time_scale.factor()) as u64;
-    Ok(Some(Link { rate, speedups }))
+/// A claim that is being checked.
+struct Checking<'a> {
+    claim: &'a Claim,
+    settings: &'a Settings,
+    /// The claim's, with the executors that are compared.
+    scenario: Scenario,
+    signals: &'a Signals,
 }
 
-fn race(claim: &Claim, settings: &Settings, scenario: &Scenario) -> Result<RaceState, ClaimsError> {
-    let broke = |error| ClaimsError::Race { scenario: claim.scenario, error };
-    let settings = Settings { scenario: scenario.clone(), repeats: Repeats::ONCE, ..settings.clone() };
-    let raced = plain::run(&settings, io::sink()).map_err(broke)?;
-    if let Some(signal) = raced.signals.heard() {
-        return Err(ClaimsError::Signal(signal));
+impl Checking<'_> {
+    /// Looks for the link that explains a published speedup below what the workers reach: through the rate at
+    /// which all bytes take as long as the published speedup says, by arithmetic; then races through it.
+    fn link(
+        &self,
+        measured: &Measured,
+        bytes: u64,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Option<Link>, ClaimsError> {
+        let claim = self.claim;
+        let Work::Download(Source::Origin { content, shape }) = &self.scenario.work else { return Ok(None) };
+        let seconds: Vec<f64> = measured.sequential.iter().map(Duration::as_secs_f64).collect();
+        let figures = (claim.arithmetic(), Spread::of(&measured.speedups()), Spread::of(&seconds));
+        let (Some((_, published)), Some(reached), Some(sequential)) = figures else { return Ok(None) };
+        // A bandwidth per connection is what leaves room for a shared one to be the limit.
+        if claim.remark.is_some() || published > 0.8 * reached.median || shape.bandwidth.is_none() {
+            return Ok(None);
+        }
+        let through = |rate: u64| -> Result<Option<f64>, ClaimsError> {
+            let shape = crate::origin::Shape { shared_bandwidth: NonZeroU64::new(rate), ..*shape };
+            let race = self.race(&Work::Download(Source::Origin { content: content.clone(), shape }))?;
+            let walls = (race.runs()[0].wall(), race.runs().get(1).and_then(RunState::wall));
+            let (Some(sequential), Some(other)) = walls else { return Ok(None) };
+            Ok(stats::speedup(sequential, other))
+        };
+        let races = measured.sequential.len();
+        tell(&format!("{} looking for the link", claim.scenario));
+        let mut rate = (bytes as f64 * published / sequential.median) as u64;
+        if let Some(first) = through(rate)? {
+            // Latency and the last task of the schedule leave the link idle for a part of the time.
+            rate = (rate as f64 * published / first) as u64;
+        }
+        let mut speedups = Vec::new();
+        for number in 1..=races {
+            tell(&format!("{} through one link {number}/{races}", claim.scenario));
+            speedups.extend(through(rate)?);
+        }
+        let rate = (rate as f64 * self.settings.time_scale.factor()) as u64;
+        Ok(Some(Link { rate, speedups }))
     }
-    let race = match (raced.race, raced.error) {
-        (_, Some(error)) => return Err(broke(error)),
-        (Some(race), None) => race,
-        (None, None) => return Err(broke(RaceError::Cancelled)),
-    };
-    match race.runs().iter().find(|run| !run.is_comparable()) {
-        Some(run) => Err(ClaimsError::NotDone {
-            scenario: claim.scenario,
-            label: run.plan().label.clone(),
-            done: run.counts().done,
-            tasks: run.tasks().len(),
-        }),
-        None => Ok(race),
+
+    /// A race of the scenario with this work, all of whose runs can be compared.
+    fn race(&self, work: &Work) -> Result<RaceState, ClaimsError> {
+        let scenario = Scenario { work: work.clone(), ..self.scenario.clone() };
+        let settings = Settings { scenario, repeats: Repeats::ONCE, ..self.settings.clone() };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let race = self.race_once(&settings)?;
+            let summary = Summary::of(&race, race.last_moment());
+            let mut reasons = summary.runs.iter().filter_map(|run| Some((run, run.comparable.reason()?)));
+            match reasons.next() {
+                None => return Ok(race),
+                Some((_, Reason::Interrupted { .. })) if tries < TRIES => {}
+                Some((run, reason)) => {
+                    return Err(ClaimsError::NotComparable {
+                        scenario: self.claim.scenario,
+                        label: run.label.clone(),
+                        reason: reason.clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn race_once(&self, settings: &Settings) -> Result<RaceState, ClaimsError> {
+        let broke = |error| ClaimsError::Race { scenario: self.claim.scenario, error };
+        let raced = plain::run(settings, self.signals, io::sink()).map_err(broke)?;
+        if let Some(signal) = self.signals.heard() {
+            return Err(ClaimsError::Signal(signal));
+        }
+        match (raced.race, raced.error) {
+            (_, Some(error)) => Err(broke(error)),
+            (Some(race), None) => Ok(race),
+            (None, None) => Err(broke(RaceError::Cancelled)),
+        }
     }
 }
 

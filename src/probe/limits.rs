@@ -24,9 +24,11 @@ const UNLIMITED_PROCESSES: u64 = 1 << 21 | 1 << 24;
 /// What a run needs at once, besides what is in use.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// Threads.
+    /// Threads of this process.
     pub threads: u64,
-    /// Open files, sockets and event queues included.
+    /// Threads of child processes.
+    pub threads_of_children: u64,
+    /// Open files of this process, sockets and event queues included.
     pub files: u64,
 }
 
@@ -102,11 +104,16 @@ impl Limit {
     }
 
     fn needed(&self, needs: Needs) -> u64 {
-        let threads = needs.threads.saturating_add(OTHER_THREADS);
+        let threads = match needs.threads.saturating_add(needs.threads_of_children) {
+            0 => 0,
+            _ => needs.threads.saturating_add(OTHER_THREADS),
+        };
         match self {
             Limit::OpenFiles => needs.files,
             Limit::Mappings => threads.saturating_mul(MAPPINGS_PER_THREAD),
-            Limit::UserThreads | Limit::Threads | Limit::Ids | Limit::ControlGroup(_) => threads,
+            Limit::UserThreads | Limit::Threads | Limit::Ids | Limit::ControlGroup(_) => {
+                threads.saturating_add(needs.threads_of_children)
+            }
         }
     }
 }
@@ -232,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_fits_exactly_fits_and_one_more_does_not() {
-        let held = |files| held(Needs { threads: 0, files }, Limit::OpenFiles, 100, Some(40));
+        let held = |files| held(Needs { files, ..Needs::default() }, Limit::OpenFiles, 100, Some(40));
         assert_eq!(held(60), Ok(()));
         let no_room = held(61).err();
         assert_eq!(no_room, Some(NoRoom { limit: Limit::OpenFiles, most: 100, used: 40, needed: 61 }));
@@ -247,14 +254,29 @@ mod tests {
 
     #[test]
     fn a_thread_counts_against_every_limit_of_threads_and_by_its_mappings() {
-        let needs = Needs { threads: 92, files: 0 };
+        let needs = Needs { threads: 92, ..Needs::default() };
         for limit in [Limit::UserThreads, Limit::Threads, Limit::Ids, Limit::ControlGroup("a".into())] {
             assert_eq!(held(needs, limit.clone(), 101, Some(1)), Ok(()));
             assert!(held(needs, limit, 100, Some(1)).is_err());
         }
         assert_eq!(held(needs, Limit::Mappings, 400, Some(0)), Ok(()));
         assert!(held(needs, Limit::Mappings, 399, Some(0)).is_err());
-        assert!(held(Needs { threads: u64::MAX, files: u64::MAX }, Limit::Ids, 0, None).is_ok());
+        // Those of children count where they are.
+        let needs = Needs { threads_of_children: 50, ..needs };
+        assert_eq!(held(needs, Limit::Mappings, 400, Some(0)), Ok(()));
+        assert_eq!(held(needs, Limit::Threads, 151, Some(1)), Ok(()));
+        assert!(held(needs, Limit::Threads, 150, Some(1)).is_err());
+        // Who needs no thread breaks no limit of theirs.
+        assert_eq!(held(Needs { files: 9, ..Needs::default() }, Limit::Threads, 100, Some(100)), Ok(()));
+        assert!(
+            held(
+                Needs { threads: u64::MAX, threads_of_children: u64::MAX, files: u64::MAX },
+                Limit::Ids,
+                0,
+                None
+            )
+            .is_ok()
+        );
     }
 
     /// The folders `/proc` and `/sys/fs/cgroup` of a machine that tells all of its limits.
@@ -291,7 +313,8 @@ mod tests {
 
         /// The limit that so many more threads would break, with how much there is of it and in use.
         fn broken_by(&self, threads: u64) -> Option<(Limit, u64, u64)> {
-            let no_room = fits(Needs { threads, files: 0 }, self.proc.path(), self.cgroups.path()).err()?;
+            let no_room =
+                fits(Needs { threads, ..Needs::default() }, self.proc.path(), self.cgroups.path()).err()?;
             Some((no_room.limit, no_room.most, no_room.used))
         }
     }

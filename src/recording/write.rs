@@ -116,9 +116,17 @@ pub enum WriteError {
     },
 }
 
-/// Where the next race is recorded after the one at `path`, so that it takes nobody's place: `race.jsonl`,
-/// `race-2.jsonl`, `race-3.jsonl`.
+/// Where the next race is recorded after the one at `path`, so that it takes nobody's place: the first of
+/// `race.jsonl`, `race-2.jsonl`, `race-3.jsonl` after it that is free.
 pub fn name_after(path: &Path) -> PathBuf {
+    let mut name = numbered_on(path);
+    while fs::symlink_metadata(&name).is_ok() {
+        name = numbered_on(&name);
+    }
+    name
+}
+
+fn numbered_on(path: &Path) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let numbered = stem.rsplit_once('-').and_then(|(name, number)| Some((name, number.parse::<u32>().ok()?)));
     let (name, number) = match numbered {
@@ -270,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_next_race_has_a_recording_of_its_own() {
-        let after = |path: &str| name_after(Path::new(path)).display().to_string();
+        let after = |path: &str| numbered_on(Path::new(path)).display().to_string();
         assert_eq!(after("to/race.jsonl"), "to/race-2.jsonl");
         assert_eq!(after("to/race-2.jsonl"), "to/race-3.jsonl");
         assert_eq!(after("race-1.jsonl"), "race-1-2.jsonl");

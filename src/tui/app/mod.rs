@@ -229,7 +229,8 @@ impl App {
                 Ok(Notice::Refused(error)) => break Some(error),
                 // It would not have started any more.
                 Err(_) if self.state.is_none() => break Some(RaceError::Cancelled),
-                Ok(Notice::Over { .. }) | Err(_) => break None,
+                Ok(Notice::Over { tidied }) => break tidied.err(),
+                Err(_) => break None,
             }
         };
         self.refused = refused.map(|error| (error.to_string(), error));

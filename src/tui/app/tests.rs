@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::io;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -12,8 +13,7 @@ use ratatui::layout::Rect;
 use crate::config::{self, Flags, Settings, Sources, ThemeName};
 use crate::event::{At, Event, Fact};
 use crate::race::{Notice, Preparing, Race, RaceError};
-use crate::recording::Speed;
-use crate::recording::Tape;
+use crate::recording::{Speed, Tape, WriteError};
 use crate::report::words::Glyphs;
 use crate::tui::playhead::Motion;
 use crate::tui::playhead::tests::events;
@@ -331,6 +331,18 @@ fn a_tape_without_a_race_is_no_fault() {
     app.press(KeyCode::Home);
     app.press(KeyCode::Left);
     assert!(app.screen().contains("there is no race"));
+}
+
+#[test]
+fn a_race_that_is_left_tells_what_could_not_be_kept_of_it() {
+    let (sender, notices) = mpsc::channel();
+    let error = io::ErrorKind::StorageFull.into();
+    let recording = RaceError::Recording(WriteError::File { path: "race.jsonl".into(), error });
+    sender.send(Notice::Over { tidied: Err(recording) }).expect("the race listens");
+    let mut app = App::new(settings(), look());
+    app.race = Some(Race::told(notices));
+    app.leave_race(Duration::from_secs(60));
+    assert!(matches!(app.refused, Some((_, RaceError::Recording(_)))), "{:?}", app.refused);
 }
 
 #[test]

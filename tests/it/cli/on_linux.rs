@@ -188,3 +188,19 @@ fn a_run_that_would_need_more_threads_than_there_can_be_is_refused() -> Fallible
     }
     Ok(())
 }
+
+#[test]
+fn a_run_that_needs_more_open_files_than_there_are_is_not_begun() -> Fallible {
+    let place = Place::new()?;
+    for (executor, workers) in [("async", "200"), ("processes", "100")] {
+        let race = format!(
+            "ulimit -n 150 && exec '{PROGRAM}' small -n 400 -e {executor} -w {workers} --plain --format json"
+        );
+        let output = Command::new("bash").args(["-c", &race]).current_dir(place.0.path()).output()?;
+        assert_code(&output, 1);
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let why = report["runs"][0]["message"].as_str().unwrap_or_default();
+        assert!(why.contains("open files") && why.contains("ulimit -n"), "{executor}: {why}");
+    }
+    Ok(())
+}
