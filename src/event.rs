@@ -262,6 +262,17 @@ pub enum Worker {
 }
 
 impl Worker {
+    /// What an async slot is called, which has no name of its own.
+    pub const SLOT: &str = "slot";
+
+    /// The worker's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Worker::Thread { name, .. } | Worker::Process { name, .. } => name,
+            Worker::AsyncSlot { .. } => Worker::SLOT,
+        }
+    }
+
     /// The operating system's id of the one thread that this worker runs on, where there is one and
     /// it is known.
     pub fn thread_id(&self) -> Option<u64> {
@@ -395,7 +406,7 @@ pub enum RunEnd {
     },
 }
 
-/// How many tasks of a run, from the first, tell the head of their answer. The heads of 100,000 tasks
+/// How many tasks of a run, from the first, tell the whole head of their answer. The heads of 100,000 tasks
 /// would fill the memory that a laptop has, and nobody reads them.
 pub const HEADS_KEPT: u32 = 500;
 
@@ -465,7 +476,8 @@ pub enum Fact {
         /// Why.
         error: Box<TaskError>,
     },
-    /// The head of an answer arrived; sent for the first [`HEADS_KEPT`] tasks of a run.
+    /// The head of an answer arrived: for the first [`HEADS_KEPT`] tasks of a run all of it, for the others its status
+    /// and the body's length where that is known.
     ResponseArrived {
         /// The run.
         run: RunId,

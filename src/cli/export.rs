@@ -60,7 +60,7 @@ Examples:
   threadrace export race.jsonl --to cast             race.cast; asciinema play race.cast
   threadrace export race.jsonl -o race.screen.svg --view timeline --size 160x50 --theme light
   threadrace export race.jsonl --to html             race.html: one page, no network needed
-  threadrace export race.jsonl --to json | jq .verdict";
+  threadrace export race.jsonl --to json | jq '.runs[] | {label, speedup}'";
 
 /// Where an export goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::event::{At, Event, Fact, LaneId, Outcome, RunId, TaskError, TaskId, Worker};
+use crate::event::{At, Event, Fact, LaneId, Outcome, Phase, RunId, TaskError, TaskId, Worker};
 use crate::text;
 
 use super::protocol::{FromProgram, LONGEST_LINE, PROTOCOL};
@@ -19,8 +19,8 @@ use super::protocol::{FromProgram, LONGEST_LINE, PROTOCOL};
 const EVENTS_AT_ONCE: u64 = 1000;
 const EVENTS_A_SECOND: u64 = 200;
 
-/// The most characters that are kept of a name and of a task's result, and bytes of a body's text and of
-/// the headers of an answer.
+/// The most characters that are kept of a name, of a task's result and of a body's text, and bytes of the headers of
+/// an answer.
 const LONGEST_NAME: usize = 60;
 const LONGEST_RESULT: usize = 200;
 const LONGEST_TEXT: usize = 16 << 10;
@@ -75,6 +75,8 @@ pub(super) enum Breach {
     TooLarge { task: TaskId, bytes: u64, most: u64 },
     #[error("a program's task ends done or failed")]
     Outcome,
+    #[error("task {task} was started, and is queued no more", task = .0.0)]
+    Queued(TaskId),
     #[error("these are too many events for task {task}: tell about 20 a second", task = .0.0)]
     Flood(TaskId),
 }
@@ -325,6 +327,7 @@ impl Checker {
             return Err(Breach::Flood(task));
         }
         match &fact {
+            Fact::PhaseEntered { phase: Phase::Queued, .. } => return Err(Breach::Queued(task)),
             Fact::AttemptStarted { number, .. } => {
                 let expected = active.attempts.saturating_add(1);
                 if *number != expected {
@@ -566,6 +569,14 @@ mod tests {
                     line(T, "attempt_started", json!({"task": 0, "number": 2})),
                 ],
                 Breach::Attempt { expected: 1 },
+            ),
+            (
+                vec![
+                    open.clone(),
+                    start.clone(),
+                    line(T, "phase_entered", json!({"task": 0, "phase": "queued"})),
+                ],
+                Breach::Queued(TaskId(0)),
             ),
             (vec![line(T, "task_queued", json!({"task": 0}))], Breach::NotIts),
             (vec![line(T, "run_finished", json!({"end": {"end": "completed"}}))], Breach::NotIts),

@@ -21,7 +21,10 @@ pub const REPEAT_DEFINITIONS: &[(&str, &str)] = &[
         "faster or slower than sequential where the speedup’s interval leaves 1 out; else none is told",
     ),
     ("stands out", "beyond 3 deviations (MAD) and 1.5 quartile ranges of its rounds; it still counts"),
-    ("left out", "rounds that count in which the executor did not do every task, or was interrupted"),
+    (
+        "left out",
+        "rounds that count of which not all was done, or not the same work, or which were interrupted",
+    ),
     (
         "median run",
         "the one with the median wall time, or that lost most of a counter: the other figures are its",
@@ -58,7 +61,7 @@ pub struct Group {
     pub variant: Option<Variant>,
     /// The runs that count and did every task, uninterrupted, in the order of the rounds.
     pub repeats: Vec<Repeat>,
-    /// How many runs that count are over and are not among them.
+    /// How many runs of rounds that count are over and are not among them.
     pub left_out: usize,
     /// The median wall time in seconds; none before there is one.
     pub wall: Option<Estimate>,
@@ -189,7 +192,6 @@ fn mark_outliers(race: &RaceState, runs: &[RunSummary], groups: &mut [Group]) {
     let sample = |repeat: &Repeat| Sample {
         seconds: repeat.wall.as_secs_f64(),
         retries: runs.get(repeat.run.index()).map_or(0, |run| run.counts.retries),
-        interrupted: false,
         first: first(repeat.run),
     };
     let of_group = |&group: &usize| -> Vec<Sample> {

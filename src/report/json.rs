@@ -476,10 +476,7 @@ fn task_row<'a>(race: &'a RaceState, run: usize, id: usize, task: &'a TaskState)
 }
 
 fn lane_row<'a>(run: &RunState, id: usize, lane: &'a Lane, now: At) -> impl Serialize + use<'a> {
-    let worker = lane.worker().map(|worker| match worker {
-        Worker::Thread { name, .. } | Worker::Process { name, .. } => name.as_str(),
-        Worker::AsyncSlot { .. } => "slot",
-    });
+    let worker = lane.worker().map(Worker::name);
     let spans = move || {
         let ended = lane.spans().iter().map(|span| (span.task, span.phase, span.from, span.to));
         let open = lane.open().map(|open| (open.task, open.phase, open.from, now.max(open.from)));

@@ -9,9 +9,10 @@ use crate::event::{At, Phase, TaskId, Worker};
 use crate::model::RaceState;
 
 use super::csv::cell;
+use super::rows;
 
 /// The columns, in the order of [`Row`]'s fields.
-const HEADER: [&str; 13] = [
+const HEADER: [&str; 15] = [
     "run",
     "executor",
     "workers",
@@ -25,6 +26,8 @@ const HEADER: [&str; 13] = [
     "from_seconds",
     "to_seconds",
     "open",
+    "round",
+    "warmup",
 ];
 
 #[derive(Serialize)]
@@ -42,11 +45,13 @@ struct Row<'a> {
     from: f64,
     to: f64,
     open: bool,
+    round: u32,
+    warmup: bool,
 }
 
 /// Writes a row for each span of each lane of each run as CSV, in the order of runs, lanes and time.
 ///
-/// The columns are called as in the JSON report. `from_seconds` and `to_seconds` count from the start of the
+/// The columns are called as in the JSON report; `run` is the run's label, which with `round` and `warmup` is its own. `from_seconds` and `to_seconds` count from the start of the
 /// race's clock; `open` is true where the span went on at `now`, which is then its end. `worker`, `pid` and
 /// `thread_id` are those of the worker that the lane had when the span began. Ids count from 0.
 /// Writes through a buffer of its own and flushes it.
@@ -58,17 +63,14 @@ pub fn csv_spans(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<(
     let mut writer = ::csv::WriterBuilder::new().has_headers(false).from_writer(out);
     writer.write_record(HEADER)?;
     for run in race.runs() {
-        let name = run.plan().name();
-        let label = cell(&name);
+        let label = cell(&run.plan().label);
+        let (round, warmup) = rows::round(run.plan().round);
         for (id, lane) in run.lanes().iter().enumerate() {
             let ended = lane.spans().iter().map(|span| (span.task, span.phase, span.from, span.to, false));
             let open = lane.open().map(|open| (open.task, open.phase, open.from, now.max(open.from), true));
             for (task, phase, from, to, open) in ended.chain(open) {
                 let worker = lane.worker_at(from);
-                let words = worker.map_or("", |worker| match worker {
-                    Worker::Thread { name, .. } | Worker::Process { name, .. } => name.as_str(),
-                    Worker::AsyncSlot { .. } => "slot",
-                });
+                let words = worker.map_or("", Worker::name);
                 writer.serialize(Row {
                     run: &label,
                     executor: cell(run.plan().executor.name()),
@@ -83,6 +85,8 @@ pub fn csv_spans(race: &RaceState, now: At, out: &mut dyn Write) -> io::Result<(
                     from: from.seconds(),
                     to: to.seconds(),
                     open,
+                    round,
+                    warmup,
                 })?;
             }
         }

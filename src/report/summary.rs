@@ -278,9 +278,6 @@ pub struct RunSummary {
     pub efficiency: Option<f64>,
     /// Over the tasks that are done, from when a worker took them up until their end; none before one is.
     pub latency: Option<Latencies>,
-    /// Mean time from the hand-over of a task to the executor until a worker took it up, over the tasks
-    /// that were taken up; none before one is.
-    pub queue_mean: Option<Duration>,
     /// Bytes of complete bodies: those of tasks that are done.
     pub bytes: u64,
     /// Those bytes by second of wall time, or of the time so far while the run goes on.
@@ -321,15 +318,11 @@ impl RunSummary {
     fn of(run: &RunState, baseline: Option<&RunState>, now: At) -> RunSummary {
         let (plan, comparable) = (run.plan(), Comparable::of(run, baseline));
         let mut latencies = Vec::with_capacity(run.counts().done as usize);
-        let (mut bytes, mut queue_nanos, mut taken_up) = (0_u64, 0_u128, 0_u128);
+        let mut bytes = 0_u64;
         for task in run.tasks() {
             if task.stage == Stage::Done {
                 latencies.extend(task.latency(now));
                 bytes = bytes.saturating_add(task.bytes);
-            }
-            if let (Some(_), Some(queued)) = (task.started, task.queue_time(now)) {
-                queue_nanos += queued.as_nanos();
-                taken_up += 1;
             }
         }
         let (mut phases, mut lanes) = (Mix::default(), 0_u64);
@@ -339,7 +332,6 @@ impl RunSummary {
         }
         let elapsed = run.elapsed(now).unwrap_or_default();
         let share = At::from_duration(elapsed).0.saturating_mul(lanes);
-        let queue_mean = queue_nanos.checked_div(taken_up).and_then(|nanos| u64::try_from(nanos).ok());
         let wall = run.wall();
         let against = baseline.and_then(RunState::wall).zip(wall).filter(|_| comparable == Comparable::Yes);
         let speedup = against.and_then(|(sequential, wall)| stats::speedup(sequential, wall));
@@ -359,7 +351,6 @@ impl RunSummary {
             improvement: improvement.filter(|_| speedup.is_some()),
             efficiency: speedup.and_then(|speedup| stats::efficiency(speedup, plan.workers)),
             latency: Latencies::of(latencies),
-            queue_mean: queue_mean.map(Duration::from_nanos),
             bytes,
             bytes_per_second: stats::rate(bytes, elapsed),
             tasks_per_second: stats::rate(u64::from(run.counts().done), elapsed),

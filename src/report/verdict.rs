@@ -420,7 +420,6 @@ mod tests {
             improvement: None,
             efficiency: None,
             latency: None,
-            queue_mean: None,
             bytes: 0,
             bytes_per_second: None,
             tasks_per_second: None,

@@ -24,8 +24,6 @@ pub struct Sample {
     pub seconds: f64,
     /// Attempts of its tasks beyond their first.
     pub retries: u32,
-    /// Whether this program was stopped in its middle.
-    pub interrupted: bool,
     /// Whether none of its kind ran before it in the race, not even to warm up.
     pub first: bool,
 }
@@ -46,7 +44,7 @@ pub enum Cause {
     FirstRun,
     /// Its tasks retried more often than is usual for them.
     Retries,
-    /// The program was stopped in its middle, or other runs of the same round were slow too.
+    /// Other runs of the same round were slow too.
     BusyMachine,
     /// Nothing that is known explains it.
     Unknown,
@@ -93,8 +91,6 @@ pub fn outliers(runs: &[&[Sample]]) -> Vec<Vec<Outlier>> {
             let slow_too = others.iter().filter(|&&slow| slow).count();
             let cause = if usual.is_quick(sample.seconds) {
                 Cause::Unknown
-            } else if sample.interrupted {
-                Cause::BusyMachine
             } else if f64::from(sample.retries) > usual.retries {
                 Cause::Retries
             } else if sample.first {
@@ -157,7 +153,7 @@ mod tests {
     use super::*;
 
     fn usual(seconds: f64) -> Sample {
-        Sample { seconds, retries: 0, interrupted: false, first: false }
+        Sample { seconds, retries: 0, first: false }
     }
 
     const ROUNDS: [f64; 8] = [1.01, 1.00, 0.99, 1.02, 1.00, 0.98, 1.01, 1.00];
@@ -180,16 +176,9 @@ mod tests {
         let mut samples = [rounds(), rounds(), rounds()].concat();
         samples[0].seconds = 1.5;
         samples[3] = Sample { retries: 2, ..usual(1.9) };
-        samples[5] = Sample { interrupted: true, ..usual(9.0) };
         samples[7] = usual(3.0);
         samples[9] = usual(0.5);
-        let causes = [
-            (0, Cause::FirstRun),
-            (3, Cause::Retries),
-            (5, Cause::BusyMachine),
-            (7, Cause::Unknown),
-            (9, Cause::Unknown),
-        ];
+        let causes = [(0, Cause::FirstRun), (3, Cause::Retries), (7, Cause::Unknown), (9, Cause::Unknown)];
         assert_eq!(outliers(&[&samples]), [causes.map(|(index, cause)| Outlier { index, cause }).to_vec()]);
     }
 

@@ -425,7 +425,10 @@ fn spans_as_csv_are_those_of_the_json() -> Tested {
     let mut lines = text.lines();
     assert_eq!(
         lines.next(),
-        Some("run,executor,workers,lane,worker,pid,thread_id,task,name,phase,from_seconds,to_seconds,open")
+        Some(
+            "run,executor,workers,lane,worker,pid,thread_id,task,name,phase,from_seconds,to_seconds,open,\
+             round,warmup"
+        )
     );
     let mut found = Vec::new();
     for line in lines {

@@ -13,10 +13,11 @@ use threadrace::model::{RaceState, RunStatus, Stage};
 use threadrace::recording::{
     self, Flaw, Imported, TraceError, TraceLimits, read_file, read_trace, read_trace_file, write_trace,
 };
-use threadrace::report::Summary;
+use threadrace::report::{self, Format, Summary};
 
 use crate::checker::faults;
 use crate::rig::SMALL_WORK;
+use crate::schema::REPORT;
 use crate::simulate::{Fate, Race, folded};
 
 type Fallible<T = ()> = Result<T, Box<dyn Error>>;
@@ -152,6 +153,17 @@ fn assert_same(before: &RaceState, after: &RaceState) {
             assert_eq!((before.error, before.error_message()), (after.error, after.error_message()));
         }
     }
+}
+
+#[test]
+fn the_report_of_an_imported_race_keeps_the_schema() -> Fallible {
+    let trace = r#"[{"ph":"X","name":"f","pid":1,"tid":1,"ts":0,"dur":9},
+        {"ph":"M","name":"process_name","pid":1,"tid":1,"args":{"name":"My App 2.0"}}]"#;
+    let race = folded(&imported(trace)?.events);
+    let mut report = Vec::new();
+    report::write(Format::Json, &race, race.last_moment(), &mut report)?;
+    REPORT.check(&serde_json::from_slice(&report)?)?;
+    Ok(())
 }
 
 #[test]

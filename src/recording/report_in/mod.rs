@@ -309,7 +309,7 @@ fn started(run: &Run) -> Option<At> {
 fn worker(run: &Run, name: &str, pid: Option<u32>, thread_id: Option<u64>) -> Worker {
     match pid {
         Some(pid) => Worker::Process { pid, name: name.to_owned(), thread_id },
-        None if name == "slot" && run.executor.0 == ExecutorKind::Async.name() => {
+        None if name == Worker::SLOT && run.executor.0 == ExecutorKind::Async.name() => {
             Worker::AsyncSlot { threads: if thread_id.is_some() { 1 } else { 2 }, thread_id }
         }
         None => Worker::Thread { name: name.to_owned(), thread_id },

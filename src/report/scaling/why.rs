@@ -192,7 +192,6 @@ mod tests {
             improvement: None,
             efficiency: None,
             latency: None,
-            queue_mean: None,
             bytes: 0,
             bytes_per_second: Some(1e6),
             tasks_per_second: None,

@@ -426,7 +426,7 @@ impl Teller<'_> {
 fn worker_name(worker: &Worker) -> String {
     match (worker, worker.thread_id()) {
         (Worker::Process { pid, .. }, _) => format!("process {pid}"),
-        (Worker::AsyncSlot { .. }, _) => "slot".to_owned(),
+        (Worker::AsyncSlot { .. }, _) => worker.name().to_owned(),
         (Worker::Thread { .. }, Some(thread)) => format!("thread {thread}"),
         (Worker::Thread { .. }, None) => "thread".to_owned(),
     }
