@@ -12,7 +12,7 @@ use crate::event::ExecutorKind;
 use crate::model::{RaceState, RunState};
 use crate::plain::{self, Signals};
 use crate::race::RaceError;
-use crate::report::{Reason, Summary};
+use crate::report::{ORDER_TOLD, Reason, Summary};
 use crate::scenario::{ExecutorChoice, ExecutorError, Scenario, Source, Work};
 use crate::stats::scaling::ScheduleBound;
 use crate::stats::{self, Spread};
@@ -89,9 +89,6 @@ impl Measured {
         pairs.filter_map(|(sequential, this)| stats::speedup(*sequential, *this)).collect()
     }
 }
-
-/// The most tasks whose order of finishing is told.
-const ORDER_TOLD: usize = 10;
 
 /// How often a race is run at most whose program was stopped in its middle.
 const TRIES: usize = 3;
@@ -246,7 +243,5 @@ fn finish_order(run: &RunState) -> Vec<usize> {
     if run.tasks().len() > ORDER_TOLD {
         return Vec::new();
     }
-    let mut order: Vec<usize> = (0..run.tasks().len()).collect();
-    order.sort_by_key(|task| run.tasks()[*task].finished);
-    order.into_iter().map(|task| task + 1).collect()
+    run.finish_order().into_iter().map(|task| task.index() + 1).collect()
 }

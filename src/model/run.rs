@@ -443,6 +443,14 @@ impl RunState {
         }
     }
 
+    /// Its tasks in the order in which they ended, those that have not ended last.
+    pub fn finish_order(&self) -> Vec<TaskId> {
+        let mut order: Vec<TaskId> = (0..self.tasks.len()).map(TaskId::of).collect();
+        let ended = |task: &TaskId| self.tasks.get(task.index()).and_then(|task| task.finished);
+        order.sort_by_key(|task| (ended(task).is_none(), ended(task)));
+        order
+    }
+
     /// How many tasks were done by that moment. Costs a search, however many there are.
     pub fn done_by(&self, at: At) -> usize {
         self.finishes.partition_point(|done| *done <= at)

@@ -41,7 +41,7 @@ pub use save::{SaveError, save, try_place};
 pub use scaling::{Scaling, scaling_svg};
 pub use spans::csv_spans;
 pub use summary::{
-    Comparable, CpuTime, DEFINITIONS, Reason, RunSummary, SHARED, Summary, gauge_scale, so_far,
+    Comparable, CpuTime, DEFINITIONS, ORDER_TOLD, Reason, RunSummary, SHARED, Summary, gauge_scale, so_far,
 };
 pub use target::{NoSize, ScreenSize, Target, ViewName};
 pub use timeline::{Ghost, Theme, TimelineOptions, timeline_svg};

@@ -8,7 +8,9 @@ use super::groups::{self, Group, REPEAT_DEFINITIONS};
 use super::scaling::{SCALING_DEFINITIONS, Scaling};
 use super::utilisation::{Use, Utilisation};
 use super::words::{bytes_apart, count, seconds};
-use crate::event::{At, ExecutorKind, Order, Phase, Round, RunEnd, RunId, Usage, Variant, WorkloadKind};
+use crate::event::{
+    At, ExecutorKind, Order, Phase, Round, RunEnd, RunId, TaskId, Usage, Variant, WorkloadKind,
+};
 use crate::model::{Counter, Counts, Hue, Mix, RaceState, RunState, RunStatus, Stage};
 use crate::stats::{self, Latencies};
 use crate::text::shown;
@@ -85,6 +87,9 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
 /// What every report of a race says whose runs ran at once.
 pub const SHARED: &str =
     "The runs ran at once and shared the network and the processors: a show, not a measurement.";
+
+/// The most tasks of which it is told in which order they ended.
+pub const ORDER_TOLD: usize = 10;
 
 /// Why a run's wall time can't be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,6 +307,8 @@ pub struct RunSummary {
     pub idle: Duration,
     /// What set its wall time; none until it is over.
     pub critical: Option<CriticalPath>,
+    /// Its tasks in the order in which they ended; empty until it is over, and of more than [`ORDER_TOLD`].
+    pub finish_order: Vec<TaskId>,
     /// Whether its wall time can be compared.
     pub comparable: Comparable,
 }
@@ -363,6 +370,10 @@ impl RunSummary {
             phases,
             idle: Duration::from_nanos(share.saturating_sub(phases.busy())),
             critical: CriticalPath::of(run),
+            finish_order: match run.tasks().len() <= ORDER_TOLD && wall.is_some() {
+                true => run.finish_order(),
+                false => Vec::new(),
+            },
             comparable,
         }
     }

@@ -32,6 +32,12 @@ pub(super) const LIMITED: f64 = 0.6;
 /// A factor of the efficiency that is nearer to 1 than this explains nothing.
 const TELLING: f64 = 0.8;
 
+/// One worker that computes keeps one processor busy; one that got less than this of it was kept waiting.
+const STARVED: f64 = 0.9;
+
+/// Workers that keep no more processors busy than this in all take turns.
+const ONE_AT_A_TIME: f64 = 1.2;
+
 impl Summary {
     /// What happened in plain words, in at most [`VERDICT_CHARS`] characters on one line and safe to show.
     pub fn verdict(&self) -> String {
@@ -73,6 +79,13 @@ impl Summary {
     }
 
     fn comparison(&self, baseline: &RunSummary, best: &RunSummary, before: Duration, speedup: f64) -> String {
+        if let Some(busy) = self.starved(baseline) {
+            let first = format!(
+                "The speedups mislead: something else ran on this machine, and one worker, which computes all the \
+                 time, got only {busy:.2} of a processor. Race again when it is quiet."
+            );
+            return joined(first, [self.hindrance()]);
+        }
         let became = format!("{} became {}", seconds(before), seconds(best.wall.unwrap_or_default()));
         let subject = capital(&who(best));
         let hindrance = self.hindrance();
@@ -80,7 +93,7 @@ impl Summary {
             let [took, alone] = [best.wall.unwrap_or_default(), before].map(seconds);
             let first = format!("{subject} took {took}, one worker {alone}, though nothing overlapped.");
             let luck = "That may be luck: --repeat 10 would tell.".to_owned();
-            return joined(first, [luck, hindrance, limit(baseline, best, self)]);
+            return joined(first, [luck, hindrance, self.locked(), limit(baseline, best, self)]);
         }
         if speedup < FASTER {
             let others = self.runs.iter().filter(|run| run.speedup.is_some()).count() > 2;
@@ -88,7 +101,7 @@ impl Summary {
             let verb = if speedup < SLOWER { "slower" } else { "no faster" };
             let were = was(best);
             let first = format!("{subject}{which} {were} {verb} than one worker: {became}.");
-            return joined(first, [hindrance, limit(baseline, best, self), self.foreign()]);
+            return joined(first, [hindrance, limit(baseline, best, self), self.locked(), self.foreign()]);
         }
         let work = match self.tasks {
             1 => "the same task".to_owned(),
@@ -101,18 +114,22 @@ impl Summary {
             Some(efficiency) if efficiency < LIMITED => limit(baseline, best, self),
             _ => overlap(best, self),
         };
+        let order = finished(best);
         let equals = self.equals(baseline, best, speedup);
         if !equals.is_empty() {
             let first = format!(
                 "{equals} tied within {}, and did {work} up to {times} times as fast as one worker: {became}.",
                 percent(TIE)
             );
-            return joined(first, [hindrance, why]);
+            return joined(first, [hindrance, self.turns(), why, order, self.foreign()]);
         }
         let fewer = self.with_other_workers(baseline, best);
         let foreign = self.foreign();
-        let [long, short] = [long, short]
-            .map(|first| joined(first, [hindrance.clone(), fewer.clone(), why.clone(), foreign.clone()]));
+        let turns = self.turns();
+        let [long, short] = [long, short].map(|first| {
+            let others = [&hindrance, &turns, &fewer, &why, &order, &foreign];
+            joined(first, others.map(String::clone))
+        });
         let sentences = |text: &str| text.matches(". ").count();
         if sentences(&short) > sentences(&long) { short } else { long }
     }
@@ -136,6 +153,50 @@ impl Summary {
         let program = |run: &&RunSummary| matches!(run.executor, ExecutorKind::External(_));
         self.runs.iter().filter(program).find(|run| run.speedup.is_some()).map_or_else(String::new, |run| {
             format!("{} is another program: its factor is its language's too.", capital(&fit(&run.label, 20)))
+        })
+    }
+
+    /// How much of a processor one worker got that computes all the time, where something else kept it waiting.
+    fn starved(&self, baseline: &RunSummary) -> Option<f64> {
+        let computes = self.workload == WorkloadKind::Compute;
+        baseline.processors.filter(|busy| computes && *busy < STARVED)
+    }
+
+    /// Which runs had several workers compute and kept one processor busy with all of them; empty when none did.
+    fn turns(&self) -> String {
+        let took_turns = |run: &&RunSummary| {
+            let used = run.utilisation();
+            let all = used.share(Use::Computing) + used.share(Use::Locked);
+            run.workers > 1 && all >= TELLING && run.processors.is_some_and(|busy| busy < ONE_AT_A_TIME)
+        };
+        if self.workload != WorkloadKind::Compute || self.cpus < 2 {
+            return String::new();
+        }
+        let runs: Vec<&RunSummary> = self.runs.iter().filter(took_turns).collect();
+        let most = runs.iter().filter_map(|run| run.processors).fold(0.0, f64::max);
+        let labels: Vec<String> = runs.iter().map(|run| fit(&run.label, 16)).collect();
+        match &labels[..] {
+            [] => String::new(),
+            all => format!(
+                "{} kept {most:.1} of {} busy: workers took turns.",
+                capital(&listed(all)),
+                words::processors(self.cpus)
+            ),
+        }
+    }
+
+    /// Which run waited the most for a database's lock; empty when none did for long.
+    fn locked(&self) -> String {
+        let share = |run: &RunSummary| run.utilisation().share(Use::Locked);
+        let most = self.runs.iter().max_by(|a, b| share(a).total_cmp(&share(b)));
+        let most = most.filter(|run| self.workload == WorkloadKind::Crud && share(run) >= 0.25);
+        most.map_or_else(String::new, |run| {
+            let wall = seconds(run.wall.unwrap_or_default());
+            let waited = percent(share(run));
+            format!(
+                "{} took {wall}, and waited {waited} of the time for a lock.",
+                capital(&fit(&run.label, 16))
+            )
         })
     }
 
@@ -243,6 +304,15 @@ pub(super) fn was(run: &RunSummary) -> &'static str {
     if many && run.workers > 1 { "were" } else { "was" }
 }
 
+/// In which order the tasks of a run ended, where that is another than the one in which they were handed out.
+fn finished(run: &RunSummary) -> String {
+    if run.finish_order.is_sorted() {
+        return String::new();
+    }
+    let order: Vec<String> = run.finish_order.iter().map(|task| (task.index() + 1).to_string()).collect();
+    format!("{} finished {}.", capital(&fit(&run.label, 16)), order.join(", "))
+}
+
 /// Uses of time, what workers did then, and what follows.
 type Went<'a> = (&'a [Use], &'a str, &'a str);
 
@@ -293,8 +363,7 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
     }
     // A task that keeps the loop's thread to itself lets no other start.
     if run.executor == ExecutorKind::Async && run.peak_concurrency == 1 {
-        return "On the event loop each task kept the one thread until it was done: nothing overlapped."
-            .to_owned();
+        return "On the event loop each task kept the one thread until it was done.".to_owned();
     }
     let (used, label) = (1.0 - run.idle_share(), fit(&run.label, 16));
     if used.min(alone / busy) > TELLING {
@@ -329,8 +398,11 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
         Phase::BackingOff => ("backing off", "a server that turned requests away"),
     };
     let more = match baseline.phases.of(phase) {
-        0 => format!("{} more than", seconds(Duration::from_nanos(growth(phase)))),
-        before => format!("{} times as long as", ratio(run.phases.of(phase) as f64 / before as f64)),
+        0 => format!("{doing} took {} more than", seconds(Duration::from_nanos(growth(phase)))),
+        before => {
+            let times = ratio(run.phases.of(phase) as f64 / before as f64);
+            format!("{doing} took each task {times} times as long as")
+        }
     };
     let known = match phase {
         Phase::Computing => run.processors.map(|busy| match busy >= TELLING * f64::from(summary.cpus) {
@@ -343,7 +415,7 @@ pub(super) fn limit(baseline: &RunSummary, run: &RunSummary, summary: &Summary) 
         _ => None,
     };
     let so = known.unwrap_or_else(|| format!("{cause} probably set the limit"));
-    format!("In {label}, {doing} took {more} with one worker: {so}.")
+    format!("In {label}, {more} with one worker: {so}.")
 }
 
 /// The throughput of the runs that mostly received, where it is the same for two of them at least and the processors
@@ -386,13 +458,11 @@ pub(super) fn capital(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::event::{At, Round, RunEnd};
+    use crate::event::{At, Round, RunEnd, TaskId};
     use crate::model::{Counter, Counts, Hue, Mix};
     use crate::stats;
 
     use super::*;
-
-    const BASE: Duration = Duration::from_millis(10_020);
 
     fn mix(of: &[(Phase, u64)]) -> Mix {
         let mut mix = Mix::default();
@@ -432,6 +502,7 @@ mod tests {
             phases,
             idle: (wall * workers).saturating_sub(Duration::from_nanos(phases.busy())),
             critical: None,
+            finish_order: Vec::new(),
             comparable: Comparable::Yes,
         }
     }
@@ -454,16 +525,17 @@ mod tests {
         hindered(run, Reason::Incomplete { counts, tasks: 20 })
     }
 
-    fn verdict_in(order: Order, mut runs: Vec<RunSummary>) -> String {
+    fn verdict_told(workload: WorkloadKind, order: Order, mut runs: Vec<RunSummary>) -> String {
+        let base = runs.iter().find(|run| run.executor == ExecutorKind::Sequential).and_then(|run| run.wall);
         let comparable = |run: &RunSummary| run.comparable == Comparable::Yes;
         if runs.iter().any(|run| run.executor == ExecutorKind::Sequential && comparable(run)) {
             for run in runs.iter_mut().filter(|run| comparable(run)) {
-                run.speedup = run.wall.and_then(|wall| stats::speedup(BASE, wall));
+                run.speedup = base.zip(run.wall).and_then(|(base, wall)| stats::speedup(base, wall));
                 run.efficiency = run.speedup.and_then(|speedup| stats::efficiency(speedup, run.workers));
             }
         }
         let verdict = Summary {
-            workload: WorkloadKind::Download,
+            workload,
             noun: "downloads".to_owned(),
             tasks: 20,
             order,
@@ -478,6 +550,14 @@ mod tests {
         .verdict();
         assert!(verdict.chars().count() <= VERDICT_CHARS, "{verdict}");
         verdict
+    }
+
+    fn verdict_in(order: Order, runs: Vec<RunSummary>) -> String {
+        verdict_told(WorkloadKind::Download, order, runs)
+    }
+
+    fn verdict_of(workload: WorkloadKind, runs: Vec<RunSummary>) -> String {
+        verdict_told(workload, Order::OneByOne, runs)
     }
 
     fn verdict(runs: Vec<RunSummary>) -> String {
@@ -528,7 +608,7 @@ mod tests {
         assert_eq!(
             verdict(vec![sequential(), pool]),
             "The pool of 5 did the same 20 downloads 1.67 times as fast as one worker: 10.02 s became 6.00 s. \
-             In pool, receiving took 5.75 times as long as with one worker: the link or the processors probably set the limit."
+             In pool, receiving took each task 5.75 times as long as with one worker: the link or the processors probably set the limit."
         );
     }
 
@@ -540,8 +620,7 @@ mod tests {
             run
         };
         let text = verdict(vec![sequential(), receiving(6_000, 5), receiving(6_100, 5)]);
-        let so =
-            "In pool, receiving took 7.50 times as long as with one worker: the link is full at 2.5 MB/s.";
+        let so = "In pool, receiving took each task 7.50 times as long as with one worker: the link is full at 2.5 MB/s.";
         assert!(text.ends_with(so), "{text}");
         let mut busy = receiving(7_000, 5);
         busy.processors = Some(1.9);
@@ -583,6 +662,55 @@ mod tests {
         );
     }
 
+    fn computed(executor: ExecutorKind, workers: u32, millis: u64, processors: f64) -> RunSummary {
+        let of = [(Phase::Computing, u64::from(workers) * millis)];
+        RunSummary { processors: Some(processors), ..run(executor, workers, millis, &of) }
+    }
+
+    #[test]
+    fn who_took_turns_at_one_processor_is_told() {
+        let alone = computed(ExecutorKind::Sequential, 1, 10_000, 1.0);
+        let mut gil = computed(ExecutorKind::Gil, 4, 10_300, 0.98);
+        gil.phases = mix(&[(Phase::Computing, 10_300), (Phase::Locked, 30_900)]);
+        let program = computed(ExecutorKind::External("python-threads".into()), 4, 90_000, 1.01);
+        let pool = computed(ExecutorKind::Pool, 4, 5_200, 1.93);
+        let text = verdict_of(WorkloadKind::Compute, vec![alone, pool, gil, program]);
+        assert!(
+            text.contains("Gil and python-threads kept 1.0 of 2 processors busy: workers took turns."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn one_worker_that_was_kept_waiting_is_no_measure() {
+        let alone = computed(ExecutorKind::Sequential, 1, 11_190, 0.44);
+        let pool = computed(ExecutorKind::Pool, 4, 2_280, 1.9);
+        let text = verdict_of(WorkloadKind::Compute, vec![alone, pool]);
+        assert!(text.starts_with("The speedups mislead: something else ran"), "{text}");
+        assert!(text.contains("got only 0.44 of a processor"), "{text}");
+    }
+
+    #[test]
+    fn who_waited_for_the_databases_lock_is_told() {
+        let alone = run(ExecutorKind::Sequential, 1, 650, &[(Phase::Writing, 600)]);
+        let threads = run(ExecutorKind::Threads, 5, 1_950, &[(Phase::Writing, 600), (Phase::Locked, 7_800)]);
+        let mut slots = run(ExecutorKind::Async, 5, 690, &[(Phase::Writing, 650)]);
+        slots.peak_concurrency = 1;
+        let text = verdict_of(WorkloadKind::Crud, vec![alone, threads, slots]);
+        assert!(text.ends_with("Threads took 1.95 s, and waited 80 % of the time for a lock."), "{text}");
+    }
+
+    #[test]
+    fn another_order_than_the_one_they_began_in_is_told() {
+        let mut pool = pool(2_060, &[(Phase::Waiting, 9_900)]);
+        pool.finish_order = [0, 2, 1].map(TaskId).to_vec();
+        let text = verdict(vec![sequential(), pool.clone()]);
+        assert!(text.ends_with("Pool finished 1, 3, 2."), "{text}");
+        pool.finish_order.sort();
+        let text = verdict(vec![sequential(), pool]);
+        assert!(!text.contains("finished"), "{text}");
+    }
+
     #[test]
     fn a_program_is_not_compared_by_its_executor_alone() {
         let waiting = [(Phase::Waiting, 9_900)];
@@ -604,8 +732,7 @@ mod tests {
                 text,
                 format!(
                     "Async with 5 in flight took {took}, one worker 10.02 s, though nothing overlapped. That may be \
-                     luck: --repeat 10 would tell. On the event loop each task kept the one thread until it was done: \
-                     nothing overlapped."
+                     luck: --repeat 10 would tell. On the event loop each task kept the one thread until it was done."
                 )
             );
         }

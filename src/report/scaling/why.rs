@@ -201,6 +201,7 @@ mod tests {
             peak_memory: None,
             counter: None,
             critical: None,
+            finish_order: Vec::new(),
             counts: Counts::default(),
             phases,
             idle: Duration::ZERO,
