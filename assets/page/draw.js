@@ -180,7 +180,7 @@ function drawRun(run, { places }) {
     context.setLineDash([]);
   }
   if (run.steps.length) {
-    const bottom = tall, unit = data.strip / Math.max(run.peak, 1);
+    const bottom = tall, unit = data.strip / Math.max(data.most, 1);
     context.fillStyle = colours['r' + run.hue];
     context.beginPath();
     let any = false;

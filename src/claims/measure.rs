@@ -63,7 +63,7 @@ pub struct Measured {
     pub sequential: Vec<Duration>,
     /// Wall times of the other runs, in the same order; empty where the claim is about the sequential run.
     pub concurrent: Vec<Duration>,
-    /// The most that so many workers can reach with the first sequential run's tasks.
+    /// The most that so many workers can reach with the sequential run's tasks, the median of the races.
     pub bound: Option<f64>,
     /// The tasks of the first race in the order in which the other run finished them, counted from 1; few
     /// tasks only.
@@ -123,7 +123,7 @@ pub fn check(
         finish_order: Vec::new(),
         link: None,
     };
-    let mut bytes = 0;
+    let (mut bytes, mut bounds) = (0, Vec::new());
     for number in 1..=repeat {
         tell(&format!("{} {number}/{repeat}", claim.scenario));
         let race = checking.race(&checking.scenario.work)?;
@@ -133,12 +133,13 @@ pub fn check(
         if let Some(other) = race.runs().get(1) {
             measured.concurrent.extend(other.wall());
             measured.workers = other.plan().workers;
+            bounds.extend(bound(sequential, measured.workers));
             if number == 1 {
-                measured.bound = bound(sequential, measured.workers);
                 measured.finish_order = finish_order(other);
             }
         }
     }
+    measured.bound = Spread::of(&bounds).map(|bounds| bounds.median);
     measured.link = checking.link(&measured, bytes, tell)?;
     Ok(measured)
 }

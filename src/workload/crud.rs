@@ -37,7 +37,7 @@ impl RowWork {
     /// The work in words, for the screen: what follows "20 batches of rows from".
     pub fn describe(&self) -> String {
         let rows = text::count(u64::from(self.rows));
-        format!("one SQLite file: {rows} each, inserted, read, updated, half of them deleted")
+        format!("one SQLite file: {rows} rows each, inserted, read, updated, half of them deleted")
     }
 
     /// How many rows of a task stay when it has deleted its half: the odd one out is kept.
@@ -151,7 +151,7 @@ mod tests {
     fn the_work_reads_like_a_sentence() {
         assert_eq!(
             RowWork { rows: 2_000 }.describe(),
-            "one SQLite file: 2,000 each, inserted, read, updated, half of them deleted"
+            "one SQLite file: 2,000 rows each, inserted, read, updated, half of them deleted"
         );
     }
 

@@ -37,6 +37,8 @@ struct Data<'a> {
     long: u64,
     gap: f64,
     strip: f64,
+    /// The most tasks that any run had in progress at once: what fills a strip's height.
+    most: u32,
     tile: u32,
     phases: Vec<(&'a str, &'a str, f64)>,
     tasks: Vec<String>,
@@ -89,6 +91,7 @@ pub(super) fn write(race: &RaceState, timeline: &Timeline<'_>, out: &mut dyn Wri
         long: micros(timeline.long),
         gap: GAP,
         strip: STRIP,
+        most: timeline.most,
         tile: TILE,
         phases: phases.to_vec(),
         tasks: race.plan().tasks.iter().take(NAMES).map(|task| cut(&task.name, 60)).collect(),
@@ -197,7 +200,8 @@ fn steps(block: &Block<'_>, exact: bool) -> Vec<f64> {
     let column = block.long.as_secs_f64() * 1e6 / STEPS as f64;
     let most = f64::from(block.figures.peak_concurrency);
     let mut steps: Vec<f64> = Vec::new();
-    for share in strip(block.run, (block.start, block.long), whole(block), STEPS) {
+    let peak = block.figures.peak_concurrency;
+    for share in strip(block.run, peak, (block.start, block.long), whole(block), STEPS) {
         let level = (share * most * 100.0).round() / 100.0;
         match steps.len() {
             0 => steps.extend([column, level]),

@@ -98,14 +98,14 @@ impl Scaling {
             Some(Why::LinkFull { bytes_per_second, receiving }) => {
                 let rate = words::rate(bytes_per_second);
                 let evidence = format!(
-                    "Of {many}, {receiving:.1} received at a time, and got {rate} together, no more than {few} did."
+                    "Of {many}, {receiving:.1} received at a time, and got {rate} together, hardly more than {few} did."
                 );
                 tell("the link is full", evidence)
             }
             Some(Why::LinkOrProcessors { bytes_per_second, receiving }) => {
                 let rate = words::rate(bytes_per_second);
                 let evidence = format!(
-                    "Of {many}, {receiving:.1} received at a time, and got {rate} together, no more than {few} did."
+                    "Of {many}, {receiving:.1} received at a time, and got {rate} together, hardly more than {few} did."
                 );
                 tell("the link or the processors bring no more bytes", evidence)
             }
@@ -238,6 +238,8 @@ fn course(shares: &[(u32, f64)]) -> Option<String> {
         let trend = match last - first {
             growth if growth > TELLING => "rises: no fixed share explains it",
             growth if growth < -TELLING => "falls",
+            // As good as nothing may well double.
+            _ if first.max(last) < 2.0 * TELLING => "hardly anything",
             _ => "stays, as a serial share would",
         };
         trend.to_owned()
@@ -351,6 +353,7 @@ mod tests {
         };
         assert_eq!(said(&[0.1]), "");
         assert_eq!(said(&[0.1, 0.11, 0.105]), "0.100 with 2, 0.105 with 4; stays, as a serial share would");
+        assert_eq!(said(&[0.014, 0.029]), "0.014 with 2, 0.029 with 3; hardly anything");
         assert!(said(&[0.1, 0.11, 0.15]).ends_with("rises: no fixed share explains it"));
         assert!(said(&[0.1, 0.05]).ends_with("; falls"));
         assert_eq!(

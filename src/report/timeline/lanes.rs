@@ -35,6 +35,8 @@ pub(in crate::report) struct Timeline<'a> {
     pub(in crate::report) baseline: Option<Duration>,
     /// How many columns the whole axis has in [`Block::strip`].
     pub(in crate::report) strip_columns: usize,
+    /// The most tasks that any run had in progress at once: what fills a strip's height, in every run.
+    pub(in crate::report) most: u32,
 }
 
 /// One run.
@@ -48,7 +50,7 @@ pub(in crate::report) struct Block<'a> {
     /// How long something is known of it.
     pub(in crate::report) long: Duration,
     pub(in crate::report) rows: Vec<Row>,
-    /// How many tasks were in progress on average, as a share of the most at once, in columns of equal length
+    /// How many tasks were in progress on average, as a share of [`Timeline::most`], in columns of equal length
     /// over the whole axis; up to its end.
     pub(in crate::report) strip: Vec<f64>,
     /// Marks that have no room.
@@ -140,6 +142,7 @@ impl<'a> Timeline<'a> {
             .map(|((run, _), rows)| rows.iter().filter(|row| !exact(run, row)).count());
         let columns = (COLUMNS / shared.sum::<usize>().max(1)).clamp(16, (pixels / 2).max(16));
         let strip_columns = pixels.clamp(1, 1_000);
+        let most = runs.iter().map(|(run, _)| run.in_progress().peak()).max().unwrap_or(0);
         let mut blocks = Vec::with_capacity(runs.len());
         for (place, (&(run, figures), groups)) in runs.iter().zip(&groups).enumerate() {
             let (start, elapsed) = (run.started().unwrap_or_default(), run.elapsed(now).unwrap_or_default());
@@ -153,7 +156,7 @@ impl<'a> Timeline<'a> {
                 Row { lanes: lanes.clone(), drawn, marks }
             };
             let rows = groups.iter().zip(marks).map(row).collect();
-            let strip = strip(run, (start, elapsed), long, strip_columns);
+            let strip = strip(run, most, (start, elapsed), long, strip_columns);
             blocks.push(Block { place, run, figures, start, long: elapsed, rows, strip, unmarked });
         }
         let occurs = |phase: &Phase| summary.runs.iter().any(|run| run.phases.of(*phase) > 0);
@@ -167,6 +170,7 @@ impl<'a> Timeline<'a> {
                 .and_then(|run| summary.runs.iter().position(|r| std::ptr::eq(r, run))),
             baseline: race.baseline().and_then(RunState::wall),
             strip_columns,
+            most,
         }
     }
 
@@ -282,12 +286,13 @@ pub(in crate::report) fn shares(
 /// `long` from the run's start, up to its end.
 pub(in crate::report) fn strip(
     run: &RunState,
+    most: u32,
     (start, elapsed): (At, Duration),
     long: Duration,
     columns: usize,
 ) -> Vec<f64> {
     let until = start.plus(elapsed);
-    let most = f64::from(run.in_progress().peak().max(1));
+    let most = f64::from(most.max(1));
     let moment = |column: usize| start.plus(long.mul_f64(column as f64 / columns as f64));
     let columns = (0..columns).map(|column| (moment(column), moment(column + 1).min(until)));
     let columns = columns.take_while(|(from, _)| *from < until);

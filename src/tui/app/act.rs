@@ -187,7 +187,10 @@ impl App {
 
     fn workers(&mut self, change: impl Fn(usize) -> usize) {
         if self.is_replay() {
-            self.notice = Some("this is a replay: s races a scenario, which w gives more workers".to_owned());
+            self.notice = Some(
+                "a replay has the workers that it had: s races a scenario, and w then gives it more"
+                    .to_owned(),
+            );
             return;
         }
         let change = |workers: usize| change(workers).clamp(1, MAX_WORKERS);
@@ -335,7 +338,8 @@ impl App {
             (View::Tasks, _) => self.in_tasks(action),
             (View::Results, Action::Up | Action::Down | Action::PageUp | Action::PageDown) => {
                 let most = views::results_below(&self.scene(), self.page());
-                let page = usize::from(self.page().height / 2).max(1);
+                // One line stays in sight.
+                let page = views::results_shown(&self.scene(), self.page()).saturating_sub(1).max(1);
                 let at = self.ui.results_scroll.min(most);
                 self.ui.results_scroll = match action {
                     Action::Up => at.saturating_sub(1),

@@ -149,6 +149,11 @@ impl App {
         let mut app = App::new(settings, look);
         match Reel::of(tape) {
             Some((reel, race)) => {
+                // What is raced next begins with the scenario that is watched, where there is one of its name.
+                let name = &race.plan().scenario;
+                if let Some(known) = app.next.scenarios.iter().find(|scenario| scenario.name == *name) {
+                    app.next.scenario = known.clone();
+                }
                 app.playhead = Playhead::replay(&reel, &race, speed);
                 (app.reel, app.state) = (reel, Some(race));
             }

@@ -317,7 +317,7 @@ fn a_replay_says_that_it_has_its_workers() {
     let next = app.next.scenario.clone();
     for key in ["w", "W"] {
         app.type_in(key);
-        assert!(app.screen().contains("this is a replay: s races a scenario"), "{}", app.screen());
+        assert!(app.screen().contains("a replay has the workers that it had"), "{}", app.screen());
         assert_eq!(app.next.scenario, next);
     }
 }

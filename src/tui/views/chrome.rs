@@ -151,7 +151,11 @@ fn tabs(canvas: &mut Canvas<'_>, row: Rect, scene: &Scene<'_>) {
             return;
         }
     }
-    canvas.text_right(right, row.y, right.saturating_sub(x + 2), &race.plan().source, theme.dim);
+    let room = right.saturating_sub(x + 2);
+    let source = &race.plan().source;
+    // Where not all of it fits, how it answers says more than the name of who does.
+    let how = source.split_once(": ").map(|(_, how)| how).filter(|_| text::width(source) > usize::from(room));
+    canvas.text_right(right, row.y, room, how.unwrap_or(source), theme.dim);
 }
 
 /// Which round of a race that repeats is shown, and what else there is; none where there is one round.

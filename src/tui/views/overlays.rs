@@ -26,7 +26,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, page: Rect, scene: &Scene<'_>) {
             list(canvas, page, scene, &title, targets(scene), *at);
         }
         Overlay::Executors { at, chosen } => {
-            list(canvas, page, scene, "executors of the next race", executors(scene, page, chosen), *at);
+            let title = format!("executors of the next race: {}", text::shown(&scene.next.scenario.name));
+            list(canvas, page, scene, &title, executors(scene, page, chosen), *at);
         }
     }
 }
@@ -200,14 +201,14 @@ fn executors(scene: &Scene<'_>, page: Rect, chosen: &[crate::scenario::ExecutorC
         }
         let (does, like) = match &offer.kind {
             ExecutorKind::Sequential => ("one after the other", ": a for loop"),
-            ExecutorKind::Threads => ("a thread for each task", ": threading.Thread"),
-            ExecutorKind::Pool => ("threads that share a queue", ": ThreadPoolExecutor"),
+            ExecutorKind::Threads => ("a thread for each task", ": threading.Thread, no GIL"),
+            ExecutorKind::Pool => ("threads that share a queue", ": ThreadPoolExecutor, no GIL"),
             ExecutorKind::Async => ("tasks in flight on one event loop", ": asyncio"),
             ExecutorKind::Processes => ("child processes", ": ProcessPoolExecutor"),
-            ExecutorKind::Gil => ("threads taking turns at one lock", ": CPython"),
+            ExecutorKind::Gil => ("threads taking turns at one lock", ": CPython’s threads"),
             ExecutorKind::External(_) => ("a program of its own", ""),
         };
-        let room = columns.saturating_sub(numbers) >= 48;
+        let room = columns.saturating_sub(numbers) >= 54;
         let mark = if chosen.contains(offer) { "[x] " } else { "[ ] " };
         vec![vec![
             (mark.to_owned(), theme.strong),

@@ -400,11 +400,16 @@ fn selected(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race: &RaceS
     tasks(canvas, tasks_area, scene, race, run);
     let all = words::counted(run.lanes().len() as u64, "lane", "lanes");
     let visible = lanes_shown(lanes_area.height, run.lanes().len());
-    let long = format!("{} of {all}", words::count(visible as u64));
     let legend = Legend::of(&[run], race.plan().workload, scene.now);
+    let hidden = words::counted((run.lanes().len() - visible) as u64, "lane", "lanes");
+    let long = format!("{} of {all}", words::count(visible as u64));
     // What the colours mean matters more.
     let fits = usize::from(right.width) > text::width(&long) + 3 + usize::from(legend.width());
-    let title = if visible < run.lanes().len() && fits { long } else { all };
+    let title = match run.lanes().len() - visible {
+        0 => all,
+        _ if fits => long,
+        _ => format!("+{hidden}"),
+    };
     canvas.part(right).rule(area.y, &title, '─', theme.rule, theme.dim);
     let titled = u16::try_from(text::width(&title)).unwrap_or(u16::MAX).saturating_add(3).max(12);
     let row = Rect { height: 1, ..cut_left(right, titled).1 };

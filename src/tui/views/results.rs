@@ -272,6 +272,15 @@ pub fn results_below(scene: &Scene<'_>, area: Rect) -> usize {
     usize::from(below(rows_of(&parts(race, summary, area)), area.height))
 }
 
+/// How many rows of the page a screen shows at once.
+pub fn results_shown(scene: &Scene<'_>, area: Rect) -> usize {
+    let sweep = scene.race.and_then(|race| Some((race, Sweep::of(race.plan())?)));
+    usize::from(match sweep {
+        Some((race, sweep)) => scaling::figures_shown(scene, race, &sweep, area),
+        None => area.height.saturating_sub(1).max(1),
+    })
+}
+
 /// A page that is longer than its area leaves the last row to the words that say so.
 fn below(all: u16, height: u16) -> u16 {
     if all <= height { 0 } else { all - height.saturating_sub(1) }

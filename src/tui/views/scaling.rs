@@ -1,5 +1,6 @@
 //! The page *Results* of a race that sweeps: speedup against workers, the laws fitted to it, and what follows.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use ratatui::buffer::Buffer;
@@ -33,78 +34,111 @@ const GUTTER: u16 = 7;
 /// Columns for what an entry of the panel is called, with its sample.
 const TERM: u16 = 17;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState, sweep: &Sweep) {
-    let planned;
-    let scaling = match scene.summary.and_then(|summary| summary.scaling.as_ref()) {
-        Some(scaling) => scaling,
-        None => {
-            planned = Scaling::planned(race.plan(), sweep);
-            &planned
-        }
-    };
-    let area = canvas.area();
-    let said = words(scene, race, scaling);
-    let said = text::wrap(&said, usize::from(area.width.saturating_sub(4)));
-    let said_rows = u16::try_from(said.len()).unwrap_or(2).min(3);
-    let beside = area.width >= BESIDE;
-    let entries = if beside { entries(scaling, area.width) } else { brief(scaling) };
-    let panel_width = match area.width {
+/// What the page says, and where.
+struct Page<'a> {
+    scaling: Cow<'a, Scaling>,
+    /// The sentence that says what came of it, in lines.
+    said: Vec<String>,
+    /// The panel's, beside the chart or below it.
+    lines: Vec<PanelLine>,
+    beside: bool,
+    chart: Rect,
+    sentence: Rect,
+    panel_below: Rect,
+    /// Where the figures are, and how many of their lines are above; none where the screen has no room for them
+    /// until somebody scrolls.
+    figures: Option<(Rect, usize)>,
+    /// Whether the figures have taken the chart's place.
+    over_chart: bool,
+}
+
+impl<'a> Page<'a> {
+    fn of(scene: &Scene<'a>, race: &RaceState, sweep: &Sweep, area: Rect) -> Page<'a> {
+        let scaling = match scene.summary.and_then(|summary| summary.scaling.as_ref()) {
+            Some(scaling) => Cow::Borrowed(scaling),
+            None => Cow::Owned(Scaling::planned(race.plan(), sweep)),
+        };
+        let said = words(scene, race, &scaling);
+        let said = text::wrap(&said, usize::from(area.width.saturating_sub(4)));
+        let said_rows = u16::try_from(said.len()).unwrap_or(2).min(3);
+        let beside = area.width >= BESIDE;
+        let entries = if beside { entries(&scaling, area.width) } else { brief(&scaling) };
+        let lines = laid_out(&entries, panel_width(area.width));
+        let panel_rows = u16::try_from(lines.len()).unwrap_or(0);
+        let (chart_rows, below) = if beside {
+            let rows = (area.height * 3 / 5).max(panel_rows + 1);
+            (rows.min(area.height.saturating_sub(said_rows + 1)), 0)
+        } else {
+            // A low screen keeps a chart that can be read, and gives up the last of the entries.
+            let all = area.height.saturating_sub(said_rows + panel_rows);
+            let chart = if area.height > 34 { area.height / 2 } else { all.max(10) };
+            let chart = chart.min(area.height.saturating_sub(said_rows));
+            (chart, panel_rows.min(area.height.saturating_sub(said_rows + chart)))
+        };
+        let scrolled = scene.ui.results_scroll;
+        let (chart, rest) = cut_top(area, chart_rows);
+        let (mut sentence, rest) = cut_top(rest, said_rows);
+        let (panel_below, rest) = cut_top(rest, below);
+        let roomy = rest.height >= 5;
+        // Where there is no room below the chart, the figures take its place when somebody scrolls.
+        let over_chart = !roomy && scrolled > 0;
+        let figures = if roomy {
+            Some((cut_top(rest, 1).1, scrolled))
+        } else if over_chart {
+            let (above, end) = cut_bottom(area, said_rows);
+            sentence = end;
+            Some((cut_top(above, 1).1, scrolled - 1))
+        } else {
+            None
+        };
+        Page { scaling, said, lines, beside, chart, sentence, panel_below, figures, over_chart }
+    }
+}
+
+fn panel_width(columns: u16) -> u16 {
+    match columns {
         150.. => 66,
         BESIDE.. => 52,
         narrow => narrow.saturating_sub(2),
-    };
-    let lines = laid_out(&entries, panel_width);
-    let panel_rows = u16::try_from(lines.len()).unwrap_or(0);
-    let (chart_rows, below) = if beside {
-        ((area.height * 3 / 5).max(panel_rows + 1).min(area.height.saturating_sub(said_rows + 1)), 0)
-    } else {
-        // A low screen keeps a chart that can be read, and gives up the last of the entries.
-        let all = area.height.saturating_sub(said_rows + panel_rows);
-        let chart = if area.height > 34 { area.height / 2 } else { all.max(10) };
-        let chart = chart.min(area.height.saturating_sub(said_rows));
-        (chart, panel_rows.min(area.height.saturating_sub(said_rows + chart)))
-    };
-    let scrolled = scene.ui.results_scroll;
-    let (top, rest) = cut_top(area, chart_rows);
-    let (mut sentence, rest) = cut_top(rest, said_rows);
-    let (panel_below, rest) = cut_top(rest, below);
-    let roomy = rest.height >= 5;
-    // Where there is no room below the chart, the figures take its place when somebody scrolls.
-    let (figures, skipped) = if roomy {
-        (Some(cut_top(rest, 1).1), scrolled)
-    } else if scrolled > 0 {
-        let (above, end) = cut_bottom(area, said_rows);
-        sentence = end;
-        (Some(cut_top(above, 1).1), scrolled - 1)
-    } else {
-        (None, 0)
-    };
+    }
+}
+
+/// How many lines of the figures a screen shows at once.
+pub(super) fn figures_shown(scene: &Scene<'_>, race: &RaceState, sweep: &Sweep, area: Rect) -> u16 {
+    let figures = Page::of(scene, race, sweep, area).figures;
+    figures.map_or(1, |(figures, _)| figures.height.saturating_sub(1).max(1))
+}
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState, sweep: &Sweep) {
+    let area = canvas.area();
+    let page = Page::of(scene, race, sweep, area);
+    let scaling = &*page.scaling;
     let title = format!(
         "speedup against workers: {}, {} {}",
         sweep.executor,
         words::count(race.plan().tasks.len() as u64),
         race.plan().noun
     );
-    canvas.part(area).rule(top.y, &title, '─', scene.theme.rule, scene.theme.dim);
-    if roomy || scrolled == 0 {
-        let chart_area = cut_top(top, 1).1;
-        let (chart_area, panel) = match beside {
-            true => cut_left(chart_area, chart_area.width.saturating_sub(panel_width + 1)),
-            false => (chart_area, panel_below),
+    canvas.part(area).rule(page.chart.y, &title, '─', scene.theme.rule, scene.theme.dim);
+    if !page.over_chart {
+        let chart_area = cut_top(page.chart, 1).1;
+        let (chart_area, panel) = match page.beside {
+            true => cut_left(chart_area, chart_area.width.saturating_sub(panel_width(area.width) + 1)),
+            false => (chart_area, page.panel_below),
         };
         chart(canvas, chart_area, scene, race, (sweep, scaling));
-        paint_entries(canvas, panel, &lines, scene.theme);
+        paint_entries(canvas, panel, &page.lines, scene.theme);
     }
-    for (line, y) in said.iter().zip(sentence.top()..sentence.bottom()) {
+    for (line, y) in page.said.iter().zip(page.sentence.top()..page.sentence.bottom()) {
         canvas.text(area.x + 2, y, area.width.saturating_sub(3), line, scene.theme.strong);
     }
-    if let Some(figures) = figures {
+    if let Some((figures, skipped)) = page.figures {
         document(canvas, figures, scene, scaling, skipped);
     }
-    if !beside {
+    if !page.beside {
         let free = area.x + 2 + u16::try_from(text::width(&title)).unwrap_or(u16::MAX);
-        let hint = if figures.is_none() { " ↓ figures " } else { "" };
-        curve_names(canvas, top, free, (scaling, hint), scene.theme);
+        let hint = if page.figures.is_none() { " ↓ figures " } else { "" };
+        curve_names(canvas, page.chart, free, (scaling, hint), scene.theme);
     }
 }
 

@@ -276,12 +276,13 @@ fn draw_block(
         y += 1;
     }
     if y < body.bottom() && block.strip {
-        let most = run.in_progress().peak();
+        // One scale for all runs: what is as high is as many.
+        let most = runs.iter().map(|shown| shown.run.in_progress().peak()).max().unwrap_or(1);
         canvas.text_right(
             body.x + gutter.columns - 1,
             y,
             gutter.columns - 1,
-            &format!("{most} at once"),
+            &format!("{} at once", run.in_progress().peak()),
             theme.dim,
         );
         let strip = Rect { y, height: 1, ..cells(runs, body) };
