@@ -337,9 +337,9 @@ impl App {
         match (self.ui.view, action) {
             (View::Tasks, _) => self.in_tasks(action),
             (View::Results, Action::Up | Action::Down | Action::PageUp | Action::PageDown) => {
-                let most = views::results_below(&self.scene(), self.page());
+                let (most, shown) = views::results_extent(&self.scene(), self.page());
                 // One line stays in sight.
-                let page = views::results_shown(&self.scene(), self.page()).saturating_sub(1).max(1);
+                let page = shown.saturating_sub(1).max(1);
                 let at = self.ui.results_scroll.min(most);
                 self.ui.results_scroll = match action {
                     Action::Up => at.saturating_sub(1),

@@ -312,6 +312,34 @@ fn a_stray_key_does_not_leave_a_replay_for_a_sweep() {
 }
 
 #[test]
+fn a_page_of_a_sweeps_figures_follows_the_one_before_without_a_gap() {
+    let file = std::path::Path::new("assets/recordings/images-link.jsonl");
+    let tape = crate::recording::read_file(file).expect("it is a recording").tape;
+    let mut app = App::replaying(tape, Speed::ONE, None, settings(), look());
+    assert_eq!(app.next.scenario.name, "images-link", "what is raced next is what is watched");
+    for size in [(80, 24), (120, 36), (200, 60)] {
+        app.size = size;
+        app.ui.results_scroll = 0;
+        app.press(KeyCode::End);
+        app.type_in("4");
+        let mut seen = app.screen();
+        let mut pages = 0;
+        while !seen.contains("↑ ") && pages < 50 {
+            let below = seen.lines().position(|line| line.starts_with("─ ↓ "));
+            let before = below.and_then(|row| seen.lines().nth(row - 1)).map(str::to_owned);
+            app.press(KeyCode::PageDown);
+            seen = app.screen();
+            // On a low screen the first page is the chart.
+            if let Some(before) = before {
+                assert!(seen.lines().any(|line| line == before), "{size:?}: {before}\n{seen}");
+            }
+            pages += 1;
+        }
+        assert!(pages > 0 && pages < 50, "{size:?}");
+    }
+}
+
+#[test]
 fn a_replay_says_that_it_has_its_workers() {
     let mut app = replay(Speed::ONE);
     let next = app.next.scenario.clone();

@@ -45,7 +45,7 @@ pub use accesses::focused;
 pub use diff::{DiffScene, draw_diff};
 pub use log::has_room;
 pub use race::run_at;
-pub use results::{results_below, results_shown};
+pub use results::results_extent;
 pub use tasks::table_rows;
 pub use timeline::{cursor_at, window};
 pub use transport::moment_at;

@@ -266,19 +266,16 @@ pub(super) fn scrolled(mut canvas: Canvas<'_>, scene: &Scene<'_>, above: u16, be
     canvas.rule(last, &words, '─', scene.theme.rule, scene.theme.dim);
 }
 
-/// How many rows of the page are below those that a screen shows of it at first: how far it can be scrolled.
-pub fn results_below(scene: &Scene<'_>, area: Rect) -> usize {
-    let Some((race, summary)) = scene.race.zip(scene.summary) else { return 0 };
-    usize::from(below(rows_of(&parts(race, summary, area)), area.height))
-}
-
-/// How many rows of the page a screen shows at once.
-pub fn results_shown(scene: &Scene<'_>, area: Rect) -> usize {
-    let sweep = scene.race.and_then(|race| Some((race, Sweep::of(race.plan())?)));
-    usize::from(match sweep {
-        Some((race, sweep)) => scaling::figures_shown(scene, race, &sweep, area),
-        None => area.height.saturating_sub(1).max(1),
-    })
+/// How far the page can be scrolled, and how many of its rows a screen shows at once.
+pub fn results_extent(scene: &Scene<'_>, area: Rect) -> (usize, usize) {
+    let Some((race, summary)) = scene.race.zip(scene.summary) else { return (0, 1) };
+    let (below, shown) = match Sweep::of(race.plan()) {
+        Some(sweep) => scaling::figures_extent(scene, race, &sweep, area),
+        None => {
+            (below(rows_of(&parts(race, summary, area)), area.height), area.height.saturating_sub(1).max(1))
+        }
+    };
+    (usize::from(below), usize::from(shown))
 }
 
 /// A page that is longer than its area leaves the last row to the words that say so.

@@ -103,10 +103,17 @@ fn panel_width(columns: u16) -> u16 {
     }
 }
 
-/// How many lines of the figures a screen shows at once.
-pub(super) fn figures_shown(scene: &Scene<'_>, race: &RaceState, sweep: &Sweep, area: Rect) -> u16 {
-    let figures = Page::of(scene, race, sweep, area).figures;
-    figures.map_or(1, |(figures, _)| figures.height.saturating_sub(1).max(1))
+/// How far the figures can be scrolled, and how many of their lines a screen shows at once.
+pub(super) fn figures_extent(scene: &Scene<'_>, race: &RaceState, sweep: &Sweep, area: Rect) -> (u16, u16) {
+    let page = Page::of(scene, race, sweep, area);
+    let (_, lines) = paper(scene, &page.scaling, area.width);
+    // Where they are seen only when somebody scrolls, one step takes them into sight.
+    let (height, before) = match page.figures {
+        Some((figures, _)) => (figures.height, u16::from(page.over_chart)),
+        None => (area.height.saturating_sub(page.sentence.height + 1), 1),
+    };
+    let shown = if lines <= height { height } else { height.saturating_sub(1) };
+    (lines.saturating_sub(shown) + before, shown.max(1))
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState, sweep: &Sweep) {
@@ -446,7 +453,20 @@ fn paint_entries(canvas: &mut Canvas<'_>, area: Rect, lines: &[PanelLine], theme
 
 /// The figures by number of workers, those of every run, and what the words mean, scrolled so many lines.
 fn document(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, scaling: &Scaling, scrolled: usize) {
-    let columns = usize::from(area.width.saturating_sub(22));
+    let (page, used) = paper(scene, scaling, area.width);
+    let whole = used <= area.height;
+    let shown = if whole { area } else { cut_bottom(area, 1).0 };
+    let most = used.saturating_sub(shown.height);
+    let first = u16::try_from(scrolled).unwrap_or(u16::MAX).min(most);
+    canvas.paste(&page, first, shown);
+    if !whole && area.height > 0 {
+        results::scrolled(canvas.part(area), scene, first, most - first);
+    }
+}
+
+/// The figures and their definitions as one long page, and how many lines of it are used.
+fn paper(scene: &Scene<'_>, scaling: &Scaling, width: u16) -> (Buffer, u16) {
+    let columns = usize::from(width.saturating_sub(22));
     let meanings = SCALING_DEFINITIONS.iter().chain(DEFINITIONS);
     let definitions: Vec<(&str, String)> = meanings
         .flat_map(|(term, definition)| {
@@ -457,7 +477,7 @@ fn document(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, scaling: &Sc
     let runs = scene.summary.map_or(0, |summary| summary.runs.len());
     let rows = (scaling.measured.len() + 2) + 2 * (runs + 1) + 2 + definitions.len();
     let rows = u16::try_from(rows).unwrap_or(u16::MAX).min(2_000);
-    let whole = Rect { x: 0, y: 0, width: area.width, height: rows };
+    let whole = Rect { x: 0, y: 0, width, height: rows };
     let mut page = Buffer::empty(whole);
     let mut paper = Canvas::new(&mut page, whole);
     paper.clear(whole, scene.theme.base);
@@ -469,17 +489,10 @@ fn document(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, scaling: &Sc
     paper.rule(y, "what the words mean", '─', scene.theme.rule, scene.theme.dim);
     for ((term, line), y) in definitions.iter().zip(y + 1..) {
         paper.text(2, y, 17, term, scene.theme.strong);
-        paper.text(20, y, area.width.saturating_sub(21), line, scene.theme.dim);
+        paper.text(20, y, width.saturating_sub(21), line, scene.theme.dim);
     }
     let used = y.saturating_add(1 + u16::try_from(definitions.len()).unwrap_or(0)).min(rows);
-    let whole = used <= area.height;
-    let shown = if whole { area } else { cut_bottom(area, 1).0 };
-    let most = used.saturating_sub(shown.height);
-    let first = u16::try_from(scrolled).unwrap_or(u16::MAX).min(most);
-    canvas.paste(&page, first, shown);
-    if !whole && area.height > 0 {
-        results::scrolled(canvas.part(area), scene, first, most - first);
-    }
+    (page, used)
 }
 
 /// A row for each number of workers; returns the row after the last.
