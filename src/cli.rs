@@ -243,7 +243,7 @@ const SWEEP_EXECUTOR: &str =
 
 const CLOSING: &str = "\
 Examples:
-  threadrace                               race 20 pictures, all four executors
+  threadrace                               race 20 pictures under four executors
   threadrace sweep images-link             see what up to 32 workers buy
   threadrace -e sequential,pool --repeat 10  tell a difference from chance
   threadrace --urls list.txt -o downloads  race downloads of your own

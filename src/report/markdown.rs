@@ -54,6 +54,9 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     let counted = summary.runs.iter().any(|run| run.counter.is_some());
     let mut columns = [COLUMNS, if counted { COUNTER } else { &[] }].concat();
     let runs: Vec<&RunSummary> = summary.typical().collect();
+    // Work that brings no bytes has none to tell of.
+    let brought = runs.iter().any(|run| run.bytes > 0);
+    columns.retain(|(header, _)| brought || *header != "throughput");
     let label = |run: &RunSummary| run.label.clone();
     if summary.repeats() {
         writeln!(out, "{}.\n", rounds_line(&summary))?;

@@ -143,7 +143,9 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         block(&runs, label, "run", speed, out)?;
         block(&runs, label, "run", USAGE, out)?;
     }
-    block(&runs, label, "latency", LATENCY, out)?;
+    // Work that brings no bytes has none to tell of.
+    let brought = runs.iter().any(|run| run.bytes > 0);
+    block(&runs, label, "latency", if brought { LATENCY } else { &LATENCY[..LATENCY.len() - 2] }, out)?;
     if runs.iter().any(|run| run.counter.is_some()) {
         block(&runs, label, "counter", COUNTER, out)?;
     }

@@ -95,6 +95,18 @@ impl<'a> Canvas<'a> {
         self.buffer.set_stringn(x, y, words, usize::from(columns), style).0
     }
 
+    /// Writes lines below each other; where not all have room, the last that has ends with an ellipsis.
+    pub fn lines(&mut self, area: Rect, lines: &[String], style: Style) {
+        for (index, (line, y)) in lines.iter().zip(area.top()..area.bottom()).enumerate() {
+            let is_cut = index + 1 == usize::from(area.height) && index + 1 < lines.len();
+            let line = match is_cut {
+                true => Cow::Owned(format!("{line} …")),
+                false => Cow::Borrowed(line.as_str()),
+            };
+            self.text(area.x, y, area.width, &line, style);
+        }
+    }
+
     /// Writes characters of a column each, as [`text::fit`] would cut them, and returns the column after them.
     fn plain_text(&mut self, area: Rect, words: &str, style: Style) -> u16 {
         let columns = usize::from(area.width);
@@ -178,6 +190,19 @@ mod tests {
         canvas.text(0, 1, 99, "below", Style::new());
         canvas.glyph(5, 0, 'x', Style::new());
         assert_eq!(buffer, Buffer::with_lines([" ab…  ", "      "]));
+    }
+
+    #[test]
+    fn lines_without_room_leave_a_mark() {
+        let said = ["one two", "three"].map(str::to_owned);
+        let painted = |height: u16| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 9, 2));
+            let area = Rect { height, ..buffer.area };
+            Canvas::new(&mut buffer, area).lines(area, &said, Style::new());
+            buffer
+        };
+        assert_eq!(painted(2), Buffer::with_lines(["one two  ", "three    "]));
+        assert_eq!(painted(1), Buffer::with_lines(["one two …", "         "]));
     }
 
     #[test]

@@ -96,6 +96,9 @@ pub fn wall_words(pair: &Pair) -> String {
                 Both { a: 1, b: 1 } => "one run of each can't tell luck from truth".to_owned(),
                 _ => format!("{of} can't tell luck from truth, {LEAST} of each are the least"),
             };
+            if (estimate.value - 1.0).abs() < 0.005 {
+                return format!("B took as long as A, give or take: {b} and {a}; {luck}.");
+            }
             let was = if estimate.value >= 1.0 { "was" } else { "took" };
             format!("B {was} {} as A: {b} instead of {a}; {luck}.", faster_or_slower(estimate))
         }

@@ -212,6 +212,7 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
     write!(out, "</tr></thead>")?;
     let counted = summary.runs.iter().any(|run| run.counter.is_some());
     let groups = GROUPS.iter().copied().chain(counted.then_some(("Shared counter", COUNTER)));
+    let brought = summary.runs.iter().any(|run| run.bytes > 0);
     let mut told: Vec<&str> = Vec::new();
     for (title, columns) in groups {
         write!(
@@ -224,7 +225,9 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
             write!(out, "<small>{}</small>", Text(definition))?;
         }
         write!(out, "</th></tr>")?;
-        for (figure, say) in columns {
+        // Work that brings no bytes has none to tell of.
+        let told_of = |(figure, _): &&Column| brought || !matches!(*figure, "bytes" | "throughput");
+        for (figure, say) in columns.iter().filter(told_of) {
             write!(out, r#"<tr><th scope="row">{figure}"#)?;
             // One definition can be about several figures, of which the first tells it.
             if let Some((_, definition)) = definition(figure).filter(|(term, _)| !told.contains(term)) {

@@ -177,7 +177,9 @@ fn write_row(
     if columns.bytes {
         write!(out, r#"<td class="n">{}</td>"#, bytes(task.bytes))?;
     }
-    write!(out, r#"<td class="n">{}</td>"#, count(task.attempts.into()))?;
+    // Only downloads and calls are attempted.
+    let attempts = if task.attempts == 0 { "–".to_owned() } else { count(task.attempts.into()) };
+    write!(out, r#"<td class="n">{attempts}</td>"#)?;
     if columns.said {
         let said = task.error_message().or(task.result.as_deref()).unwrap_or_default();
         write!(out, "<td><bdi>{}</bdi></td>", Text(&cut(said, 160)))?;

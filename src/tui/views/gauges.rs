@@ -175,8 +175,11 @@ pub(super) fn gauges(
         }
         y += 1;
     }
-    for line in verdict {
-        canvas.text(area.x + 2, y, area.width.saturating_sub(3), line, theme.strong);
-        y += 1;
-    }
+    let said = Rect {
+        x: area.x + 2,
+        y,
+        width: area.width.saturating_sub(3),
+        height: area.bottom().saturating_sub(y),
+    };
+    canvas.lines(said, verdict, theme.strong);
 }

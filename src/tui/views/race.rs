@@ -35,9 +35,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState)
             let (middle, end) = cut_bottom(rest, rows);
             let title = "speedup against workers: 4 shows the chart";
             canvas.part(end).rule(end.y, title, '─', scene.theme.rule, scene.theme.dim);
-            for (line, y) in verdict.iter().zip(end.y + 1..end.bottom()) {
-                canvas.text(end.x + 2, y, end.width.saturating_sub(3), line, scene.theme.strong);
-            }
+            let said = Rect { x: end.x + 2, width: end.width.saturating_sub(3), ..cut_top(end, 1).1 };
+            canvas.lines(said, &verdict, scene.theme.strong);
             rest = middle;
         }
     }
@@ -177,7 +176,7 @@ impl Columns {
             state,
             bar: (bar, bar_right.saturating_sub(bar)),
             done,
-            noun: noun.saturating_sub(1),
+            noun: done.map_or(noun, |right| right.saturating_sub(bar)).min(noun.saturating_sub(1)),
             rate,
             elapsed,
             median,
