@@ -246,6 +246,58 @@ impl Comparable {
     }
 }
 
+/// What a run's tasks came to: for all that is summed up over tasks and lanes.
+struct TaskSums {
+    latency: Option<Latencies>,
+    bytes: u64,
+    phases: Mix,
+    idle: Duration,
+    critical: Option<CriticalPath>,
+    finish_order: Vec<TaskId>,
+}
+
+impl TaskSums {
+    /// One pass over the tasks, and one sort.
+    fn of(run: &RunState, now: At) -> TaskSums {
+        let mut latencies = Vec::with_capacity(run.counts().done as usize);
+        let mut bytes = 0_u64;
+        for task in run.tasks() {
+            if task.stage == Stage::Done {
+                latencies.extend(task.latency(now));
+                bytes = bytes.saturating_add(task.bytes);
+            }
+        }
+        let (mut phases, mut lanes) = (Mix::default(), 0_u64);
+        for lane in run.lanes().iter().filter(|lane| lane.opened().is_some() || lane.tasks() > 0) {
+            phases.add(&lane.total(now));
+            lanes += 1;
+        }
+        let share = At::from_duration(run.elapsed(now).unwrap_or_default()).0.saturating_mul(lanes);
+        TaskSums {
+            latency: Latencies::of(latencies),
+            bytes,
+            idle: Duration::from_nanos(share.saturating_sub(phases.busy())),
+            phases,
+            critical: CriticalPath::of(run),
+            finish_order: match run.tasks().len() <= ORDER_TOLD && run.wall().is_some() {
+                true => run.finish_order(),
+                false => Vec::new(),
+            },
+        }
+    }
+
+    fn in_summary(run: &RunSummary) -> TaskSums {
+        TaskSums {
+            latency: run.latency,
+            bytes: run.bytes,
+            phases: run.phases,
+            idle: run.idle,
+            critical: run.critical.clone(),
+            finish_order: run.finish_order.clone(),
+        }
+    }
+}
+
 /// Those of runs that repeat each other whose wall times can be compared. None where any of them added up wrong: luck
 /// in the others is no measure.
 pub(super) fn comparable<'a>(
@@ -322,23 +374,13 @@ impl RunSummary {
         self.cpu.filter(|cpu| cpu.all() >= ENOUGH)
     }
 
-    fn of(run: &RunState, baseline: Option<&RunState>, now: At) -> RunSummary {
+    fn of(run: &RunState, baseline: Option<&RunState>, now: At, before: Option<&RunSummary>) -> RunSummary {
         let (plan, comparable) = (run.plan(), Comparable::of(run, baseline));
-        let mut latencies = Vec::with_capacity(run.counts().done as usize);
-        let mut bytes = 0_u64;
-        for task in run.tasks() {
-            if task.stage == Stage::Done {
-                latencies.extend(task.latency(now));
-                bytes = bytes.saturating_add(task.bytes);
-            }
-        }
-        let (mut phases, mut lanes) = (Mix::default(), 0_u64);
-        for lane in run.lanes().iter().filter(|lane| lane.opened().is_some() || lane.tasks() > 0) {
-            phases.add(&lane.total(now));
-            lanes += 1;
-        }
+        let TaskSums { latency, bytes, phases, idle, critical, finish_order } = match before {
+            Some(before) if before.has_the_tasks_of(run) => TaskSums::in_summary(before),
+            _ => TaskSums::of(run, now),
+        };
         let elapsed = run.elapsed(now).unwrap_or_default();
-        let share = At::from_duration(elapsed).0.saturating_mul(lanes);
         let wall = run.wall();
         let against = baseline.and_then(RunState::wall).zip(wall).filter(|_| comparable == Comparable::Yes);
         let speedup = against.and_then(|(sequential, wall)| stats::speedup(sequential, wall));
@@ -357,7 +399,7 @@ impl RunSummary {
             speedup,
             improvement: improvement.filter(|_| speedup.is_some()),
             efficiency: speedup.and_then(|speedup| stats::efficiency(speedup, plan.workers)),
-            latency: Latencies::of(latencies),
+            latency,
             bytes,
             bytes_per_second: stats::rate(bytes, elapsed),
             tasks_per_second: stats::rate(u64::from(run.counts().done), elapsed),
@@ -368,14 +410,18 @@ impl RunSummary {
             counter: run.counter(),
             counts: run.counts(),
             phases,
-            idle: Duration::from_nanos(share.saturating_sub(phases.busy())),
-            critical: CriticalPath::of(run),
-            finish_order: match run.tasks().len() <= ORDER_TOLD && wall.is_some() {
-                true => run.finish_order(),
-                false => Vec::new(),
-            },
+            idle,
+            critical,
+            finish_order,
             comparable,
         }
+    }
+
+    /// Whether nothing can have become of the run's tasks since these figures: it was over by then.
+    fn has_the_tasks_of(&self, run: &RunState) -> bool {
+        matches!(self.status, RunStatus::Ended { .. })
+            && self.status == *run.status()
+            && self.counts == run.counts()
     }
 
     /// The run's status in a word, for people and programs.
@@ -431,9 +477,16 @@ pub struct Summary {
 impl Summary {
     /// The race's figures as of `now`. One pass over the tasks and one sort for each run.
     pub fn of(race: &RaceState, now: At) -> Summary {
+        Summary::after(None, race, now)
+    }
+
+    /// The same figures, sooner: `before` are those of an earlier moment of the same race, and the tasks of runs that
+    /// were over by then are not summed up again.
+    pub fn after(before: Option<&Summary>, race: &RaceState, now: At) -> Summary {
         let run = |(place, run): (usize, &RunState)| {
             let baseline = race.baseline_of(RunId::of(place)).filter(|run| run.is_comparable());
-            RunSummary::of(run, baseline, now)
+            let before = before.and_then(|before| before.runs.get(place));
+            RunSummary::of(run, baseline, now, before)
         };
         let runs: Vec<RunSummary> = race.runs().iter().enumerate().map(run).collect();
         let groups = groups::groups(race, &runs);

@@ -128,7 +128,9 @@ impl Reel {
             if (self.figures.len() + 1).saturating_mul(rows) > MOST_ROWS {
                 self.figures.pop_first();
             }
-            self.figures.insert(place, Summary::of(state, state.last_moment()));
+            let before = self.figures.last_key_value().map(|(_, figures)| figures);
+            let figures = Summary::after(before, state, state.last_moment());
+            self.figures.insert(place, figures);
         }
     }
 

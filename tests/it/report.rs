@@ -185,6 +185,26 @@ fn the_summary_follows_from_the_tasks() -> Tested {
 }
 
 #[test]
+fn figures_that_build_on_earlier_ones_are_the_same() {
+    for race in [four(1), troubled(), four(3).together(), four(4).rounds(3), Race::new(5).counter()] {
+        let mut state = folded(&[]);
+        let mut before: Option<Summary> = None;
+        for event in race.events() {
+            state.apply(&event);
+            let over = |fact: &Fact| matches!(fact, Fact::RunFinished { .. } | Fact::RaceFinished);
+            // Those of a moment in a run's middle do for the next one as well.
+            if over(&event.fact) || matches!(event.fact, Fact::TaskFinished { task: TaskId(7), .. }) {
+                let now = state.last_moment();
+                let figures = Summary::after(before.as_ref(), &state, now);
+                assert_eq!(figures, Summary::of(&state, now));
+                before = Some(figures);
+            }
+        }
+        assert!(before.is_some());
+    }
+}
+
+#[test]
 fn a_run_with_failures_claims_no_speedup_and_says_why() -> Tested {
     let state = troubled().state();
     let summary = Summary::of(&state, END);
