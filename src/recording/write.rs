@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::event::{ClockZero, Event, Machine, RacePlan};
 
 use super::line;
+use super::read::check_plan;
 
 /// What the first line of every recording says that it is.
 pub(super) const FORMAT: &str = "threadrace-recording";
@@ -106,6 +107,9 @@ pub enum WriteError {
         /// The file.
         path: PathBuf,
     },
+    /// Nobody could read it back.
+    #[error("such a race can't be recorded: {0}; race fewer tasks or runs, or leave --record out")]
+    TooMuch(String),
     /// The file can't be made or written.
     #[error("the recording {} can't be written: {error}", path.display())]
     File {
@@ -216,8 +220,9 @@ impl Recorder {
     /// Starts to record a race into a file, in the place of what was there.
     ///
     /// # Errors
-    /// When the file can't be emptied, or there is no thread for it.
+    /// When the race is larger than what is read back, the file can't be emptied, or there is no thread for it.
     pub fn start(blank: Blank, plan: &Arc<RacePlan>) -> Result<Recorder, WriteError> {
+        check_plan(plan).map_err(WriteError::TooMuch)?;
         let path = blank.path.clone();
         let failed = |error| WriteError::File { path: path.clone(), error };
         let (file, path) = blank.begin().map_err(failed)?;
@@ -274,7 +279,42 @@ fn write_down(mut file: File, plan: &RacePlan, batches: &Receiver<Arc<Vec<Event>
 
 #[cfg(test)]
 mod tests {
+    use crate::event::{ExecutorKind, Order, Round, RunPlan, TaskPlan, TimeScale, WorkloadKind};
+
     use super::*;
+
+    #[test]
+    fn what_nobody_could_read_back_is_not_recorded() -> io::Result<()> {
+        let run = RunPlan {
+            executor: ExecutorKind::Pool,
+            workers: 1,
+            variant: None,
+            label: "pool".to_owned(),
+            round: Round::ONLY,
+        };
+        let plan = RacePlan {
+            scenario: "test".to_owned(),
+            about: String::new(),
+            workload: WorkloadKind::Sleep,
+            noun: "tasks".to_owned(),
+            source: String::new(),
+            time_scale: TimeScale::ONE,
+            seed: 0,
+            order: Order::OneByOne,
+            tasks: vec![TaskPlan { name: "a".to_owned(), url: None }; 500],
+            runs: vec![run; 9_000],
+            output: "out".into(),
+            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+            zero: ClockZero::default(),
+        };
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("race.jsonl");
+        let blank = Blank::at(&path).map_err(io::Error::other)?;
+        let refused = Recorder::start(blank, &Arc::new(plan)).err();
+        assert!(matches!(refused, Some(WriteError::TooMuch(_))), "{refused:?}");
+        assert!(!path.exists(), "the file that was made for it is gone");
+        Ok(())
+    }
 
     #[test]
     fn the_next_race_has_a_recording_of_its_own() {
