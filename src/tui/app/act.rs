@@ -19,7 +19,7 @@ use crate::tui::ui::{Direction, Ghost, Overlay, RoundChoice, RunChoice, Typing, 
 use crate::tui::widgets::Window;
 use crate::tui::{Signal, Why, offers, views};
 
-use super::{App, Restart};
+use super::{App, Ending, Restart};
 
 /// Whether two executors of a scenario are the same with the same workers.
 fn repeats(scenario: &Scenario) -> bool {
@@ -51,7 +51,7 @@ impl App {
             Input::Mouse(mouse) => self.mouse(mouse),
             Input::Pasted(text) if self.ui.table.typing == Typing::Filter => {
                 self.ui.table.filter.push_str(&crate::text::shown(text));
-                self.arranged = None;
+                self.filtered();
                 self.dirty = true;
             }
             Input::Signal(signal) => return Ok(Some(Why::Signal(*signal))),
@@ -103,7 +103,7 @@ impl App {
                 self.restart = Restart::Asks;
                 self.sweep()?;
             }
-            Action::Cancel => self.cancel(),
+            Action::Cancel => self.end(Ending::Cancelled),
             Action::Executors => {
                 let chosen = self.next.scenario.executors.clone();
                 self.ui.overlay = Overlay::Executors { at: 0, chosen };
@@ -125,7 +125,7 @@ impl App {
             Action::Diff => self.compare(),
             Action::Close if !self.ui.table.filter.is_empty() => {
                 self.ui.table.filter.clear();
-                self.arranged = None;
+                self.filtered();
             }
             other if self.in_time(other) => {}
             other => self.in_view(other),
@@ -180,9 +180,14 @@ impl App {
             }
             _ => return false,
         }
-        (table.selected, table.top) = (0, 0);
-        self.arranged = None;
+        self.filtered();
         true
+    }
+
+    /// The table has another filter: it is shown from its top.
+    fn filtered(&mut self) {
+        (self.ui.table.selected, self.ui.table.top) = (0, 0);
+        self.arranged = None;
     }
 
     fn workers(&mut self, change: impl Fn(usize) -> usize) {

@@ -53,6 +53,31 @@ enum Restart {
     ToSweep,
 }
 
+/// A race that has not ended.
+struct UnderWay {
+    race: Race,
+    /// What it does before it starts.
+    preparing: Option<Preparing>,
+    ending: Ending,
+}
+
+/// Whether a race under way was told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// It comes to its own end.
+    Own,
+    /// It was cancelled.
+    Cancelled,
+    /// It was cancelled, and another race follows.
+    ForAnother,
+}
+
+impl UnderWay {
+    fn new(race: Race) -> UnderWay {
+        UnderWay { race, preparing: None, ending: Ending::Own }
+    }
+}
+
 /// What is to be known of the recording that is played.
 struct Replay {
     banner: Option<String>,
@@ -66,7 +91,7 @@ pub(super) struct App {
     look: Look,
     theme: Theme,
     ui: Ui,
-    race: Option<Race>,
+    race: Option<UnderWay>,
     /// The race with everything that was told of it, whichever moment is shown.
     state: Option<RaceState>,
     reel: Reel,
@@ -85,9 +110,6 @@ pub(super) struct App {
     looked_at: Option<usize>,
     /// The run that was chosen for whoever watches when the race was seen to be over.
     settled: Option<usize>,
-    preparing: Option<Preparing>,
-    cancelling: bool,
-    race_after: bool,
     /// What a key has just done; gone with the next key.
     notice: Option<String>,
     /// Whether the next `r` cancels the race that is under way and starts another.
@@ -124,9 +146,6 @@ impl App {
             comparing: None,
             looked_at: None,
             settled: None,
-            preparing: None,
-            cancelling: false,
-            race_after: false,
             notice: None,
             restart: Restart::Asks,
             refused: None,
@@ -223,7 +242,7 @@ impl App {
 
     /// Cancels the race and takes in what it says within `patience`, for the report.
     fn leave_race(&mut self, patience: Duration) {
-        let Some(race) = self.race.take() else { return };
+        let Some(UnderWay { race, .. }) = self.race.take() else { return };
         race.cancel();
         let deadline = Instant::now() + patience;
         let refused = loop {
@@ -247,14 +266,10 @@ impl App {
 
     fn start(&mut self) -> Result<(), RaceError> {
         if self.race.is_some() {
-            self.race_after = true;
-            self.cancel();
+            self.end(Ending::ForAnother);
             return Ok(());
         }
-        self.race_after = false;
-        self.cancelling = false;
         self.refused = None;
-        self.preparing = None;
         if let Some(over) = self.state.take().filter(RaceState::is_over) {
             self.before = Some(over);
         }
@@ -268,27 +283,34 @@ impl App {
         self.ui.table.order.clear();
         self.arranged = None;
         self.shown = Some(self.next.clone());
-        self.race = Some(Race::start(self.next.clone(), &self.libraries)?);
+        self.race = Some(UnderWay::new(Race::start(self.next.clone(), &self.libraries)?));
         self.next.record = self.next.record.take().map(|path| recording::name_after(&path));
         self.dirty = true;
         Ok(())
     }
 
-    fn cancel(&mut self) {
-        if let Some(race) = &self.race {
-            race.cancel();
-            self.cancelling = true;
+    /// Cancels the race under way, if there is one; one that another was to follow is followed by none, where
+    /// somebody cancels again.
+    fn end(&mut self, how: Ending) {
+        if let Some(under_way) = &mut self.race {
+            under_way.race.cancel();
+            under_way.ending = how;
             self.dirty = true;
         }
     }
 
     /// Takes in what the race has said since the last time.
     fn hear(&mut self) -> Result<(), RaceError> {
-        let Some(race) = &self.race else { return Ok(()) };
-        let notices: Vec<Notice> = race.notices().try_iter().collect();
+        let Some(under_way) = &mut self.race else { return Ok(()) };
+        let notices: Vec<Notice> = under_way.race.notices().try_iter().collect();
+        let ending = under_way.ending;
         for notice in notices {
             match notice {
-                Notice::Preparing(step) => self.preparing = Some(step),
+                Notice::Preparing(step) => {
+                    if let Some(under_way) = &mut self.race {
+                        under_way.preparing = Some(step);
+                    }
+                }
                 // Where nothing records the race, the events are the dashboard's alone.
                 Notice::Events(events) => self.apply(Arc::unwrap_or_clone(events)),
                 Notice::Refused(error) => self.over(Some(error)),
@@ -297,7 +319,7 @@ impl App {
         }
         // A race under way moves by itself: its clock is on screen.
         self.dirty = true;
-        if self.race.is_none() && self.race_after {
+        if self.race.is_none() && ending == Ending::ForAnother {
             self.start()?;
         }
         Ok(())
@@ -306,7 +328,6 @@ impl App {
     fn over(&mut self, error: Option<RaceError>) {
         self.race = None;
         self.settle();
-        self.cancelling = false;
         self.refused = error
             .filter(|error| !matches!(error, RaceError::Cancelled))
             .map(|error| (error.to_string(), error));
@@ -342,8 +363,10 @@ impl App {
 
     fn scene(&self) -> Scene<'_> {
         let activity = match (&self.race, &self.refused) {
-            (Some(_), _) if self.cancelling => Activity::Cancelling,
-            (Some(_), _) if self.state.is_none() => Activity::Preparing(self.preparing),
+            (Some(UnderWay { ending: Ending::Cancelled | Ending::ForAnother, .. }), _) => {
+                Activity::Cancelling
+            }
+            (Some(under_way), _) if self.state.is_none() => Activity::Preparing(under_way.preparing),
             (Some(_), _) => Activity::Racing,
             (None, Some((message, _))) => Activity::Refused(message),
             (None, None) => Activity::Idle,

@@ -22,7 +22,7 @@ use crate::tui::ui::{LogPanel, RunChoice, View};
 use crate::tui::widgets::Window;
 use crate::tui::{Depth, Look};
 
-use super::App;
+use super::{App, UnderWay};
 
 fn settings() -> Settings {
     let sources = Sources {
@@ -362,13 +362,25 @@ fn a_tape_without_a_race_is_no_fault() {
 }
 
 #[test]
+fn a_filter_that_is_pasted_shows_the_table_from_its_top_as_a_typed_one_does() {
+    let mut app = app(events(STEP));
+    app.type_in("3/");
+    (app.ui.table.selected, app.ui.table.top) = (1, 1);
+    assert!(matches!(app.take(&Input::Pasted("a".to_owned())), Ok(None)));
+    assert_eq!((app.ui.table.selected, app.ui.table.top, app.ui.table.filter.as_str()), (0, 0, "a"));
+    app.ui.table.selected = 1;
+    app.press(KeyCode::Backspace);
+    assert_eq!((app.ui.table.selected, app.ui.table.filter.as_str()), (0, ""));
+}
+
+#[test]
 fn a_race_that_is_left_tells_what_could_not_be_kept_of_it() {
     let (sender, notices) = mpsc::channel();
     let error = io::ErrorKind::StorageFull.into();
     let recording = RaceError::Recording(WriteError::File { path: "race.jsonl".into(), error });
     sender.send(Notice::Over { tidied: Err(recording) }).expect("the race listens");
     let mut app = App::new(settings(), look());
-    app.race = Some(Race::told(notices));
+    app.race = Some(UnderWay::new(Race::told(notices)));
     app.leave_race(Duration::from_secs(60));
     assert!(matches!(app.refused, Some((_, RaceError::Recording(_)))), "{:?}", app.refused);
 }
@@ -378,7 +390,7 @@ fn a_race_that_is_left_before_it_starts_was_cancelled_whether_or_not_it_says_so(
     let (sender, notices) = mpsc::channel();
     sender.send(Notice::Preparing(Preparing::Output)).expect("the race listens");
     let mut app = App::new(settings(), look());
-    app.race = Some(Race::told(notices));
+    app.race = Some(UnderWay::new(Race::told(notices)));
     app.leave_race(Duration::ZERO);
     assert!(matches!(app.refused, Some((_, RaceError::Cancelled))), "{:?}", app.refused);
     drop(sender);
