@@ -162,9 +162,10 @@ impl Summary {
         baseline.processors.filter(|busy| computes && *busy < STARVED)
     }
 
-    /// Which runs had several workers compute and kept one processor busy with all of them; empty when none did.
+    /// Which runs had several workers compute and kept one processor busy with all of them; empty when none did, or
+    /// when others that nothing makes take turns did no better: then something else ran.
     fn turns(&self) -> String {
-        let took_turns = |run: &&RunSummary| {
+        let one_at_a_time = |run: &&RunSummary| {
             let used = run.utilisation();
             let all = used.share(Use::Computing) + used.share(Use::Locked);
             run.workers > 1 && all >= TELLING && run.processors.is_some_and(|busy| busy < ONE_AT_A_TIME)
@@ -172,7 +173,15 @@ impl Summary {
         if self.workload != WorkloadKind::Compute || self.cpus < 2 {
             return String::new();
         }
-        let runs: Vec<&RunSummary> = self.runs.iter().filter(took_turns).collect();
+        let (may, must_not): (Vec<&RunSummary>, Vec<&RunSummary>) =
+            self.runs.iter().filter(one_at_a_time).partition(|run| match run.executor {
+                ExecutorKind::Async | ExecutorKind::Gil | ExecutorKind::External(_) => true,
+                ExecutorKind::Sequential
+                | ExecutorKind::Threads
+                | ExecutorKind::Pool
+                | ExecutorKind::Processes => false,
+            });
+        let runs = if must_not.is_empty() { may } else { Vec::new() };
         let most = runs.iter().filter_map(|run| run.processors).fold(0.0, f64::max);
         let labels: Vec<String> = runs.iter().map(|run| fit(&run.label, 16)).collect();
         match &labels[..] {
@@ -679,6 +688,15 @@ mod tests {
             text.contains("Gil and python-threads kept 1.0 of 2 processors busy: workers took turns."),
             "{text}"
         );
+    }
+
+    #[test]
+    fn nobody_took_turns_where_something_else_ran() {
+        let alone = computed(ExecutorKind::Sequential, 1, 10_000, 0.95);
+        let (threads, gil) =
+            (computed(ExecutorKind::Threads, 4, 8_000, 1.1), computed(ExecutorKind::Gil, 4, 11_000, 0.9));
+        let text = verdict_of(WorkloadKind::Compute, vec![alone, threads, gil]);
+        assert!(text.ends_with("the run got 1.1 of 2 processors."), "{text}");
     }
 
     #[test]
