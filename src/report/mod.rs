@@ -5,6 +5,7 @@
 //! no two of them can disagree. Names, addresses and messages are foreign text: they are made safe for
 //! each format before they are written.
 
+mod cause;
 mod conditions;
 mod counter;
 mod critical;

@@ -1,8 +1,9 @@
 //! What a race that repeats showed, in sentences that follow from its groups' intervals.
 
+use super::cause::{limit, overlap};
 use super::groups::{Group, best};
 use super::summary::{Comparable, Reason, RunSummary, Summary};
-use super::verdict::{capital, joined, limit, overlap, was, who};
+use super::verdict::{capital, joined, was, who};
 use super::words::{count, listed, ratio, ratio_within, rounds, seconds, seconds_of, seconds_within};
 use crate::stats::{Difference, Estimate};
 use crate::text::fit;
