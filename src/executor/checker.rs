@@ -203,6 +203,11 @@ impl Checker {
         self.tasks.insert(task, Stage::Handed);
     }
 
+    /// Whether it listens to this program in another process.
+    pub(super) fn hears_its_own(&self) -> bool {
+        self.terms.teller == Teller::Own
+    }
+
     /// The tasks that it has and that have not ended, with their bytes where it has started them.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (TaskId, Option<u64>)> {
         self.tasks.iter().filter_map(|(task, stage)| match stage {

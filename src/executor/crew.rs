@@ -280,12 +280,9 @@ impl Crew<'_> {
         if let Fact::TaskFinished { task, end, .. } = &mut fact {
             let workload = &self.job.workload;
             if end.outcome == Outcome::Done
-                && let Err(error) = workload.done_elsewhere(*task, Some(end.bytes))
+                && let Err(error) = workload.done_elsewhere(*task, end.bytes)
             {
                 end.outcome = Outcome::Failed(error);
-            }
-            if end.outcome != Outcome::Done {
-                workload.clear_elsewhere(*task);
             }
             // A disk that is full is full for all.
             if matches!(&end.outcome, Outcome::Failed(error) if error.kind == ErrorKind::DiskFull) {
@@ -306,23 +303,21 @@ impl Crew<'_> {
     /// Ends the tasks that a dead member had.
     pub(super) fn give_up(&mut self, member: &Member, outcome: &Outcome) {
         for (task, bytes) in member.checker.unfinished() {
-            // It may have begun without having said so yet.
-            self.job.workload.clear_elsewhere(task);
-            self.lose(task, bytes, outcome);
+            // One that has a task at a time may have begun it without having said so yet.
+            if bytes.is_some() || member.checker.hears_its_own() {
+                self.job.workload.lost_elsewhere(task, bytes.unwrap_or(0));
+            }
+            self.lose(task, bytes.unwrap_or(0), outcome);
         }
     }
 
     /// Ends a task that no process works on any more.
-    fn lose(&mut self, task: TaskId, bytes: Option<u64>, outcome: &Outcome) {
+    fn lose(&mut self, task: TaskId, bytes: u64, outcome: &Outcome) {
         if !self.ended(task) {
             return;
         }
-        if bytes.is_some() {
-            // It may have got as far as its file's name, and then the file is ours.
-            let _ = self.job.workload.done_elsewhere(task, None);
-        }
-        let (outcome, bytes) = (outcome.clone(), bytes.unwrap_or(0));
-        let end = TaskEnd { outcome, bytes, write_nanos: 0, check: Check::Nothing, result: None };
+        let end =
+            TaskEnd { outcome: outcome.clone(), bytes, write_nanos: 0, check: Check::Nothing, result: None };
         self.job.task_ended_at(self.job.emitter.now(), task, end);
     }
 
@@ -336,7 +331,7 @@ impl Crew<'_> {
             self.give_up(&member, outcome);
         }
         for task in self.job.task_ids() {
-            self.lose(task, None, outcome);
+            self.lose(task, 0, outcome);
         }
     }
 

@@ -125,7 +125,7 @@ impl Workload for Download {
         })
     }
 
-    fn done_elsewhere(&self, task: TaskId, bytes: Option<u64>) -> Result<(), TaskError> {
+    fn done_elsewhere(&self, task: TaskId, bytes: u64) -> Result<(), TaskError> {
         let missing = || TaskError::new(ErrorKind::Worker, "the run has no such task");
         let target = self.shared.targets.get(task.index()).ok_or_else(missing)?;
         let there = self.folder.note(&target.name).map_err(|error| {
@@ -134,18 +134,16 @@ impl Workload for Download {
                 format!("it was told to be done, and its file can't be read: {error}"),
             )
         })?;
-        match bytes.filter(|&bytes| bytes != there) {
-            Some(bytes) => {
-                let words = format!("it was told to have {bytes} bytes, and its file has {there}");
-                Err(TaskError::new(ErrorKind::Wrong, words))
-            }
-            None => Ok(()),
+        if bytes != there {
+            let words = format!("it was told to have {bytes} bytes, and its file has {there}");
+            return Err(TaskError::new(ErrorKind::Wrong, words));
         }
+        Ok(())
     }
 
-    fn clear_elsewhere(&self, task: TaskId) {
+    fn lost_elsewhere(&self, task: TaskId, bytes: u64) {
         if let Some(target) = self.shared.targets.get(task.index()) {
-            self.folder.clear(&target.name);
+            self.folder.take_over(&target.name, bytes);
         }
     }
 }

@@ -133,7 +133,7 @@ impl Workload for Files {
         Some(WorkPlan::Files { work, tasks, seed, folder: self.working_folder()? })
     }
 
-    fn clear_elsewhere(&self, task: TaskId) {
+    fn lost_elsewhere(&self, task: TaskId, _bytes: u64) {
         let place = self.place.get().filter(|_| self.work.operations == Operations::All);
         if let Some(place) = place {
             for left in [place.file(task.index()), place.copy(task.index())] {

@@ -109,16 +109,17 @@ pub trait Workload: Send + Sync {
     }
 
     /// Takes note that another process finished what `task` leaves behind, such as a file, which has so many
-    /// bytes where that is known.
+    /// bytes.
     ///
     /// # Errors
     /// When it is not there, or not whole: then the task is not done.
-    fn done_elsewhere(&self, _task: TaskId, _bytes: Option<u64>) -> Result<(), TaskError> {
+    fn done_elsewhere(&self, _task: TaskId, _bytes: u64) -> Result<(), TaskError> {
         Ok(())
     }
 
-    /// Removes what another process left half-done of `task`, on which it works no more.
-    fn clear_elsewhere(&self, _task: TaskId) {}
+    /// Another process was lost while it worked on `task`, of which it had told so many bytes: takes note of what it had
+    /// finished without saying so, and removes what it left half-done.
+    fn lost_elsewhere(&self, _task: TaskId, _bytes: u64) {}
 }
 
 /// What one worker keeps from task to task. Two workers never share one.

@@ -141,12 +141,24 @@ impl RunFolder {
         Ok(found.len())
     }
 
-    /// Removes the part file that another process of this run left of `name`.
-    pub(super) fn clear(&self, name: &str) {
+    /// Takes care of what another process of this run left of `name`, of which it had told so many bytes when it was
+    /// lost: its part file goes. Where it had one and there is none any more, the process got as far as the final name,
+    /// and that file is ours; beside a part file, a file of that name is somebody's.
+    pub(super) fn take_over(&self, name: &str, bytes: u64) {
         let part = part_path(&self.0.path, name);
-        if fs::symlink_metadata(&part).is_ok_and(|found| found.is_file()) {
-            let _ = fs::remove_file(part);
+        let regular = |path: &Path| fs::symlink_metadata(path).ok().filter(|found| found.is_file());
+        let whole = regular(&self.0.path.join(name));
+        let Some(left) = regular(&part) else {
+            if let Some(whole) = whole.filter(|_| bytes > 0) {
+                self.take_note(name.to_owned(), written(&whole));
+            }
+            return;
+        };
+        // A name that is linked before the other goes is the same file for a moment.
+        if let Some(whole) = whole.filter(|whole| (whole.dev(), whole.ino()) == (left.dev(), left.ino())) {
+            self.take_note(name.to_owned(), written(&whole));
         }
+        let _ = fs::remove_file(part);
     }
 
     /// Takes a complete file that was written elsewhere on the same disk under its final name, and takes note

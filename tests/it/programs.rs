@@ -225,6 +225,49 @@ fn a_child_that_is_killed_before_it_says_that_it_began_leaves_no_part() -> Falli
 }
 
 #[test]
+fn a_part_file_that_somebody_made_is_not_removed() -> Fallible {
+    let served = Served::new(&Content::Bytes { size: 1_000 }, 3, Shape::UNSHAPED)?;
+    let targets = served.targets()?;
+    let mut disk = Disk::new()?;
+    let work = disk.downloads(&targets, limits())?;
+    let theirs = format!("{}.part", targets[1].name);
+    disk.put(&theirs, b"theirs")?;
+    let who = Who::new(ExecutorKind::Processes, 2, 3);
+    let ran = start(&who, work, &served.clock).finish()?;
+    ran.assert_accounted(&who);
+    assert_eq!((ran.run().counts().done, ran.task(1).stage), (2, Stage::Failed));
+    assert_eq!(disk.files()?.get(&theirs).map(Vec::as_slice), Some(&b"theirs"[..]));
+    Ok(())
+}
+
+#[test]
+fn a_file_that_somebody_put_under_the_name_of_a_lost_workers_download_is_theirs() -> Fallible {
+    let served = two_slow_files()?;
+    let targets = served.targets()?;
+    let mut disk = Disk::new()?;
+    let who = Who::new(ExecutorKind::Processes, 2, 2);
+    let mut running = start(&who, disk.downloads(&targets, limits())?, &served.clock);
+    running.wait_for(2, |fact| matches!(fact, Fact::BytesArrived { .. }))?;
+    disk.put(&targets[0].name, b"precious")?;
+    let pids = running.first(|events| {
+        let worker = |event: &Event| match &event.fact {
+            Fact::LaneOpened { worker, .. } => worker.pid(),
+            _ => None,
+        };
+        Some(events.iter().filter_map(worker).collect::<Vec<u32>>())
+    })?;
+    pids.into_iter().try_for_each(kill)?;
+    running.wait_for(1, |fact| matches!(fact, Fact::TaskFinished { .. }))?;
+    running.cancel.cancel();
+    running.finish()?.assert_accounted(&who);
+    disk.close()?;
+    assert!(disk.downloads(&targets, limits()).is_err(), "it is in the way of the next race");
+    let left = disk.files()?;
+    assert_eq!(left.into_iter().collect::<Vec<_>>(), [(targets[0].name.clone(), b"precious".to_vec())]);
+    Ok(())
+}
+
+#[test]
 fn children_work_on_the_disk_that_the_run_prepared() -> Fallible {
     let dir = tempfile::tempdir()?;
     let mut output = OutputFolder::open(dir.path())?;

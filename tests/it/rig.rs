@@ -335,6 +335,11 @@ impl Disk {
         Ok(())
     }
 
+    /// Puts somebody's file into the run's folder.
+    pub fn put(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        fs::write(self.dir.path().join(LABEL).join(name), text)
+    }
+
     /// What stands in the run's folder, part files and all.
     pub fn files(&self) -> io::Result<BTreeMap<String, Vec<u8>>> {
         files_in(&self.dir.path().join(LABEL))
