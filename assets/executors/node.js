@@ -28,8 +28,20 @@ class Failed extends Error {
   }
 }
 
-// The body's length where the answer tells it: no number but one that a body can have.
+// The kind of error that an exception is: the disk's name the file that they are about.
+function kindOf(error) {
+  if (error instanceof Failed) return error.kind;
+  if (error.code === "ENOSPC" || error.code === "EDQUOT") return "disk_full";
+  return error.path === undefined ? "raised" : "disk";
+}
+
+// The body's length where the answer tells it: no number but one that a body can have. What is coded in a way that
+// Node leaves as it is can't be a whole answer.
 function announced(response) {
+  const coding = response.headers["transfer-encoding"] ?? "chunked";
+  if (coding.trim().toLowerCase() !== "chunked") {
+    throw new Failed("protocol", "the answer's body is coded in an unknown way");
+  }
   const length = response.headers["content-length"];
   if (length === undefined) return null;
   if (!/^[0-9]{1,15}$/.test(length)) {
@@ -44,11 +56,14 @@ function fetch(task, url, keep) {
   enter(task, "connecting");
   let late;
   return new Promise((resolve, reject) => {
+    let request;
+    let answered = false;
     const giveUp = (failed) => {
       reject(failed);
       request.destroy();
     };
-    const request = (url.startsWith("https:") ? https : http).get(url, (response) => {
+    const answer = (response) => {
+      answered = true;
       let length;
       try {
         length = announced(response);
@@ -84,21 +99,28 @@ function fetch(task, url, keep) {
           tell("bytes_arrived", { task, bytes: received });
         }
       });
-      response.on("error", (error) => reject(new Failed("truncated", error.message)));
+      response.on("error", (error) => reject(kindOf(error) === "raised" ? new Failed("truncated", error.message) : error));
       response.on("end", () => {
         if (length === null || received === length) return resolve({ received, length });
         reject(new Failed("truncated", `the body ended after ${received} of ${length} bytes`));
       });
-    });
-    request.setTimeout(60_000, () => request.destroy(new Failed("stalled", "no byte came for 60 s")));
-    request.on("socket", (socket) => {
-      if (!socket.connecting) return enter(task, "waiting");
-      socket.once("connect", () => enter(task, "waiting"));
-    });
-    request.on("upgrade", (response) => {
-      giveUp(new Failed("status", `the server answered ${response.statusCode}`));
-    });
-    request.on("error", reject);
+    };
+    const send = () => {
+      const sent = (url.startsWith("https:") ? https : http).get(url, answer);
+      request = sent;
+      sent.setTimeout(60_000, () => sent.destroy(new Failed("stalled", "no byte came for 60 s")));
+      sent.on("socket", (socket) => {
+        if (!socket.connecting) return enter(task, "waiting");
+        socket.once("connect", () => enter(task, "waiting"));
+      });
+      sent.on("upgrade", (response) => {
+        giveUp(new Failed("status", `the server answered ${response.statusCode}`));
+      });
+      // A server may close a kept connection at any time: what died on one before its answer is sent once more.
+      const closed = (error) => sent.reusedSocket && !answered && error.code === "ECONNRESET";
+      sent.on("error", (error) => (closed(error) ? send() : reject(error)));
+    };
+    send();
     if (Number.isFinite(timeout)) {
       const words = `not finished within ${timeout} s (download.timeout_seconds)`;
       // A timer takes no more than 2^31 - 1 ms.
@@ -163,8 +185,7 @@ async function perform(work, about, lane) {
   try {
     end = { ...end, ...(await work(task, about)), outcome: "done" };
   } catch (error) {
-    const kind = error instanceof Failed ? error.kind : "raised";
-    end = { ...end, outcome: "failed", kind, message: error.message || String(error) };
+    end = { ...end, outcome: "failed", kind: kindOf(error), message: error.message || String(error) };
   }
   tell("task_finished", { task, end });
 }

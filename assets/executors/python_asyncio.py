@@ -6,12 +6,15 @@ left to: that is what this program shows. threadrace's page on the protocol says
 """
 
 import asyncio
+import base64
+import errno
 import json
 import os
 import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,8 +45,38 @@ class Failed(Exception):
         self.kind = kind
 
 
+def request(url):
+    """A request for a URL, whose user and password go into a header of their own: urllib takes them for a host."""
+    parts = urllib.parse.urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    asked = urllib.request.Request(parts._replace(netloc=host).geturl())
+    if at:
+        secret = base64.b64encode(urllib.parse.unquote_to_bytes(user)).decode()
+        asked.add_unredirected_header("Authorization", f"Basic {secret}")
+    return asked
+
+
+def head_of(response, asked, length):
+    """The head of an answer as an event tells it."""
+    led = response.geturl()
+    return {"status": response.status, "version": "HTTP/1.0" if response.version == 10 else "HTTP/1.1",
+            "length": length, "remote": None, "redirected_to": None if led == asked.full_url else led,
+            "headers": list(response.headers.items())}
+
+
+def kind_of(error):
+    """The kind of error that an exception is: the disk's name the file that they are about."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
+    return "disk" if isinstance(error, OSError) and error.filename is not None else "raised"
+
+
 def announced(headers):
-    """The body's length where the answer tells it: no number but one that a body can have."""
+    """The body's length where the answer tells it: no number but one that a body can have. A head that broke off, or
+    a body that urllib would keep as it is coded, can't be a whole answer."""
+    coding = headers.get("Transfer-Encoding", "chunked")
+    if headers.defects or coding.strip().lower() != "chunked":
+        raise Failed("protocol", "the answer's head is broken, or its body is coded in an unknown way")
     length = headers.get("Content-Length")
     if length is None:
         return None
@@ -58,12 +91,11 @@ def fetch(task, url, keep):
     waiting."""
     since = time.monotonic()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=min(STALL_SECONDS, timeout)) as response:
+    asked = request(url)
+    with opener.open(asked, timeout=min(STALL_SECONDS, timeout)) as response:
         length = announced(response.headers)
-        head = {"status": response.status, "version": "HTTP/1.1", "length": length, "remote": None,
-                "redirected_to": None, "headers": list(response.headers.items())}
         if task < 500:
-            tell("response_arrived", task=task, head=head)
+            tell("response_arrived", task=task, head=head_of(response, asked, length))
         if response.status != 200:
             raise Failed("status", f"the server answered {response.status}")
         received, told = 0, time.monotonic_ns()
@@ -151,7 +183,7 @@ async def perform(about, lane):
     except urllib.error.HTTPError as error:
         failure = {"outcome": "failed", "kind": "status", "message": f"the server answered {error.code}"}
     except Exception as error:
-        failure = {"outcome": "failed", "kind": "raised", "message": f"{type(error).__name__}: {error}"}
+        failure = {"outcome": "failed", "kind": kind_of(error), "message": f"{type(error).__name__}: {error}"}
     end = {"bytes": received, "write_nanos": 0, "check": check, "result": result}
     tell("task_finished", task=task, end={**(failure or {"outcome": "done"}), **end})
 

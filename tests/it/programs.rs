@@ -520,12 +520,34 @@ fn shipped_programs_keep_the_limits_and_lose_one_task_to_one_bad_answer() -> Fal
         "/negative" => raw(stream, b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello"),
         "/huge" => raw(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\nhello"),
         "/digits" => raw(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nhello"),
+        "/coded" => {
+            raw(stream, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+        }
+        "/cut" => raw(stream, b"HTTP/1.1 200 OK\r\nContent-Le"),
+        // A server may close a kept connection without a word.
+        path if path.starts_with("/fine-kept") => {
+            raw(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+        }
         "/other" => {
             raw(stream, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nx")
         }
         _ => reply(stream, "200 OK", "", b"fine"),
     })?;
-    let paths = ["/fine", "/endless", "/negative", "/huge", "/digits", "/other", "/fine-too"];
+    let paths = [
+        "/fine",
+        "/endless",
+        "/negative",
+        "/huge",
+        "/digits",
+        "/other",
+        "/coded",
+        "/cut",
+        "/fine-kept-1",
+        "/fine-kept-2",
+        "/fine-kept-3",
+        "/fine-kept-4",
+        "/fine-too",
+    ];
     let targets = paths.iter().map(|path| server.target(path)).collect::<Fallible<Vec<_>>>()?;
     let mut disk = Disk::new()?;
     for who in shipped(2, paths.len()) {
@@ -538,13 +560,36 @@ fn shipped_programs_keep_the_limits_and_lose_one_task_to_one_bad_answer() -> Fal
             let is_done = ran.task(task).stage == Stage::Done;
             assert_eq!(is_done, path.starts_with("/fine"), "{who:?} {path}: {:?}", ran.task(task));
         }
-        assert_eq!(disk.files()?.into_keys().collect::<Vec<_>>(), ["fine", "fine-too"], "{who:?}");
+        let fine = ["fine", "fine-kept-1", "fine-kept-2", "fine-kept-3", "fine-kept-4", "fine-too"];
+        assert_eq!(disk.files()?.into_keys().collect::<Vec<_>>(), fine, "{who:?}");
         disk.close()?;
     }
     let late = Limits { deadline: MS(300), ..limits() };
     for who in shipped(1, 1) {
         let ran = run(&who, disk.downloads(&targets[1..2], late.clone())?, &Clock::start())?;
         assert_eq!(ran.task(0).error, Some(ErrorKind::Deadline), "{who:?} {:?}", end_of(&ran));
+        disk.close()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn shipped_programs_send_a_password_and_tell_nobody() -> Fallible {
+    let server = RawServer::start(|_, stream| reply(stream, "200 OK", "", b"fine"))?;
+    let mut target = server.target("/fine")?;
+    target
+        .url
+        .set_username("user")
+        .and_then(|()| target.url.set_password(Some("p%40ss")))
+        .map_err(|()| "no URL")?;
+    let mut disk = Disk::new()?;
+    for (number, who) in shipped(1, 1).into_iter().enumerate() {
+        let ran = run(&who, disk.downloads(std::slice::from_ref(&target), limits())?, &Clock::start())?;
+        assert_eq!(ran.task(0).stage, Stage::Done, "{who:?}: {:?}", ran.task(0));
+        let asked = server.asked();
+        let head = asked.get(number).map(|asked| asked.head.to_lowercase()).unwrap_or_default();
+        assert!(head.contains("authorization: basic dxnlcjpwqhnz"), "{who:?}: {head}");
+        assert!(!format!("{:?}", ran.events).contains("p%40ss"), "{who:?}");
         disk.close()?;
     }
     Ok(())
