@@ -17,6 +17,7 @@ use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::origin::OriginError;
 use threadrace::plain::{self, Signals};
+use threadrace::probe;
 use threadrace::race::{self, RaceError};
 use threadrace::recording::{self, ReadError, Recording, TraceError, TraceLimits};
 use threadrace::report::diff::{self, Both, Diff};
@@ -122,7 +123,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         None => race(cli.race),
         Some(Command::Origin(flags)) => {
             let settings = load(flags.into())?.settings;
-            let signal = plain::serve(&settings, &mut io::stdout())?;
+            let signal = plain::serve(&settings, &watch_signals()?, &mut io::stdout())?;
             Ok(Exit::Signal(signal))
         }
         Some(Command::Replay(args)) => replay(args),
@@ -160,7 +161,7 @@ fn check_claims(args: ClaimsArgs) -> Result<Exit, Failure> {
     let wanted = CLAIMS
         .iter()
         .filter(|claim| scenarios.is_empty() || scenarios.iter().any(|name| name == claim.scenario));
-    let signals = Signals::watch().map_err(RaceError::Thread)?;
+    let signals = watch_signals()?;
     let (mut checked, mut end) = (Vec::new(), Ok(Exit::AllDone));
     for claim in wanted {
         // Nobody may be reading.
@@ -279,13 +280,19 @@ fn has_screen() -> bool {
 fn finish(front: Front, report: &ReportArgs) -> Result<Exit, Failure> {
     let ReportArgs { format, file, fail_if, .. } = report;
     let format = *format;
+    // Once a signal has come, nobody waits for ever: neither for a file nor for a reader.
+    if let Some(signals) = &front.signals {
+        signals.bound_what_is_left(plain::SAVE_WAIT);
+    }
     // The file comes first: standard output may be full, closed or stalled.
     let saved = match (&front.race, file) {
         (Some(race), Some(path)) => save(path, format, race, standing(report)),
         _ => Ok(()),
     };
-    if let Some(signals) = &front.signals {
-        signals.bound_what_is_left();
+    match (&front.signals, front.exit) {
+        (Some(signals), _) => signals.bound_what_is_left(plain::REPORT_WAIT),
+        (None, Exit::Signal(number)) => plain::end_within(plain::REPORT_WAIT, number),
+        (None, _) => {}
     }
     let printed = match &front.race {
         Some(race) if front.reader == Reader::There => {
@@ -423,6 +430,9 @@ fn export(args: ExportArgs) -> Result<Exit, Failure> {
         Place::Out => return print(write),
         Place::File(path) => path,
     };
+    if place_of(&path) == place_of(&args.recording) {
+        return Err(Failure::new(Exit::Usage, OneFile::of(&path, "the recording", "the export", "-o")));
+    }
     placed(&path, force, |file| write(file))?;
     // Nobody may be reading.
     let _ = writeln!(io::stderr(), "wrote {}", shown(&path.display().to_string()));
@@ -504,8 +514,13 @@ struct Front {
     signals: Option<Signals>,
 }
 
+/// Watches the signals that ask the program to end, but for those that it was started to ignore, as `nohup` does.
+fn watch_signals() -> Result<Signals, Failure> {
+    Ok(Signals::watch(probe::ignores).map_err(RaceError::Thread)?)
+}
+
 fn in_lines(settings: &Settings) -> Result<Front, Failure> {
-    let signals = Signals::watch().map_err(RaceError::Thread)?;
+    let signals = watch_signals()?;
     let raced = plain::run(settings, &signals, io::stderr())?;
     let exit = raced.race.as_ref().map_or(Exit::NotAllDone, outcome);
     Ok(Front { race: raced.race, exit, error: raced.error, reader: Reader::There, signals: Some(signals) })

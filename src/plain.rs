@@ -38,7 +38,11 @@ const LOOK: Duration = Duration::from_millis(100);
 const LINES_WAIT: Duration = Duration::from_millis(300);
 
 /// How long, after a signal, the report is waited for that nobody has read yet.
-const REPORT_WAIT: Duration = Duration::from_secs(1);
+pub const REPORT_WAIT: Duration = Duration::from_secs(1);
+
+/// How long, after a signal, a report's file may take: longer than any that is written, and not for ever where it is a
+/// pipe that nobody reads.
+pub const SAVE_WAIT: Duration = Duration::from_secs(10);
 
 /// A second signal so soon after the first is the same one: `timeout`, for example, sends it to the process and
 /// then to the process's group.
@@ -108,13 +112,15 @@ pub struct Signals(Arc<AtomicI32>);
 
 impl Signals {
     /// Watches them from now on, for the life of the process, on a thread that sleeps until one comes. A second
-    /// signal ends the process at once, unless it is an echo of the first.
+    /// signal ends the process at once, unless it is an echo of the first. What `is_ignored` says to be ignored stays
+    /// so.
     ///
     /// # Errors
     /// When signals can't be watched or there is no thread for it.
-    pub fn watch() -> io::Result<Signals> {
+    pub fn watch(is_ignored: impl Fn(i32) -> bool) -> io::Result<Signals> {
         let heard = Arc::new(AtomicI32::new(0));
-        let mut coming = iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+        let asking = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|number| !is_ignored(*number));
+        let mut coming = iterator::Signals::new(asking)?;
         let tell = heard.clone();
         let watch = move || {
             let mut first: Option<Instant> = None;
@@ -138,13 +144,13 @@ impl Signals {
         u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|&number| number > 0)
     }
 
-    /// From now on the program may wait for a reader for ever, but for about a second only once a signal has
-    /// come: then the process ends with 128 and the signal's number.
-    pub fn bound_what_is_left(&self) {
+    /// From now on the program may wait for a reader for ever, but only for `patience` once a signal has come: then
+    /// the process ends with 128 and the signal's number.
+    pub fn bound_what_is_left(&self, patience: Duration) {
         let signals = self.clone();
         let watch = move || loop {
             if let Some(number) = signals.heard() {
-                thread::sleep(REPORT_WAIT);
+                thread::sleep(patience);
                 process::exit(128 + i32::from(number));
             }
             thread::sleep(LOOK);
@@ -152,6 +158,16 @@ impl Signals {
         // Without a thread, a second signal of the kind ends the process still.
         let _ = thread::Builder::new().name("last-wait".to_owned()).spawn(watch);
     }
+}
+
+/// Ends the process with 128 and the number of the signal that asked it to, if it still waits for a reader then.
+pub fn end_within(patience: Duration, number: u8) {
+    let end = move || {
+        thread::sleep(patience);
+        process::exit(128 + i32::from(number));
+    };
+    // Without a thread, a signal that can't be caught ends it still.
+    let _ = thread::Builder::new().name("last-wait".to_owned()).spawn(end);
 }
 
 /// Lines on their way to somebody who may not read them, written by a thread of their own.
@@ -189,8 +205,12 @@ impl Queue {
         let mut text = String::new();
         match std::mem::take(&mut waiting.left_out) {
             0 => {}
-            1 => text += "(1 line is left out here: nobody read it)\n",
-            count => text += &format!("({count} lines are left out here: nobody read them)\n"),
+            1 => text += "(1 line is left out here: it came sooner than it could be written)\n",
+            count => {
+                text += &format!(
+                    "({count} lines are left out here: they came sooner than they could be written)\n"
+                )
+            }
         }
         text.extend(waiting.lines.drain(..));
         Some(text)
@@ -244,16 +264,15 @@ impl Lines {
 /// first, alone on its line.
 ///
 /// # Errors
-/// When the scenario has no origin, the address can't be listened on, or signals can't be watched.
-pub fn serve(settings: &Settings, out: &mut dyn Write) -> Result<u8, RaceError> {
-    let signals = Signals::watch().map_err(RaceError::Thread)?;
+/// When the scenario has no origin, or the address can't be listened on.
+pub fn serve(settings: &Settings, signals: &Signals, out: &mut dyn Write) -> Result<u8, RaceError> {
     let asked_to_end = || signals.heard().map_or(ControlFlow::Continue(()), ControlFlow::Break);
     let go_on = || asked_to_end().map_break(|_| ());
     let (origin, tasks) = match (origin_alone(settings, &go_on), asked_to_end()) {
         (Err(RaceError::Cancelled), ControlFlow::Break(number)) => return Ok(number),
         (served, _) => served?,
     };
-    signals.bound_what_is_left();
+    signals.bound_what_is_left(REPORT_WAIT);
     // Whoever started the origin may have seen enough and closed the pipe; it serves all the same.
     let _ = writeln!(out, "http://{}", origin.address());
     let _ = writeln!(out, "{tasks} in scenario {}; Ctrl-C ends it", shown(&settings.scenario.name));
@@ -362,7 +381,10 @@ mod tests {
         let text: String = written.iter().collect();
         let mut text = text.lines();
         assert_eq!(text.next(), Some("first"));
-        assert_eq!(text.next(), Some("(7 lines are left out here: nobody read them)"));
+        assert_eq!(
+            text.next(),
+            Some("(7 lines are left out here: they came sooner than they could be written)")
+        );
         assert_eq!(text.next(), Some("7"));
         assert_eq!(text.count(), LINES_KEPT - 1);
     }

@@ -148,11 +148,13 @@ impl Crew<'_> {
             timeout_seconds: self.plan.limits().map(|limits| limits.deadline.as_secs_f64()),
             work: own.map(|name| OwnWork { lane: lanes.0, name, plan: self.plan.clone() }),
         };
-        let hello = ToProgram::Hello(Box::new(hello)).line().map_err(|error| {
-            Stop::Failed(format!(
-                "{name} can't be told its work ({error}); is the output folder's name UTF-8?"
-            ))
-        })?;
+        let untold = |why: &str| {
+            Stop::Failed(format!("{name} can't be told its work ({why}); is the output folder's name UTF-8?"))
+        };
+        if !self.plan.can_be_told() {
+            return Err(untold("a path is no text"));
+        }
+        let hello = ToProgram::Hello(Box::new(hello)).line().map_err(|error| untold(&error.to_string()))?;
         let from = self.hired;
         let child = Child::spawn(command, from, self.post.clone())
             .map_err(|error| Stop::Failed(format!("{name} can't be started: {error}")))?;

@@ -193,6 +193,12 @@ fn is_exempt(proc: &Path) -> bool {
     getuid().is_root() || capabilities.unwrap_or(0) & UNLIMITED_PROCESSES != 0
 }
 
+/// The signals that this process ignores, a bit for each from signal 1 on (proc_pid_status(5)).
+pub(super) fn ignored_signals() -> u64 {
+    let status = read(Path::new("/proc/self/status")).unwrap_or_default();
+    field(&status, "SigIgn").and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0)
+}
+
 /// The threads of all processes of a user, as far as they can be seen.
 fn threads_of(proc: &Path, user: u32) -> Option<u64> {
     let processes = fs::read_dir(proc).ok()?.flatten();

@@ -30,6 +30,13 @@ use memory::Watch;
 use proc::Proc;
 use processor::{Reading, Spent};
 
+/// Whether whoever started this program has it ignore a signal, as `nohup` does with `SIGHUP`; no where the system
+/// doesn't tell. To be asked before anybody handles that signal.
+pub fn ignores(signal: i32) -> bool {
+    let mask = limits::ignored_signals();
+    (1..=64).contains(&signal) && mask >> (signal - 1) & 1 == 1
+}
+
 /// Which processes a run's memory is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {

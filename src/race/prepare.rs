@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Once, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -65,6 +65,7 @@ pub(super) fn prepare(
     tell: &dyn Fn(Preparing),
 ) -> Result<Prepared, RaceError> {
     raise_open_files();
+    outlive_large_files();
     let scenario = &settings.scenario;
     let preparation = Preparation { settings, libraries, cancel, tell };
     let (work, clock) = preparation.work()?;
@@ -288,6 +289,16 @@ pub(super) fn raise_open_files() {
         limit.current = limit.maximum;
         let _ = setrlimit(Resource::Nofile, limit);
     }
+}
+
+/// Has a file that may grow no further (`ulimit -f`) be an error of the write, as a full disk is, where it would end
+/// the process. Child processes start without this.
+pub(super) fn outlive_large_files() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        // A handler is what keeps the signal from ending the process; that it came, the write says.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    });
 }
 
 #[cfg(test)]

@@ -74,7 +74,11 @@ impl fmt::Display for Flaw {
         match self {
             Flaw::BrokenOff => f.write_str("the recording breaks off before the race is over"),
             Flaw::Damaged { line, reason } => {
-                write!(f, "the recording is damaged at line {line}, and is shown up to there: {reason}")
+                write!(
+                    f,
+                    "the recording is damaged at line {line}, and is shown up to there: {}",
+                    shown(reason)
+                )
             }
             Flaw::TooLarge { read } => {
                 write!(f, "the recording is larger than {}, and is shown up to there", bytes(*read))

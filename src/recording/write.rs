@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -229,8 +230,9 @@ impl Recorder {
         let (batches, arriving) = mpsc::channel();
         let (done, written) = mpsc::channel();
         let plan = plan.clone();
+        let there = path.clone();
         let body = move || {
-            let _ = done.send(write_down(file, &plan, &arriving));
+            let _ = done.send(write_down(file, &there, &plan, &arriving));
         };
         let thread = thread::Builder::new().name("recorder".to_owned()).spawn(body);
         match thread {
@@ -267,14 +269,33 @@ fn give_way() {
 
 /// Writes batches as they come, each at once: a killed program leaves all that was told before the last of
 /// them. The first failure ends it, for what came after a gap could not be read.
-fn write_down(mut file: File, plan: &RacePlan, batches: &Receiver<Arc<Vec<Event>>>) -> io::Result<()> {
+fn write_down(
+    mut file: File,
+    path: &Path,
+    plan: &RacePlan,
+    batches: &Receiver<Arc<Vec<Event>>>,
+) -> io::Result<()> {
     give_way();
     let mut text = Vec::with_capacity(2 * ENOUGH);
     line::push(&Header::of(plan), &mut text)?;
     while let Ok(batch) = batches.recv() {
         lines(&*batch, &mut text, &mut file)?;
     }
-    file.write_all(&text)
+    file.write_all(&text)?;
+    if is_still_there(&file, path) {
+        return Ok(());
+    }
+    Err(io::Error::other("somebody moved, emptied or replaced it while the race ran"))
+}
+
+/// Whether what was written begins where its name says.
+fn is_still_there(file: &File, path: &Path) -> bool {
+    let (Ok(ours), Ok(there)) = (file.metadata(), fs::metadata(path)) else { return false };
+    let first = || {
+        let mut first = [0];
+        File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok_and(|()| first == *b"{")
+    };
+    !ours.is_file() || (ours.dev(), ours.ino()) == (there.dev(), there.ino()) && first()
 }
 
 #[cfg(test)]
@@ -283,8 +304,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_nobody_could_read_back_is_not_recorded() -> io::Result<()> {
+    fn plan(tasks: usize, runs: usize) -> Arc<RacePlan> {
         let run = RunPlan {
             executor: ExecutorKind::Pool,
             workers: 1,
@@ -292,7 +312,7 @@ mod tests {
             label: "pool".to_owned(),
             round: Round::ONLY,
         };
-        let plan = RacePlan {
+        Arc::new(RacePlan {
             scenario: "test".to_owned(),
             about: String::new(),
             workload: WorkloadKind::Sleep,
@@ -301,16 +321,39 @@ mod tests {
             time_scale: TimeScale::ONE,
             seed: 0,
             order: Order::OneByOne,
-            tasks: vec![TaskPlan { name: "a".to_owned(), url: None }; 500],
-            runs: vec![run; 9_000],
+            tasks: vec![TaskPlan { name: "a".to_owned(), url: None }; tasks],
+            runs: vec![run; runs],
             output: "out".into(),
             machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
             zero: ClockZero::default(),
-        };
+        })
+    }
+
+    #[test]
+    fn a_file_that_somebody_takes_away_meanwhile_is_told_of() -> io::Result<()> {
+        let takes: [fn(&Path) -> io::Result<()>; 4] = [
+            |_| Ok(()),
+            |path| fs::remove_file(path),
+            |path| fs::rename(path, path.with_extension("moved")),
+            |path| fs::remove_file(path).and_then(|()| fs::write(path, "{")),
+        ];
+        for (number, take) in takes.into_iter().enumerate() {
+            let folder = tempfile::tempdir()?;
+            let path = folder.path().join("race.jsonl");
+            let blank = Blank::at(&path).map_err(io::Error::other)?;
+            let recorder = Recorder::start(blank, &plan(1, 1)).map_err(io::Error::other)?;
+            take(&path)?;
+            assert_eq!(recorder.finish().is_ok(), number == 0, "{number}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_nobody_could_read_back_is_not_recorded() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("race.jsonl");
         let blank = Blank::at(&path).map_err(io::Error::other)?;
-        let refused = Recorder::start(blank, &Arc::new(plan)).err();
+        let refused = Recorder::start(blank, &plan(500, 9_000)).err();
         assert!(matches!(refused, Some(WriteError::TooMuch(_))), "{refused:?}");
         assert!(!path.exists(), "the file that was made for it is gone");
         Ok(())

@@ -28,6 +28,9 @@ const LEAVE: &str = "\x1b[?2026l\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b
 /// Columns and rows of a terminal that does not know its size.
 const UNKNOWN_SIZE: (u16, u16) = (80, 24);
 
+/// The most columns and rows that are drawn: a terminal may say anything, and each cell takes memory.
+const LARGEST: (u16, u16) = (1_000, 500);
+
 /// A writer to a terminal that takes nothing looks up this often to see whether it should still go on.
 const STALL_LOOK: Duration = Duration::from_millis(50);
 
@@ -84,10 +87,13 @@ impl Tty {
         Ok(Tty { fd, cooked, mouse, controlling })
     }
 
-    /// Columns and rows, as they are now; at least 1 each, and 80 × 24 where the terminal does not know.
+    /// Columns and rows, as they are now; at least 1 each and at most [`LARGEST`], and 80 × 24 where the terminal
+    /// does not know.
     pub fn size(&self) -> (u16, u16) {
         match tcgetwinsize(&self.fd) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+                (size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1))
+            }
             _ => UNKNOWN_SIZE,
         }
     }

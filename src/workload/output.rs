@@ -204,6 +204,11 @@ impl OutputFolder {
     pub fn open(root: &Path) -> Result<OutputFolder, OutputError> {
         fs::create_dir_all(root).map_err(io_error(root))?;
         let lock = File::open(root).map_err(io_error(root))?;
+        // A pipe would be waited for.
+        let manifest = root.join(MANIFEST);
+        if fs::symlink_metadata(&manifest).is_ok_and(|found| !found.is_file()) {
+            return Err(io_error(&manifest)(io::Error::other("it is there and is no regular file")));
+        }
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {

@@ -160,6 +160,14 @@ impl WorkPlan {
         }
     }
 
+    /// Whether a program can be told all of it: texts are UTF-8 there, and names of folders need not be.
+    pub fn can_be_told(&self) -> bool {
+        match self {
+            WorkPlan::Download { folder, .. } => absolute(folder).to_str().is_some(),
+            _ => true,
+        }
+    }
+
     /// What a task is about, for a program that is not this one.
     pub fn about(&self, task: TaskId) -> Map<String, Value> {
         let number = task.index();

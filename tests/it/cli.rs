@@ -392,6 +392,29 @@ fn racing(place: &Place, arguments: &[&str]) -> Fallible<Going> {
 }
 
 #[test]
+fn a_damaged_recording_writes_nothing_but_text_and_no_export_takes_its_place() -> Fallible {
+    let place = Place::new()?;
+    assert_code(&place.run(&["small", "-n", "2", "-e", "pool", "--plain", "--record", "race.jsonl"])?, 0);
+    let whole = fs::read_to_string(place.path("race.jsonl"))?;
+    let refused = place.run(&["export", "race.jsonl", "--to", "json", "-o", "./race.jsonl", "--force"])?;
+    assert_refused(&refused, 2, "race.jsonl is the recording");
+    assert_eq!(fs::read_to_string(place.path("race.jsonl"))?, whole);
+
+    let evil = r#"{"at":1,"event":"\u001b]0;pwned\u0007\u202eevil"}"#;
+    let lines: Vec<&str> = whole.lines().take(2).chain([evil]).collect();
+    fs::write(place.path("evil.jsonl"), lines.join("\n") + "\n")?;
+    for arguments in
+        [&["replay", "evil.jsonl", "--plain"][..], &["diff", "evil.jsonl", "race.jsonl", "--plain"]]
+    {
+        let told = place.run(arguments)?;
+        assert!(err(&told).contains("damaged at line 3"), "{}", err(&told));
+        let foreign = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+        assert!(!err(&told).contains(foreign) && !out(&told).contains(foreign), "{arguments:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn two_races_are_not_recorded_into_one_file() -> Fallible {
     let place = Place::new()?;
     let _first = racing(&place, &["endless", "--record", "race.jsonl"])?;

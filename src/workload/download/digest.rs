@@ -38,22 +38,32 @@ impl Algorithm {
 const LONGEST: usize = 88;
 
 impl Announced {
-    /// The first digest that can be checked and is no longer than a digest can be, from `Repr-Digest` and `Content-Digest` (RFC 9530:
-    /// `sha-256=:BASE64:`) and the older `Digest` (RFC 3230: `SHA-256=BASE64`).
+    /// The first digest that can be checked and is no longer than a digest can be, from `Repr-Digest` and
+    /// `Content-Digest` (RFC 9530: `sha-256=:BASE64:`) and the older `Digest` (RFC 3230: `SHA-256=BASE64`). Of several
+    /// for one algorithm in a field, the last counts (RFC 8941, section 4.2.2).
     pub(super) fn of(headers: &HeaderMap) -> Option<Announced> {
         let entries = |name: &str| {
             headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','))
         };
-        let modern = entries("repr-digest").chain(entries("content-digest")).filter_map(|entry| {
+        let modern = |entry: &str| {
             let (name, value) = entry.trim().split_once('=')?;
             let value = value.split(';').next()?.trim().strip_prefix(':')?.strip_suffix(':')?;
             Some(Announced { algorithm: Algorithm::of(name.trim())?, value: value.to_owned() })
-        });
-        let older = entries("digest").filter_map(|entry| {
+        };
+        let older = |entry: &str| {
             let (name, value) = entry.trim().split_once('=')?;
             Some(Announced { algorithm: Algorithm::of(name.trim())?, value: value.trim().to_owned() })
-        });
-        modern.chain(older).find(|announced| announced.value.len() <= LONGEST)
+        };
+        let fields: [Vec<Announced>; 3] = [
+            entries("repr-digest").filter_map(modern).collect(),
+            entries("content-digest").filter_map(modern).collect(),
+            entries("digest").filter_map(older).collect(),
+        ];
+        let last = |field: &[Announced], of: &Announced| {
+            field.iter().rfind(|other| other.algorithm == of.algorithm).cloned()
+        };
+        let counts = fields.iter().flat_map(|field| field.iter().filter_map(|of| last(field, of)));
+        counts.into_iter().find(|announced| announced.value.len() <= LONGEST)
     }
 }
 
@@ -136,6 +146,8 @@ mod tests {
             ("repr-digest", "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"),
             ("content-digest", "md5=:x:, sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"),
             ("digest", "SHA-256=RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg="),
+            // Of two, the last counts.
+            ("repr-digest", "sha-256=:x:, sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"),
         ] {
             let announced = announced(name, value);
             assert!(announced.is_some(), "{name}");

@@ -204,3 +204,66 @@ fn a_run_that_needs_more_open_files_than_there_are_is_not_begun() -> Fallible {
     }
     Ok(())
 }
+
+#[test]
+fn what_nohup_keeps_away_does_not_end_the_race() -> Fallible {
+    let place = Place::new()?;
+    let mut command = Command::new("nohup");
+    command.arg(PROGRAM).args(["leisurely", "-e", "pool", "--plain", "--format", "json"]);
+    command.current_dir(place.0.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let going = Going(command.spawn()?);
+    wait_until_caught(going.pid()?, Signal::TERM)?;
+    going.signal(Signal::HUP)?;
+    let (status, text) = going.end(NEVER)?;
+    assert_eq!(status.code(), Some(0), "{text}");
+    assert_eq!(outcomes(&serde_json::from_str::<Value>(&text)?["runs"][0]), ["done"; 3]);
+    Ok(())
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_disk_that_refuses() -> Fallible {
+    let place = Place::new()?;
+    let race = format!("ulimit -f 1 && exec '{PROGRAM}' small -e pool --plain --format json");
+    let output = Command::new("bash").args(["-c", &race]).current_dir(place.0.path()).output()?;
+    assert_code(&output, 3);
+    assert!(err(&output).contains("File too large"), "{}", err(&output));
+    let left = place.tree("threadrace-output")?;
+    assert!(left.keys().all(|file| !file.to_string_lossy().ends_with(".part")), "{:?}", left.keys());
+    Ok(())
+}
+
+#[test]
+fn a_manifest_that_is_a_pipe_is_not_waited_for() -> Fallible {
+    let place = Place::new()?;
+    fs::create_dir(place.path("out"))?;
+    let pipe = place.path("out/.threadrace-manifest.json");
+    assert!(Command::new("mkfifo").arg(pipe).status()?.success());
+    assert_refused(&place.run(&["small", "-o", "out"])?, 3, "is no regular file");
+    Ok(())
+}
+
+#[test]
+fn a_report_that_nobody_takes_does_not_outlast_a_signal() -> Fallible {
+    let place = Place::new()?;
+    assert!(Command::new("mkfifo").arg(place.path("pipe")).status()?.success());
+    let going = racing(&place, &["endless", "--report", "pipe", "--format", "json"])?;
+    going.signal(Signal::TERM)?;
+    assert_eq!(going.end(NEVER)?.0.code(), Some(143));
+    Ok(())
+}
+
+#[test]
+fn a_program_is_not_told_a_folder_that_it_could_not_name() -> Fallible {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new()?;
+    let program = format!("[executors.mine]\ncommand = [\"{PROGRAM}\"]\nworkloads = [\"download\"]\n");
+    fs::write(place.path("config.toml"), format!("{CONFIG}{program}"))?;
+    let folder = std::ffi::OsStr::from_bytes(b"bad\xff");
+    let mut command = place.program(&["small", "-e", "sequential,mine", "--format", "json", "-o"]);
+    let output = command.arg(folder).output()?;
+    assert_code(&output, 1);
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let why = report["runs"][1]["message"].as_str().unwrap_or_default();
+    assert!(why.contains("is the output folder's name UTF-8?"), "{why}");
+    Ok(())
+}

@@ -2,9 +2,17 @@
 
 use super::*;
 
+/// Whether these tests themselves were started to ignore the signal, as whatever they start is then.
+fn is_ignored(signal: Signal) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
+    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+}
+
 #[test]
 fn a_signal_cancels_the_race_and_the_report_is_printed() -> Fallible {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
+    let all = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)];
+    for (signal, code) in all.into_iter().filter(|(signal, _)| !is_ignored(*signal)) {
         let place = Place::new()?;
         let going = racing(&place, &["endless", "--format", "json"])?;
         going.signal(signal)?;
