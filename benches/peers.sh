@@ -9,7 +9,8 @@ usage() {
 usage: benches/peers.sh [--rounds N] [--load LOAD]... [--at N]... [--awake] [--apart] [--dir DIR]
 
 Every tool downloads the same files in turn (A B C D, A B C D, ...), each time into an empty folder, after one
-round that isn't counted. Prints median seconds, and threadrace's divided by the fastest peer's.
+round that isn't counted. Prints median seconds, threadrace's divided by the fastest peer's, and the median of the same
+ratio round by round, with the interval that holds it 95 times in 100 (sign test; from 6 rounds on).
 
   --rounds N   counted rounds (7; 5 for the large load)
   --load LOAD  few (20 x 2 MiB), many (1000 x 10 KiB) or large (4 x 512 MiB); all three when not given
@@ -199,9 +200,20 @@ median() {
     sort -n "$1" | awk '{ v[NR] = $1 } END { printf "%.4f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
+# by_round OURS PEER: the median of the rounds' ratios, with the interval of the sign test in normal approximation.
+by_round() {
+    paste "$dir/seconds.$1" "$dir/seconds.$2" | awk '{ print $1 / $2 }' | sort -n | awk '
+        { v[NR] = $1 }
+        END {
+            printf "%.2f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
+            k = int((NR - 1.96 * sqrt(NR)) / 2 + 0.5)
+            if (NR >= 6 && k >= 1) printf " (%.2f to %.2f)", v[k], v[NR + 1 - k]
+        }'
+}
+
 # cell LOAD N: a row of the table.
 cell() {
-    local tools=(pool "${peers[@]}") count=${rounds:-7} seconds ours best='' name='' median
+    local tools=(pool "${peers[@]}") count=${rounds:-7} seconds ours best='' name='' which='' median
     [ "$2" -lt 16 ] || tools=(pool async "${peers[@]}")
     if [ "$1" = large ]; then count=${rounds:-5}; fi
     rm -f "$dir"/seconds.*
@@ -221,13 +233,16 @@ cell() {
         median=$(median "$dir/seconds.$tool")
         printf ' %9s' "$median"
         case $tool in
-        pool | async) ours=$(printf '%s\n' $ours "$median" | sort -n | head -1) ;;
+        pool | async) if [ -z "$ours" ] || [ "$(printf '%s\n' "$ours" "$median" | sort -n | head -1)" = "$median" ]; then
+            ours=$median which=$tool
+        fi ;;
         *) if [ -z "$best" ] || [ "$(printf '%s\n' "$best" "$median" | sort -n | head -1)" = "$median" ]; then
             best=$median name=$tool
         fi ;;
         esac
     done
-    awk -v ours="$ours" -v best="$best" -v name="$name" 'BEGIN { printf "  %5.2f of %s\n", ours / best, name }'
+    awk -v ours="$ours" -v best="$best" -v name="$name" 'BEGIN { printf "  %5.2f of %s, ", ours / best, name }'
+    echo "by round $(by_round "$which" "$name")"
 }
 
 if [ -n "$awake" ]; then
