@@ -281,19 +281,18 @@ fn finish(front: Front, report: &ReportArgs) -> Result<Exit, Failure> {
     let ReportArgs { format, file, fail_if, .. } = report;
     let format = *format;
     // Once a signal has come, nobody waits for ever: neither for a file nor for a reader.
-    if let Some(signals) = &front.signals {
-        signals.bound_what_is_left(plain::SAVE_WAIT);
-    }
+    let bound_what_is_left = |patience| match (&front.signals, front.exit) {
+        (Some(signals), _) => signals.bound_what_is_left(patience),
+        (None, Exit::Signal(number)) => plain::end_within(patience, number),
+        (None, _) => {}
+    };
+    bound_what_is_left(plain::SAVE_WAIT);
     // The file comes first: standard output may be full, closed or stalled.
     let saved = match (&front.race, file) {
         (Some(race), Some(path)) => save(path, format, race, standing(report)),
         _ => Ok(()),
     };
-    match (&front.signals, front.exit) {
-        (Some(signals), _) => signals.bound_what_is_left(plain::REPORT_WAIT),
-        (None, Exit::Signal(number)) => plain::end_within(plain::REPORT_WAIT, number),
-        (None, _) => {}
-    }
+    bound_what_is_left(plain::REPORT_WAIT);
     let printed = match &front.race {
         Some(race) if front.reader == Reader::There => {
             print(|out| report::write(format, race, race.last_moment(), out))
@@ -516,7 +515,7 @@ struct Front {
 
 /// Watches the signals that ask the program to end, but for those that it was started to ignore, as `nohup` does.
 fn watch_signals() -> Result<Signals, Failure> {
-    Ok(Signals::watch(probe::ignores).map_err(RaceError::Thread)?)
+    Ok(Signals::watch(probe::ignored_signals()).map_err(RaceError::Thread)?)
 }
 
 fn in_lines(settings: &Settings) -> Result<Front, Failure> {

@@ -150,8 +150,7 @@ impl Signals {
         let signals = self.clone();
         let watch = move || loop {
             if let Some(number) = signals.heard() {
-                thread::sleep(patience);
-                process::exit(128 + i32::from(number));
+                end_after(patience, number);
             }
             thread::sleep(LOOK);
         };
@@ -162,12 +161,13 @@ impl Signals {
 
 /// Ends the process with 128 and the number of the signal that asked it to, if it still waits for a reader then.
 pub fn end_within(patience: Duration, number: u8) {
-    let end = move || {
-        thread::sleep(patience);
-        process::exit(128 + i32::from(number));
-    };
     // Without a thread, a signal that can't be caught ends it still.
-    let _ = thread::Builder::new().name("last-wait".to_owned()).spawn(end);
+    let _ = thread::Builder::new().name("last-wait".to_owned()).spawn(move || end_after(patience, number));
+}
+
+fn end_after(patience: Duration, number: u8) {
+    thread::sleep(patience);
+    process::exit(128 + i32::from(number))
 }
 
 /// Lines on their way to somebody who may not read them, written by a thread of their own.

@@ -219,3 +219,25 @@ impl RacePlan {
         Some(self.output.join(folder).join(&self.tasks.get(task.index())?.name))
     }
 }
+
+#[cfg(test)]
+impl RacePlan {
+    /// A race of sleeps that says no more than its tasks and its runs.
+    pub(crate) fn of_sleeps(tasks: Vec<TaskPlan>, runs: Vec<RunPlan>) -> Self {
+        Self {
+            scenario: "test".to_owned(),
+            about: String::new(),
+            workload: WorkloadKind::Sleep,
+            noun: "tasks".to_owned(),
+            source: String::new(),
+            time_scale: TimeScale::ONE,
+            seed: 0,
+            order: Order::OneByOne,
+            tasks,
+            runs,
+            output: "out".into(),
+            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
+            zero: ClockZero::default(),
+        }
+    }
+}

@@ -20,7 +20,7 @@ impl Hue {
     }
 
     /// The colour of an executor; none for other programs, which take what is left.
-    pub fn of(executor: &ExecutorKind) -> Option<Hue> {
+    fn of(executor: &ExecutorKind) -> Option<Hue> {
         match executor {
             ExecutorKind::Sequential => Some(Hue::ALL[0]),
             ExecutorKind::Threads => Some(Hue::ALL[1]),

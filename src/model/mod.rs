@@ -178,9 +178,7 @@ impl RaceState {
 mod tests {
     use std::sync::Arc;
 
-    use crate::event::{
-        ClockZero, LaneId, Machine, Order, RacePlan, Round, TaskId, TaskPlan, TimeScale, WorkloadKind,
-    };
+    use crate::event::{LaneId, RacePlan, Round, TaskId, TaskPlan};
 
     use super::*;
 
@@ -193,21 +191,10 @@ mod tests {
             label: label.to_owned(),
             round: Round::ONLY,
         };
-        let plan = RacePlan {
-            scenario: "test".to_owned(),
-            about: String::new(),
-            workload: WorkloadKind::Sleep,
-            noun: "tasks".to_owned(),
-            source: String::new(),
-            time_scale: TimeScale::ONE,
-            seed: 0,
-            order: Order::OneByOne,
-            tasks: vec![TaskPlan { name: "a".to_owned(), url: None }],
-            runs: vec![run("over"), run("broken"), run("waiting")],
-            output: "out".into(),
-            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
-            zero: ClockZero::default(),
-        };
+        let plan = RacePlan::of_sleeps(
+            vec![TaskPlan { name: "a".to_owned(), url: None }],
+            vec![run("over"), run("broken"), run("waiting")],
+        );
         let mut race = RaceState::new(Arc::new(plan));
         let facts = [
             Fact::RunStarted { run: RunId(0) },

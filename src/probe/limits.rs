@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Resource, getrlimit, getuid};
 use thiserror::Error;
 
+use super::proc::field;
+
 /// Mappings of memory that a thread takes: its stack and its signal stack, each with a guard page. Measured
 /// with 100, 1,000 and 3,000 threads on Linux 6.18 with glibc.
 const MAPPINGS_PER_THREAD: u64 = 4;
@@ -180,23 +182,11 @@ fn entries(folder: &Path) -> Option<u64> {
     u64::try_from(fs::read_dir(folder).ok()?.count()).ok()
 }
 
-/// The value of a field in the file `status` of a process.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.split_whitespace().next()
-}
-
 /// Whether this process may go beyond the limit of its user's processes.
 fn is_exempt(proc: &Path) -> bool {
     let status = read(&proc.join("self/status")).unwrap_or_default();
     let capabilities = field(&status, "CapEff").and_then(|hex| u64::from_str_radix(hex, 16).ok());
     getuid().is_root() || capabilities.unwrap_or(0) & UNLIMITED_PROCESSES != 0
-}
-
-/// The signals that this process ignores, a bit for each from signal 1 on (proc_pid_status(5)).
-pub(super) fn ignored_signals() -> u64 {
-    let status = read(Path::new("/proc/self/status")).unwrap_or_default();
-    field(&status, "SigIgn").and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0)
 }
 
 /// The threads of all processes of a user, as far as they can be seen.

@@ -30,11 +30,11 @@ use memory::Watch;
 use proc::Proc;
 use processor::{Reading, Spent};
 
-/// Whether whoever started this program has it ignore a signal, as `nohup` does with `SIGHUP`; no where the system
-/// doesn't tell. To be asked before anybody handles that signal.
-pub fn ignores(signal: i32) -> bool {
-    let mask = limits::ignored_signals();
-    (1..=64).contains(&signal) && mask >> (signal - 1) & 1 == 1
+/// Which signals whoever started this program has it ignore, as `nohup` does with `SIGHUP`; none where the system
+/// doesn't tell. To be asked before anybody handles them.
+pub fn ignored_signals() -> impl Fn(i32) -> bool {
+    let mask = proc::ignored_signals();
+    move |signal| (1..=64).contains(&signal) && mask >> (signal - 1) & 1 == 1
 }
 
 /// Which processes a run's memory is made of.

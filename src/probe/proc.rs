@@ -98,6 +98,19 @@ pub(super) fn read(path: &Path) -> Option<Vec<u8>> {
     Some(text)
 }
 
+/// The value of a field in the file `status` of a process.
+pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_whitespace().next()
+}
+
+/// The signals that this process ignores, a bit for each from signal 1 on.
+pub(super) fn ignored_signals() -> u64 {
+    let status = read(Path::new("/proc/self/status")).unwrap_or_default();
+    let mask = field(&String::from_utf8_lossy(&status), "SigIgn").map(|hex| u64::from_str_radix(hex, 16));
+    mask.and_then(Result::ok).unwrap_or(0)
+}
+
 /// The fields of a `stat` file. The second is the command's name in parentheses, in which anything may
 /// stand, spaces and parentheses too; what follows the last parenthesis has numbers only.
 fn stat(text: &[u8]) -> Option<Stat> {

@@ -300,7 +300,7 @@ fn is_still_there(file: &File, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::event::{ExecutorKind, Order, Round, RunPlan, TaskPlan, TimeScale, WorkloadKind};
+    use crate::event::{ExecutorKind, Round, RunPlan, TaskPlan};
 
     use super::*;
 
@@ -312,21 +312,10 @@ mod tests {
             label: "pool".to_owned(),
             round: Round::ONLY,
         };
-        Arc::new(RacePlan {
-            scenario: "test".to_owned(),
-            about: String::new(),
-            workload: WorkloadKind::Sleep,
-            noun: "tasks".to_owned(),
-            source: String::new(),
-            time_scale: TimeScale::ONE,
-            seed: 0,
-            order: Order::OneByOne,
-            tasks: vec![TaskPlan { name: "a".to_owned(), url: None }; tasks],
-            runs: vec![run; runs],
-            output: "out".into(),
-            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
-            zero: ClockZero::default(),
-        })
+        Arc::new(RacePlan::of_sleeps(
+            vec![TaskPlan { name: "a".to_owned(), url: None }; tasks],
+            vec![run; runs],
+        ))
     }
 
     #[test]

@@ -9,8 +9,13 @@ use crate::text::fit;
 use super::critical::CriticalPath;
 use super::summary::{Comparable, RunSummary, Summary};
 use super::utilisation::Use;
-use super::verdict::{TELLING, TIE, capital};
-use super::words::{self, percent, ratio, seconds};
+use super::words::{self, capital, percent, ratio, seconds};
+
+/// Figures that differ by less than this share are told as equal: one run of each can't tell them apart.
+pub(super) const TIE: f64 = 0.03;
+
+/// A factor of the efficiency that is nearer to 1 than this explains nothing.
+pub(super) const TELLING: f64 = 0.8;
 
 /// Uses of time, what workers did then, and what follows.
 type Went<'a> = (&'a [Use], &'a str, &'a str);

@@ -77,8 +77,7 @@ mod tests {
 
     use super::*;
     use crate::event::{
-        At, ClockZero, Event, ExecutorKind, Fact, Machine, RacePlan, Round, RunEnd, RunId, RunPlan,
-        TimeScale, WorkloadKind,
+        At, Event, ExecutorKind, Fact, RacePlan, Round, RunEnd, RunId, RunPlan, WorkloadKind,
     };
     use crate::model::Counter;
     use crate::model::RaceState;
@@ -113,18 +112,10 @@ mod tests {
         };
         let plan = RacePlan {
             scenario: "counter".to_owned(),
-            about: String::new(),
             workload: WorkloadKind::Counter,
             noun: "adders".to_owned(),
-            source: String::new(),
-            time_scale: TimeScale::ONE,
-            seed: 0,
             order,
-            tasks: Vec::new(),
-            runs: runs.iter().map(plan).collect(),
-            output: "out".into(),
-            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
-            zero: ClockZero::default(),
+            ..RacePlan::of_sleeps(Vec::new(), runs.iter().map(plan).collect())
         };
         let mut race = RaceState::new(Arc::new(plan));
         for (place, of) in runs.iter().enumerate() {

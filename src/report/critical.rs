@@ -309,8 +309,8 @@ mod tests {
 
     use super::*;
     use crate::event::{
-        Check, ClockZero, ErrorKind, Event, ExecutorKind, Fact, Machine, Order, Outcome, RacePlan, Round,
-        RunEnd, RunId, RunPlan, TaskEnd, TaskError, TimeScale, Worker, WorkloadKind,
+        Check, ErrorKind, Event, ExecutorKind, Fact, Outcome, RacePlan, Round, RunEnd, RunId, RunPlan,
+        TaskEnd, TaskError, Worker,
     };
     use crate::model::RaceState;
 
@@ -337,21 +337,7 @@ mod tests {
             label: "pool".to_owned(),
             round: Round::ONLY,
         };
-        let plan = RacePlan {
-            scenario: "s".to_owned(),
-            about: String::new(),
-            workload: WorkloadKind::Sleep,
-            noun: "sleeps".to_owned(),
-            source: String::new(),
-            time_scale: TimeScale::ONE,
-            seed: 0,
-            order: Order::OneByOne,
-            tasks: names(tasks.len()),
-            runs: vec![plan],
-            output: "out".into(),
-            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
-            zero: ClockZero::default(),
-        };
+        let plan = RacePlan::of_sleeps(names(tasks.len()), vec![plan]);
         let mut race = RaceState::new(Arc::new(plan));
         let mut events = vec![(100, Fact::RunStarted { run: RUN })];
         for &(lane, at) in opened {

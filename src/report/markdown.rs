@@ -10,7 +10,7 @@ use super::groups::Group;
 use super::rows::{setting_line, tasks_line};
 use super::summary::{RunSummary, SHARED, Summary};
 use super::table::{
-    COUNTER, Column, REPEATS, SPREAD, hindrance_lines, or_dash, outlier_lines, rounds_line, uses,
+    COUNTER, Column, REPEATS, SPREAD, hindrance_lines, is_of_bytes, or_dash, outlier_lines, rounds_line, uses,
 };
 use super::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
@@ -54,9 +54,7 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
     let counted = summary.runs.iter().any(|run| run.counter.is_some());
     let mut columns = [COLUMNS, if counted { COUNTER } else { &[] }].concat();
     let runs: Vec<&RunSummary> = summary.typical().collect();
-    // Work that brings no bytes has none to tell of.
-    let brought = runs.iter().any(|run| run.bytes > 0);
-    columns.retain(|(header, _)| brought || *header != "throughput");
+    columns.retain(|(header, _)| summary.brings_bytes() || !is_of_bytes(header));
     let label = |run: &RunSummary| run.label.clone();
     if summary.repeats() {
         writeln!(out, "{}.\n", rounds_line(&summary))?;

@@ -3,8 +3,10 @@
 use super::cause::{limit, overlap};
 use super::groups::{Group, best};
 use super::summary::{Comparable, Reason, RunSummary, Summary};
-use super::verdict::{capital, joined, was, who};
-use super::words::{count, listed, ratio, ratio_within, rounds, seconds, seconds_of, seconds_within};
+use super::verdict::{joined, was, who};
+use super::words::{
+    capital, count, listed, ratio, ratio_within, rounds, seconds, seconds_of, seconds_within,
+};
 use crate::stats::{Difference, Estimate};
 use crate::text::fit;
 

@@ -515,6 +515,11 @@ impl Summary {
         Use::ALL.into_iter().filter(used).collect()
     }
 
+    /// Whether its tasks bring bytes, as far as they have got: of other work there are none to tell of.
+    pub fn brings_bytes(&self) -> bool {
+        self.runs.iter().any(|run| run.bytes > 0)
+    }
+
     /// Whether the race repeats its runs.
     pub fn repeats(&self) -> bool {
         self.rounds + self.warmups > 1

@@ -77,16 +77,25 @@ const USAGE: &[Column] = &[
     ("memory", |run| or_dash(run.peak_memory.map(bytes))),
 ];
 
-/// How long the tasks took, and what they brought.
+/// How long the tasks took.
 const LATENCY: &[Column] = &[
     ("mean", |run| or_dash(run.latency.map(|l| seconds(l.mean)))),
     ("p50", |run| or_dash(run.latency.map(|l| seconds(l.p50)))),
     ("p95", |run| or_dash(run.latency.map(|l| seconds(l.p95)))),
     ("max", |run| or_dash(run.latency.map(|l| seconds(l.max)))),
     ("tasks/s", |run| or_dash(run.tasks_per_second.map(words::ratio))),
+];
+
+/// What they brought, where they bring bytes.
+const BYTES: &[Column] = &[
     ("bytes", |run| bytes(run.bytes)),
     ("throughput", |run| or_dash(run.bytes_per_second.map(words::rate))),
 ];
+
+/// Whether a column is about what the tasks brought.
+pub(super) fn is_of_bytes(header: &str) -> bool {
+    BYTES.iter().any(|(of, _)| *of == header)
+}
 
 /// What their shared counters show, in a race that has them.
 pub(super) const COUNTER: &[Column] = &[
@@ -143,9 +152,8 @@ pub(super) fn write(race: &RaceState, now: At, out: &mut dyn Write) -> io::Resul
         block(&runs, label, "run", speed, out)?;
         block(&runs, label, "run", USAGE, out)?;
     }
-    // Work that brings no bytes has none to tell of.
-    let brought = runs.iter().any(|run| run.bytes > 0);
-    block(&runs, label, "latency", if brought { LATENCY } else { &LATENCY[..LATENCY.len() - 2] }, out)?;
+    let bytes = if summary.brings_bytes() { BYTES } else { &[] };
+    block(&runs, label, "latency", &[LATENCY, bytes].concat(), out)?;
     if runs.iter().any(|run| run.counter.is_some()) {
         block(&runs, label, "counter", COUNTER, out)?;
     }

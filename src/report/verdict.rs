@@ -6,11 +6,11 @@ use crate::event::{ExecutorKind, Order, WorkloadKind};
 use crate::model::RunStatus;
 use crate::text::fit;
 
-use super::cause::{limit, overlap};
+use super::cause::{TELLING, TIE, limit, overlap};
 use super::scaling::Scaling;
 use super::summary::{Comparable, Reason, RunSummary, Summary};
 use super::utilisation::Use;
-use super::words::{self, count, counted, listed, percent, ratio, seconds};
+use super::words::{self, capital, count, counted, listed, percent, ratio, seconds};
 use super::{counter, repeated};
 
 /// The longest verdict, in characters.
@@ -22,14 +22,8 @@ const FASTER: f64 = 1.05;
 /// A speedup that is slower than this is called slower.
 const SLOWER: f64 = 0.95;
 
-/// Speedups that differ by less than this share are told as equal: one run of each can't tell them apart.
-pub(super) const TIE: f64 = 0.03;
-
 /// An efficiency below this wants an explanation.
 pub(super) const LIMITED: f64 = 0.6;
-
-/// A factor of the efficiency that is nearer to 1 than this explains nothing.
-pub(super) const TELLING: f64 = 0.8;
 
 /// One worker that computes keeps one processor busy; one that got less than this of it was kept waiting.
 const STARVED: f64 = 0.9;
@@ -338,11 +332,6 @@ pub(super) fn within(text: String) -> String {
         return text;
     }
     text.chars().take(VERDICT_CHARS - 1).chain(['…']).collect()
-}
-
-pub(super) fn capital(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 #[cfg(test)]

@@ -164,6 +164,12 @@ pub fn listed(names: &[String]) -> String {
     }
 }
 
+/// Words with a capital at their beginning.
+pub(super) fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

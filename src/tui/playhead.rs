@@ -365,8 +365,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::event::{
-        ClockZero, Event, ExecutorKind, Fact, LaneId, Machine, Order, Outcome, Phase, RacePlan, Round,
-        RunEnd, RunPlan, TaskEnd, TaskId, TaskPlan, TimeScale, WorkloadKind,
+        Event, ExecutorKind, Fact, LaneId, Outcome, Phase, RacePlan, Round, RunEnd, RunPlan, TaskEnd, TaskId,
+        TaskPlan,
     };
     use crate::tui::reel::tells;
 
@@ -379,21 +379,7 @@ pub(super) mod tests {
             round: Round::ONLY,
         };
         let task = |name: &str| TaskPlan { name: name.to_owned(), url: None };
-        Arc::new(RacePlan {
-            scenario: "test".to_owned(),
-            about: String::new(),
-            workload: WorkloadKind::Sleep,
-            noun: "tasks".to_owned(),
-            source: String::new(),
-            time_scale: TimeScale::ONE,
-            seed: 0,
-            order: Order::OneByOne,
-            tasks: vec![task("a"), task("b"), task("c")],
-            runs: vec![run("one"), run("two")],
-            output: "out".into(),
-            machine: Machine { os: String::new(), arch: String::new(), cpus: 1 },
-            zero: ClockZero::default(),
-        })
+        Arc::new(RacePlan::of_sleeps(vec![task("a"), task("b"), task("c")], vec![run("one"), run("two")]))
     }
 
     /// What happens in a race of two runs, one event every `step` nanoseconds but for those that come at one

@@ -9,7 +9,7 @@
 //! long as a race goes on, the manifest's own time is kept up to date.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -91,6 +91,7 @@ enum Written {
 
 /// How often a program that runs says so ([`OutputFolder::is_in_use`]).
 pub const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
 /// How much later than the last of those signs a file of its own may be.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -147,18 +148,18 @@ impl RunFolder {
     pub(super) fn take_over(&self, name: &str, bytes: u64) {
         let part = part_path(&self.0.path, name);
         let regular = |path: &Path| fs::symlink_metadata(path).ok().filter(|found| found.is_file());
-        let whole = regular(&self.0.path.join(name));
-        let Some(left) = regular(&part) else {
-            if let Some(whole) = whole.filter(|_| bytes > 0) {
-                self.take_note(name.to_owned(), written(&whole));
-            }
-            return;
+        let left = regular(&part);
+        let is_ours = |whole: &Metadata| match &left {
+            None => bytes > 0,
+            // A name that is linked before the other goes is the same file for a moment.
+            Some(left) => (whole.dev(), whole.ino()) == (left.dev(), left.ino()),
         };
-        // A name that is linked before the other goes is the same file for a moment.
-        if let Some(whole) = whole.filter(|whole| (whole.dev(), whole.ino()) == (left.dev(), left.ino())) {
+        if let Some(whole) = regular(&self.0.path.join(name)).filter(is_ours) {
             self.take_note(name.to_owned(), written(&whole));
         }
-        let _ = fs::remove_file(part);
+        if left.is_some() {
+            let _ = fs::remove_file(part);
+        }
     }
 
     /// Takes a complete file that was written elsewhere on the same disk under its final name, and takes note
@@ -204,11 +205,6 @@ impl OutputFolder {
     pub fn open(root: &Path) -> Result<OutputFolder, OutputError> {
         fs::create_dir_all(root).map_err(io_error(root))?;
         let lock = File::open(root).map_err(io_error(root))?;
-        // A pipe would be waited for.
-        let manifest = root.join(MANIFEST);
-        if fs::symlink_metadata(&manifest).is_ok_and(|found| !found.is_file()) {
-            return Err(io_error(&manifest)(io::Error::other("it is there and is no regular file")));
-        }
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -218,6 +214,10 @@ impl OutputFolder {
             Err(fs::TryLockError::Error(error)) => return Err(io_error(root)(error)),
         }
         let path = root.join(MANIFEST);
+        // A pipe would be waited for.
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(io_error(&path)(io::Error::other("it is there and is no regular file")));
+        }
         let manifest = match fs::read(&path) {
             Ok(text) => {
                 let alive =

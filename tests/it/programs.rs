@@ -41,12 +41,16 @@ fn external(name: &str, command: &[&str], workers: usize, tasks: usize) -> Who {
     Who { command: told(command), ..Who::new(ExecutorKind::External(name.into()), workers, tasks) }
 }
 
-fn processes(ran: &Ran) -> BTreeSet<u32> {
-    let workers = ran.events.iter().filter_map(|event| match &event.fact {
+/// The process of every lane that was opened.
+fn pids(events: &[Event]) -> impl Iterator<Item = u32> {
+    events.iter().filter_map(|event| match &event.fact {
         Fact::LaneOpened { worker, .. } => worker.pid(),
         _ => None,
-    });
-    workers.collect()
+    })
+}
+
+fn processes(ran: &Ran) -> BTreeSet<u32> {
+    pids(&ran.events).collect()
 }
 
 fn end_of(ran: &Ran) -> Option<&RunEnd> {
@@ -202,19 +206,15 @@ fn a_child_that_is_killed_before_it_says_that_it_began_leaves_no_part() -> Falli
     let mut disk = Disk::new()?;
     let who = Who::new(ExecutorKind::Processes, 2, 2);
     let mut running = start(&who, disk.downloads(&targets, limits())?, &served.clock);
-    let pids = running.first(|events| {
-        let worker = |event: &Event| match &event.fact {
-            Fact::LaneOpened { worker, .. } => worker.pid(),
-            _ => None,
-        };
-        let pids: Vec<u32> = events.iter().filter_map(worker).collect();
-        (pids.len() == 2).then_some(pids)
+    let children = running.first(|events| {
+        let children: Vec<u32> = pids(events).collect();
+        (children.len() == 2).then_some(children)
     })?;
     let begun = Instant::now();
     while disk.files()?.is_empty() && begun.elapsed() < NEVER {
         std::thread::yield_now();
     }
-    pids.into_iter().try_for_each(kill)?;
+    children.into_iter().try_for_each(kill)?;
     running.wait_for(1, |fact| matches!(fact, Fact::TaskFinished { .. }))?;
     running.cancel.cancel();
     let ran = running.finish()?;
@@ -249,14 +249,8 @@ fn a_file_that_somebody_put_under_the_name_of_a_lost_workers_download_is_theirs(
     let mut running = start(&who, disk.downloads(&targets, limits())?, &served.clock);
     running.wait_for(2, |fact| matches!(fact, Fact::BytesArrived { .. }))?;
     disk.put(&targets[0].name, b"precious")?;
-    let pids = running.first(|events| {
-        let worker = |event: &Event| match &event.fact {
-            Fact::LaneOpened { worker, .. } => worker.pid(),
-            _ => None,
-        };
-        Some(events.iter().filter_map(worker).collect::<Vec<u32>>())
-    })?;
-    pids.into_iter().try_for_each(kill)?;
+    let children = running.first(|events| Some(pids(events).collect::<Vec<u32>>()))?;
+    children.into_iter().try_for_each(kill)?;
     running.wait_for(1, |fact| matches!(fact, Fact::TaskFinished { .. }))?;
     running.cancel.cancel();
     running.finish()?.assert_accounted(&who);

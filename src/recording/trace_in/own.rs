@@ -72,6 +72,8 @@ struct Args {
 /// How things that happen at one moment follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    /// Of a run that is not over, and before another begins.
+    Interrupted,
     RunStarted,
     LaneOpened,
     Queued,
@@ -262,17 +264,17 @@ impl OwnRace {
                 self.say(to, rank, Fact::TaskFinished { run, task, end: Box::new(end) });
             }
         }
+        for Event { at, fact } in interruptions(std::mem::take(&mut self.struck), self.plan.order) {
+            self.say(at, Rank::Interrupted, fact);
+        }
         self.events.sort_by_key(|(at, rank, _)| (*at, *rank));
         let plan = self.plan;
         let last = self.events.last().map_or(self.last, |(at, ..)| self.last.max(*at));
         let mut events = vec![Event { at: At::ZERO, fact: Fact::RaceStarted { plan: plan.clone() } }];
-        events.extend(interruptions(self.struck, plan.order));
         events.extend(self.events.into_iter().map(|(at, _, mut fact)| {
             clean(&mut fact);
             Event { at, fact }
         }));
-        // Stable: an interruption is told before the run that it struck is over, and before another begins.
-        events.sort_by_key(|event| event.at);
         events.push(Event { at: last, fact: Fact::RaceFinished });
         Ok(Imported { plan, events, notes: notes.words() })
     }

@@ -198,11 +198,10 @@ fn steps(block: &Block<'_>, exact: bool) -> Vec<f64> {
         return exact_steps(block.run, block.start, block.long);
     }
     let column = block.long.as_secs_f64() * 1e6 / STEPS as f64;
-    let most = f64::from(block.figures.peak_concurrency);
-    let mut steps: Vec<f64> = Vec::new();
     let peak = block.figures.peak_concurrency;
+    let mut steps: Vec<f64> = Vec::new();
     for share in strip(block.run, peak, (block.start, block.long), whole(block), STEPS) {
-        let level = (share * most * 100.0).round() / 100.0;
+        let level = (share * f64::from(peak) * 100.0).round() / 100.0;
         match steps.len() {
             0 => steps.extend([column, level]),
             len if steps[len - 1] == level => steps[len - 2] += column,

@@ -6,7 +6,7 @@ use crate::event::{Order, Phase};
 use crate::model::{RaceState, RunState};
 use crate::report::markup::{Px, Text, cut};
 use crate::report::summary::{DEFINITIONS, Reason, RunSummary, Summary, gauge_scale};
-use crate::report::table::{COUNTER, Column, or_dash};
+use crate::report::table::{COUNTER, Column, is_of_bytes, or_dash};
 use crate::report::words::{self, Glyphs, bytes, count, percent, seconds, times};
 
 /// Figures that only this page and the table tell, each with its definition.
@@ -212,7 +212,6 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
     write!(out, "</tr></thead>")?;
     let counted = summary.runs.iter().any(|run| run.counter.is_some());
     let groups = GROUPS.iter().copied().chain(counted.then_some(("Shared counter", COUNTER)));
-    let brought = summary.runs.iter().any(|run| run.bytes > 0);
     let mut told: Vec<&str> = Vec::new();
     for (title, columns) in groups {
         write!(
@@ -225,8 +224,7 @@ pub(super) fn write_results(race: &RaceState, summary: &Summary, out: &mut dyn W
             write!(out, "<small>{}</small>", Text(definition))?;
         }
         write!(out, "</th></tr>")?;
-        // Work that brings no bytes has none to tell of.
-        let told_of = |(figure, _): &&Column| brought || !matches!(*figure, "bytes" | "throughput");
+        let told_of = |(figure, _): &&Column| summary.brings_bytes() || !is_of_bytes(figure);
         for (figure, say) in columns.iter().filter(told_of) {
             write!(out, r#"<tr><th scope="row">{figure}"#)?;
             // One definition can be about several figures, of which the first tells it.

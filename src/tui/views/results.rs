@@ -86,7 +86,7 @@ impl Figure {
     /// The figures of a race's tasks: bytes where tasks move them, and how many tasks a second where not, or
     /// where what a task brings is an answer.
     fn of_tasks(summary: &Summary) -> Vec<Figure> {
-        let bytes = summary.runs.iter().any(|run| run.bytes > 0);
+        let bytes = summary.brings_bytes();
         let calls = summary.workload == WorkloadKind::Api;
         let swapped = Figure::TASKS.into_iter().map(|figure| match figure {
             Figure::Throughput if calls || !bytes => Figure::TaskRate,

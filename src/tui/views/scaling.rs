@@ -136,9 +136,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, scene: &Scene<'_>, race: &RaceState,
         chart(canvas, chart_area, scene, race, (sweep, scaling));
         paint_entries(canvas, panel, &page.lines, scene.theme);
     }
-    for (line, y) in page.said.iter().zip(page.sentence.top()..page.sentence.bottom()) {
-        canvas.text(area.x + 2, y, area.width.saturating_sub(3), line, scene.theme.strong);
-    }
+    let sentence = Rect { x: area.x + 2, width: area.width.saturating_sub(3), ..page.sentence };
+    canvas.lines(sentence, &page.said, scene.theme.strong);
     if let Some((figures, skipped)) = page.figures {
         document(canvas, figures, scene, scaling, skipped);
     }

@@ -21,6 +21,8 @@ use super::{Scene, all_of};
 /// The rows of one run: a head, lanes, the strip of concurrency, the ghost of the sequential run.
 struct Block<'a> {
     strip: bool,
+    /// The most tasks that any run had in progress at once. One scale for all: what is as high is as many.
+    most: u32,
     ghost: Option<Ghost<'a>>,
     shown: Shown<'a>,
     first_lane: usize,
@@ -170,6 +172,7 @@ fn blocks<'a>(
     let looked_at = scene.ui.run_of(race);
     let selected = runs.iter().position(|shown| shown.id == looked_at).unwrap_or(0);
     let lanes: Vec<usize> = runs.iter().map(|shown| shown.run.lanes().len()).collect();
+    let most = runs.iter().map(|shown| shown.run.in_progress().peak()).max().unwrap_or(1);
     // Where there is no room for both, the accesses to a counter take the place of the strips.
     let strips = usize::from(rows) >= whole(runs) || race.plan().workload != WorkloadKind::Counter;
     let has_strip = |run: &RunState| strips && has_strip(run);
@@ -217,7 +220,7 @@ fn blocks<'a>(
         let hidden = lanes - given;
         let first_lane = if run == selected { scene.ui.timeline.scroll.min(hidden) } else { 0 };
         let (shown, ghost) = (runs[run], ghosts.get(run).copied().flatten());
-        Block { shown, strip: has_strip(shown.run), ghost, first_lane, lanes: given, hidden }
+        Block { shown, strip: has_strip(shown.run), most, ghost, first_lane, lanes: given, hidden }
     };
     lanes.into_iter().zip(given).enumerate().map(block).collect()
 }
@@ -276,8 +279,6 @@ fn draw_block(
         y += 1;
     }
     if y < body.bottom() && block.strip {
-        // One scale for all runs: what is as high is as many.
-        let most = runs.iter().map(|shown| shown.run.in_progress().peak()).max().unwrap_or(1);
         canvas.text_right(
             body.x + gutter.columns - 1,
             y,
@@ -286,7 +287,7 @@ fn draw_block(
             theme.dim,
         );
         let strip = Rect { y, height: 1, ..cells(runs, body) };
-        density(canvas, time, strip, run.in_progress(), (start, until), most, colour);
+        density(canvas, time, strip, run.in_progress(), (start, until), block.most, colour);
         y += 1;
     }
     if let Some(ghost) = block.ghost.filter(|_| y < body.bottom()) {

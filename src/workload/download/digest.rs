@@ -54,17 +54,25 @@ impl Announced {
             let (name, value) = entry.trim().split_once('=')?;
             Some(Announced { algorithm: Algorithm::of(name.trim())?, value: value.trim().to_owned() })
         };
-        let fields: [Vec<Announced>; 3] = [
-            entries("repr-digest").filter_map(modern).collect(),
-            entries("content-digest").filter_map(modern).collect(),
-            entries("digest").filter_map(older).collect(),
+        let fields = [
+            last_of_each(entries("repr-digest").filter_map(modern)),
+            last_of_each(entries("content-digest").filter_map(modern)),
+            last_of_each(entries("digest").filter_map(older)),
         ];
-        let last = |field: &[Announced], of: &Announced| {
-            field.iter().rfind(|other| other.algorithm == of.algorithm).cloned()
-        };
-        let counts = fields.iter().flat_map(|field| field.iter().filter_map(|of| last(field, of)));
-        counts.into_iter().find(|announced| announced.value.len() <= LONGEST)
+        fields.into_iter().flatten().find(|announced| announced.value.len() <= LONGEST)
     }
+}
+
+/// One digest for each algorithm, in the order in which they came first.
+fn last_of_each(entries: impl Iterator<Item = Announced>) -> Vec<Announced> {
+    let mut kept: Vec<Announced> = Vec::new();
+    for entry in entries {
+        match kept.iter_mut().find(|other| other.algorithm == entry.algorithm) {
+            Some(other) => *other = entry,
+            None => kept.push(entry),
+        }
+    }
+    kept
 }
 
 /// Digests a body as it comes.
