@@ -84,7 +84,11 @@ pub enum UrlError {
 pub fn parse(text: &str) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(|error| UrlError::NoUrl(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(UrlError::Scheme(shown(url.scheme()).into_owned()));
+        return Err(match scheme_of(text) {
+            Some(_) => UrlError::Scheme(shown(url.scheme()).into_owned()),
+            // What stands before the colon may be somebody's name or token: user:password@host.
+            None => UrlError::NoUrl("there is no http:// or https:// before it".to_owned()),
+        });
     }
     if !url.has_host() {
         return Err(UrlError::NoHost);
@@ -138,6 +142,12 @@ fn stands_alone(path: &str) -> bool {
         && path.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// The scheme that a text begins with, with the two slashes that tell it from a user before a password.
+fn scheme_of(text: &str) -> Option<&str> {
+    let colon = text.find(|letter: char| !letter.is_ascii_alphanumeric() && !"+-.".contains(letter))?;
+    text[colon..].starts_with("://").then(|| &text[..colon + "://".len()])
+}
+
 /// `url` as it may be shown: with `***` for the password, or for the user where there is no password, for
 /// that is usually a token; and with nothing that a terminal would obey.
 pub fn without_password(url: &str) -> Cow<'_, str> {
@@ -156,7 +166,7 @@ pub fn without_password(url: &str) -> Cow<'_, str> {
         // What is no URL of ours may hold a password all the same: hide all that could be one.
         _ => match url.rsplit_once('@') {
             Some((before, after)) => {
-                let scheme = before.find("//").map_or("", |slashes| &before[..slashes + 2]);
+                let scheme = scheme_of(before).unwrap_or_default();
                 Cow::Owned(shown(&format!("{scheme}***@{after}")).into_owned())
             }
             None => shown(url),
@@ -274,7 +284,10 @@ mod tests {
             ),
             ("file:///etc/passwd", "urls.txt:3: file:///etc/passwd: file is not supported"),
             ("http://", "urls.txt:3: http://: this is no URL (empty host)"),
-            ("mailto:a@example.org", "urls.txt:3: ***@example.org: mailto is not supported"),
+            (
+                "token:x@example.org",
+                "urls.txt:3: ***@example.org: this is no URL (there is no http:// or https:// before it)",
+            ),
             (
                 "http://u:secret@host:99999/",
                 "urls.txt:3: http://***@host:99999/: this is no URL (invalid port",
@@ -318,6 +331,9 @@ mod tests {
         assert_eq!(without_password("https:me:secret@example.org"), "https://me:***@example.org/");
         assert_eq!(without_password("https://me:secret@ex ample.org"), "https://***@ex ample.org");
         assert_eq!(without_password("me:secret@example.org"), "***@example.org");
+        assert_eq!(without_password("ftp://me:secret@example.org"), "ftp://***@example.org");
+        assert_eq!(without_password("x:/me:secret@//@"), "***@");
+        assert_eq!(without_password("x:/me:secret@//@example.org"), "***@example.org");
     }
 
     proptest! {
@@ -341,7 +357,7 @@ mod tests {
 
         #[test]
         fn no_password_gets_through(
-            before in "(https?:/{0,3}|ftp://|x:/{1,3}|)", user in "[a-g@%]{1,4}", host in "\\PC{0,12}",
+            before in "(https?:/{0,3}|ftp://|[a-z]{1,4}:/{0,3}|)", user in "[a-g@%:]{1,4}", host in "\\PC{0,12}",
             end in "[/?#]?\\PC{0,5}",
         ) {
             prop_assume!(!host.contains("s3cret") && !end.contains("s3cret"));
