@@ -1,5 +1,5 @@
 //! What the operating system says: what a run used of processor time and memory, and what there is room for
-//! ([`limits`]).
+//! ([`limits`]); and what is left to do when it ends the process ([`fault`]).
 //!
 //! Everything is read from Linux' `/proc` (proc(5)); where there is none, a figure is none.
 //!
@@ -16,6 +16,7 @@
 //! processes share counts once for each. It is looked at when the run starts, when it ends, and at every
 //! tick of the collector in between; what comes and goes between two looks is not seen.
 
+pub mod fault;
 pub mod limits;
 mod memory;
 mod proc;

@@ -2,14 +2,15 @@
 //! next, and what the dashboard must hear of.
 
 use std::cell::Cell;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use rustix::io::Errno;
+
+use crate::probe::fault;
 
 use super::signals::Signal;
 use super::tty::{Hold, Tty, Written};
@@ -158,7 +159,7 @@ impl House {
     }
 
     /// Switches the terminal over to the dashboard, or does so again; the painter writes what is to write.
-    pub fn take_over(&self) -> Result<(), Errno> {
+    pub fn take_over(&self) -> io::Result<()> {
         let mut desk = lock(&self.desk);
         if !matches!(desk.stage, Stage::Left(_)) {
             self.tty.make_raw()?;
@@ -219,14 +220,17 @@ impl House {
                 .wait_timeout_while(desk, patience, |desk| desk.drawing)
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        if self.tty.hold() == Hold::Background {
-            return Left::Gone;
-        }
-        match self.tty.leave(LEAVE_PATIENCE) {
-            Written::All => Left::Restored,
-            Written::Stalled => Left::Stalled,
-            Written::Gone => Left::Gone,
-        }
+        let left = if self.tty.hold() == Hold::Background {
+            Left::Gone
+        } else {
+            match self.tty.leave(LEAVE_PATIENCE) {
+                Written::All => Left::Restored,
+                Written::Stalled => Left::Stalled,
+                Written::Gone => Left::Gone,
+            }
+        };
+        fault::disarm();
+        left
     }
 
     /// Whether the dashboard has the terminal now.

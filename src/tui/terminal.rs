@@ -90,7 +90,8 @@ pub enum Input {
 }
 
 /// The terminal behind standard output, taken over: raw, on the alternate screen, without a cursor. Leaving
-/// it, dropping it, and a panic of its thread (with [`install_panic_hook`]) give it back as it was.
+/// it, dropping it, a panic of its thread (with [`install_panic_hook`]) and a fault that ends the process
+/// ([`fault`](crate::probe::fault)) give it back as it was.
 #[derive(Debug)]
 pub struct Terminal {
     house: Arc<House>,
@@ -137,7 +138,7 @@ impl Terminal {
             .name("painter".into())
             .spawn(move || paint(&house))
             .map_err(TerminalError::Resources)?;
-        terminal.house.take_over().map_err(|error| TerminalError::Modes(error.into()))?;
+        terminal.house.take_over().map_err(TerminalError::Modes)?;
         Ok(terminal)
     }
 

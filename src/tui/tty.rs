@@ -1,6 +1,7 @@
 //! The terminal device itself: its modes, its size, and writing to it without ever blocking.
 
 use std::ffi::CString;
+use std::io;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +13,8 @@ use rustix::termios::{
     OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcgetsid, tcgetwinsize,
     tcsetattr, ttyname,
 };
+
+use crate::probe::fault::{self, Rescue};
 
 use super::terminal::TerminalError;
 
@@ -98,11 +101,17 @@ impl Tty {
         }
     }
 
-    /// Keys arrive one by one, unechoed, and make no signals.
-    pub fn make_raw(&self) -> Result<(), Errno> {
+    /// Keys arrive one by one, unechoed, and make no signals. A fault that ends the process undoes it, until
+    /// [`fault::disarm`].
+    ///
+    /// # Errors
+    /// The modes cannot be set, or the system gave no open file or no handler.
+    pub fn make_raw(&self) -> io::Result<()> {
+        let tty = self.fd.try_clone()?;
+        fault::arm(Rescue { tty, modes: self.cooked.clone(), leaving: LEAVE.as_bytes() })?;
         let mut raw = self.cooked.clone();
         raw.make_raw();
-        self.set(&raw)
+        Ok(self.set(&raw)?)
     }
 
     /// The modes as they were found. Takes effect at once, even when nobody reads the output.

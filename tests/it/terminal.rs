@@ -97,6 +97,7 @@ mod actor {
                     }
                     KeyCode::Char('d') => return Ok(()),
                     KeyCode::Char('n') => noise = true,
+                    KeyCode::Char('a') => std::process::abort(),
                     KeyCode::Char('p') => panic!("the dashboard is on fire"),
                     KeyCode::Char('w') => {
                         let end = thread::spawn(|| panic!("a worker is on fire")).join();
@@ -406,6 +407,36 @@ fn the_dashboards_panic_restores_the_terminal_and_is_reported() {
     assert_eq!(pty.wait_exit(NEVER).exit_code(), 101);
     pty.wait_for_output("the dashboard is on fire");
     pty.assert_restored();
+}
+
+#[test]
+fn a_fault_restores_the_terminal_and_is_told() {
+    let mut pty = actor::alone("");
+    pty.send("a");
+    let aborted = pty.wait_exit(NEVER);
+    assert!(aborted.signal().is_some(), "{aborted}");
+    pty.wait_for_output("threadrace: ended by SIGABRT: ");
+    pty.assert_restored();
+    for (signal, told) in [(Signal::ABORT, "ended by SIGABRT: "), (Signal::BUS, "ended by SIGBUS: ")] {
+        let pty = actor::alone("");
+        pty.signal(signal);
+        let status = pty.wait_exit(NEVER);
+        assert!(status.signal().is_some(), "{signal:?}: {status}");
+        pty.wait_for_output(told);
+        pty.assert_restored();
+    }
+}
+
+#[test]
+fn a_fault_leaves_the_terminal_alone_that_a_shell_has() {
+    let script = r#"set -m; "$@"; kill -ABRT %1; kill -CONT %1; wait; echo "killed, $?""#;
+    let mut pty = Pty::spawn(actor::in_shell(script, ""), (60, 12));
+    let actor = actor_of(&pty);
+    pty.send("\x1a");
+    pty.wait_for_text("killed, ");
+    ends_with_the_terminal_as_it_was(&pty, actor);
+    assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+    assert!(!pty.has_written("ended by SIGABRT"));
 }
 
 #[test]
