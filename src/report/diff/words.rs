@@ -24,7 +24,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
 pub fn times(of: f64) -> String {
     match (of - 1.0).abs() {
         0.0 => "1×".to_owned(),
-        ..0.0005 => format!("{of:.5}×"),
+        ..0.000_05 => format!("{of:.5}×"),
         ..0.005 => format!("{of:.4}×"),
         ..0.05 => format!("{of:.3}×"),
         _ => format!("{}×", ratio(of)),
@@ -170,6 +170,12 @@ mod tests {
     #[test]
     fn changes_have_signs_and_no_change_has_none() {
         assert_eq!([0.12, -0.48, 0.0, -0.001, 11.0].map(change), ["+12 %", "-48 %", "0 %", "0 %", "12.00×"]);
+    }
+
+    #[test]
+    fn a_ratio_near_1_is_told_from_it_and_has_no_more_digits_than_that() {
+        let told = [1.0, 0.999_92, 1.000_03, 1.0021, 0.985, 1.93, 120.4].map(times);
+        assert_eq!(told, ["1×", "0.9999×", "1.00003×", "1.0021×", "0.985×", "1.93×", "120×"]);
     }
 
     #[test]

@@ -120,10 +120,10 @@ fn moved_lines(scene: &DiffScene<'_>, pair: &Pair, area: Rect) -> Vec<Line> {
         let words = if pair.tasks.matched == 0 { "no task to compare" } else { "no task took another time" };
         return vec![vec![(words.to_owned(), theme.dim)]];
     }
-    let name = usize::from(area.width).saturating_sub(53).clamp(10, 40);
+    let name = usize::from(area.width).saturating_sub(54).clamp(10, 40);
     let row = |cells: &[String; 5]| -> [String; 5] {
         let [first, a, b, longer, was] = cells;
-        [pad(first, name), pad_left(a, 10), pad_left(b, 10), pad_left(longer, 12), format!("  {was}")]
+        [pad(first, name), pad_left(a, 10), pad_left(b, 10), pad_left(longer, 13), format!("  {was}")]
     };
     let head = ["tasks that moved", "A", "B", "longer in B", "B was"].map(str::to_owned);
     let mut lines: Vec<Line> = vec![row(&head).map(|cell| (cell, theme.dim)).to_vec()];
