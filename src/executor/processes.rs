@@ -2,6 +2,7 @@
 //! a time, from one queue.
 
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::event::LaneId;
@@ -53,6 +54,7 @@ fn lead(job: &Job, crew: &mut Crew<'_>) -> Result<(), Stop> {
 fn hire(job: &Job, crew: &mut Crew<'_>, lane: LaneId) -> Result<(), Stop> {
     let name = format!("process-{}", lane.0 + 1);
     let mut command = Command::new(&*job.own_program);
-    command.arg("worker");
+    // Who looks for this program's processes finds them, whatever path they were started by.
+    command.arg0("threadrace").arg("worker");
     crew.hire(&mut command, format!("the worker {name}"), (lane, 1), Some(name)).map(drop)
 }

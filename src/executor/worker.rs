@@ -51,6 +51,10 @@ pub fn work_for_parent() -> Result<(), WorkerError> {
         }
         process::exit(0);
     };
+    // The system calls a process by the last part of the path that it was started by, which says nothing where that
+    // was /proc/self/exe.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_name(c"threadrace");
     thread::Builder::new().name("from-parent".to_owned()).spawn(read)?;
     let (hello, own) = greeting(&told)?;
     let ready = FromProgram::Ready {

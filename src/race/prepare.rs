@@ -127,8 +127,7 @@ impl Prepared {
     ) -> Result<Vec<Job>, RaceError> {
         let tasks = self.plan.tasks.len();
         let emitter = Emitter::new(self.clock.clone(), events);
-        let own_program: Arc<Path> =
-            std::env::current_exe().unwrap_or_else(|_| PathBuf::from("threadrace")).into();
+        let own_program: Arc<Path> = own_program().into();
         let runs = self.plan.runs.iter().zip(&self.choices).enumerate();
         runs.map(|(index, (run, &of))| {
             let choice = self.scenario.executors.get(of);
@@ -289,6 +288,16 @@ pub(super) fn raise_open_files() {
         limit.current = limit.maximum;
         let _ = setrlimit(Resource::Nofile, limit);
     }
+}
+
+/// Where this program can be started again: on Linux the file that runs, also when another has taken its place
+/// or none is there any more.
+fn own_program() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        return running;
+    }
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("threadrace"))
 }
 
 /// Has a file that may grow no further (`ulimit -f`) be an error of the write, as a full disk is, where it would end

@@ -267,3 +267,30 @@ fn a_program_is_not_told_a_folder_that_it_could_not_name() -> Fallible {
     assert!(why.contains("is the output folder's name UTF-8?"), "{why}");
     Ok(())
 }
+
+#[test]
+fn worker_processes_are_of_the_program_that_runs_whatever_has_taken_its_place() -> Fallible {
+    let place = Place::new()?;
+    // A name of its own for the same file. A copy would be open for writing in any child that another test starts just
+    // now, and could not be run.
+    let own = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let program = own.path().join("threadrace");
+    fs::hard_link(PROGRAM, &program)?;
+    let arguments =
+        ["sleep-10", "--time-scale", "0.05", "-e", "sequential,processes", "--plain", "--format", "json"];
+    let mut command = Command::new(&program);
+    command.args(arguments).current_dir(place.path("")).env_clear().env("HOME", place.path(""));
+    let mut race = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let mut lines = BufReader::new(race.0.stderr.take().ok_or("no standard error")?).lines();
+    lines.next().ok_or("it said nothing")??;
+    // The first task of the sequential run is under way: no worker process was needed yet.
+    fs::remove_file(&program)?;
+    fs::write(&program, "#!/bin/sh\nexit 9\n")?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    let told: Vec<String> = lines.map_while(Result::ok).collect();
+    let (status, report) = race.end(NEVER)?;
+    assert_eq!(status.code(), Some(0), "{told:?}");
+    let report: Value = serde_json::from_str(&report)?;
+    assert!(outcomes(&report["runs"][1]).iter().all(|outcome| *outcome == "done"), "{report}");
+    Ok(())
+}
