@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, machine_nanos};
 use crate::event::{At, Collect, Event, ExecutorKind, Fact, RunId, TaskError, TaskId, Worker};
-use crate::workload::{Emitter, Progress, Terms};
+use crate::workload::{self, Emitter, Progress, Terms};
 
 use super::protocol::{FromProgram, Hello, OwnWork, PROTOCOL, ToProgram};
 use super::{Equipment, Job, Patience, ThreadWorker, thread_id};
@@ -51,6 +51,7 @@ pub fn work_for_parent() -> Result<(), WorkerError> {
         }
         process::exit(0);
     };
+    workload::outlive_large_files();
     // The system calls a process by the last part of the path that it was started by, which says nothing where that
     // was /proc/self/exe.
     #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use crate::event::{At, ClockZero, Event, ExecutorKind, Machine, RacePlan, Round,
 use crate::executor::{Job, Patience};
 use crate::origin::Origin;
 use crate::scenario::{self, ExecutorChoice, Programs, Scenario};
-use crate::workload::{Emitter, OutputFolder, Progress, RunFolder, SIGN_OF_LIFE, TaskFault};
+use crate::workload::{self, Emitter, OutputFolder, Progress, RunFolder, SIGN_OF_LIFE, TaskFault};
 
 use super::work::{Libraries, OutputNeed, Preparation, Supply};
 use super::{Preparing, RaceError};
@@ -65,7 +65,7 @@ pub(super) fn prepare(
     tell: &dyn Fn(Preparing),
 ) -> Result<Prepared, RaceError> {
     raise_open_files();
-    outlive_large_files();
+    workload::outlive_large_files();
     let scenario = &settings.scenario;
     let preparation = Preparation { settings, libraries, cancel, tell };
     let (work, clock) = preparation.work()?;
@@ -298,16 +298,6 @@ fn own_program() -> PathBuf {
         return running;
     }
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("threadrace"))
-}
-
-/// Has a file that may grow no further (`ulimit -f`) be an error of the write, as a full disk is, where it would end
-/// the process. Child processes start without this.
-pub(super) fn outlive_large_files() {
-    static DONE: Once = Once::new();
-    DONE.call_once(|| {
-        // A handler is what keeps the signal from ending the process; that it came, the write says.
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    });
 }
 
 #[cfg(test)]

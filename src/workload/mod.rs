@@ -20,6 +20,7 @@ mod working;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::{Arc, Once};
 
 use tokio_util::sync::CancellationToken;
 
@@ -130,4 +131,14 @@ pub trait Session: Send {
     /// Whatever computes for longer than a few milliseconds asks [`TaskContext::checkpoint`] in between,
     /// and every call that may block goes through [`TaskContext::blocking`].
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a>;
+}
+
+/// Has a file that may grow no further (`ulimit -f`) be an error of the write, as a full disk is, where it would end
+/// the process. For each process that does tasks: children start without this.
+pub fn outlive_large_files() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        // A handler is what keeps the signal from ending the process; that it came, the write says.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    });
 }

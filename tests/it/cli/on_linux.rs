@@ -294,3 +294,25 @@ fn worker_processes_are_of_the_program_that_runs_whatever_has_taken_its_place() 
     assert!(outcomes(&report["runs"][1]).iter().all(|outcome| *outcome == "done"), "{report}");
     Ok(())
 }
+
+#[test]
+fn a_file_that_may_grow_no_further_is_a_failed_task_in_every_process() -> Fallible {
+    let place = Place::new()?;
+    let mut command = Command::new("sh");
+    // Blocks of 512 or 1024 bytes, as the shell counts: a picture needs more of either, all else fewer.
+    command.args(["-c", r#"ulimit -f 40; exec "$@""#, "sh", PROGRAM]);
+    command.args(["images-20", "-n", "6", "-w", "2", "-e", "pool,processes", "--plain", "--format", "json"]);
+    command.current_dir(place.path("")).env_clear().env("HOME", place.path("")).env("PATH", "/usr/bin:/bin");
+    let output = command.output()?;
+    assert_code(&output, 3);
+    let report: Value = serde_json::from_str(&out(&output))?;
+    for run in 0..2 {
+        let tasks = report["runs"][run]["tasks"].as_array().ok_or("no tasks")?;
+        assert_eq!(tasks.len(), 6);
+        for task in tasks {
+            assert_eq!(task["outcome"], "failed", "{task}");
+            assert_eq!(task["error"]["kind"], "disk", "{task}");
+        }
+    }
+    Ok(())
+}
