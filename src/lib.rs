@@ -25,7 +25,8 @@
 //!   events: what is played back is what was drawn. The dashboard keeps the events of the race on screen, too,
 //!   and folds as many of them anew as were known at the moment that somebody goes back to.
 //! - The views are pure: [`tui::draw`] makes a frame from a state and what the keyboard has set. The frame
-//!   goes to a thread that owns the terminal; the latest one wins.
+//!   goes to a thread that owns the terminal; the latest one wins. What gives the terminal back when a fault
+//!   ends the process waits in [`probe::fault`].
 //!
 //! # Who does the work
 //!

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use reqwest::Url;
+use url::ParseError;
 
 use super::error::line_of;
 use crate::text::shown;
@@ -82,12 +83,16 @@ pub enum UrlError {
 ///
 /// It is none, or not for HTTP(S).
 pub fn parse(text: &str) -> Result<Url, UrlError> {
-    let url = Url::parse(text).map_err(|error| UrlError::NoUrl(error.to_string()))?;
+    let no_scheme = || UrlError::NoUrl("it does not begin with http:// or https://".to_owned());
+    let url = Url::parse(text).map_err(|error| match error {
+        ParseError::RelativeUrlWithoutBase => no_scheme(),
+        error => UrlError::NoUrl(error.to_string()),
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(match scheme_of(text) {
             Some(_) => UrlError::Scheme(shown(url.scheme()).into_owned()),
             // What stands before the colon may be somebody's name or token: user:password@host.
-            None => UrlError::NoUrl("there is no http:// or https:// before it".to_owned()),
+            None => no_scheme(),
         });
     }
     if !url.has_host() {
@@ -144,8 +149,11 @@ fn stands_alone(path: &str) -> bool {
 
 /// The scheme that a text begins with, with the two slashes that tell it from a user before a password.
 fn scheme_of(text: &str) -> Option<&str> {
+    // What is left out before a URL is looked at.
+    let text = text.trim_start_matches(|letter: char| letter <= ' ');
     let colon = text.find(|letter: char| !letter.is_ascii_alphanumeric() && !"+-.".contains(letter))?;
-    text[colon..].starts_with("://").then(|| &text[..colon + "://".len()])
+    let is_one = colon > 0 && text[colon..].starts_with("://");
+    is_one.then(|| &text[..colon + "://".len()])
 }
 
 /// `url` as it may be shown: with `***` for the password, or for the user where there is no password, for
@@ -163,11 +171,12 @@ pub fn without_password(url: &str) -> Cow<'_, str> {
             }
             Cow::Owned(shown(parsed.as_str()).into_owned())
         }
-        // What is no URL of ours may hold a password all the same: hide all that could be one.
-        _ => match url.rsplit_once('@') {
-            Some((before, after)) => {
-                let scheme = scheme_of(before).unwrap_or_default();
-                Cow::Owned(shown(&format!("{scheme}***@{after}")).into_owned())
+        // What is no URL of ours may hold a password all the same: hide all that stands before an @, also before
+        // one that was escaped or is a wide one.
+        _ => match ["@", "%40", "＠"].into_iter().filter_map(|at| url.rfind(at)).max() {
+            Some(end) => {
+                let scheme = scheme_of(&url[..end]).unwrap_or_default();
+                Cow::Owned(shown(&format!("{scheme}***{}", &url[end..])).into_owned())
             }
             None => shown(url),
         },
@@ -276,7 +285,7 @@ mod tests {
         for (line, told) in [
             (
                 "example.org/x",
-                "urls.txt:3: example.org/x: this is no URL (relative URL without a base); write",
+                "urls.txt:3: example.org/x: this is no URL (it does not begin with http:// or https://)",
             ),
             (
                 "ftp://example.org/x",
@@ -286,7 +295,7 @@ mod tests {
             ("http://", "urls.txt:3: http://: this is no URL (empty host)"),
             (
                 "token:x@example.org",
-                "urls.txt:3: ***@example.org: this is no URL (there is no http:// or https:// before it)",
+                "urls.txt:3: ***@example.org: this is no URL (it does not begin with http:// or https://)",
             ),
             (
                 "http://u:secret@host:99999/",
@@ -332,6 +341,10 @@ mod tests {
         assert_eq!(without_password("https://me:secret@ex ample.org"), "https://***@ex ample.org");
         assert_eq!(without_password("me:secret@example.org"), "***@example.org");
         assert_eq!(without_password("ftp://me:secret@example.org"), "ftp://***@example.org");
+        assert_eq!(without_password(" ftp://me:secret@example.org"), "ftp://***@example.org");
+        assert_eq!(without_password("://me:secret@example.org"), "***@example.org");
+        assert_eq!(without_password("http://me:secret%40example.org"), "http://***%40example.org");
+        assert_eq!(without_password("http://me:secret＠example.org"), "http://***＠example.org");
         assert_eq!(without_password("x:/me:secret@//@"), "***@");
         assert_eq!(without_password("x:/me:secret@//@example.org"), "***@example.org");
     }
@@ -357,11 +370,12 @@ mod tests {
 
         #[test]
         fn no_password_gets_through(
-            before in "(https?:/{0,3}|ftp://|[a-z]{1,4}:/{0,3}|)", user in "[a-g@%:]{1,4}", host in "\\PC{0,12}",
+            before in "(https?:/{0,3}|ftp://|[a-z]{1,4}:/{0,3}|)", user in "[a-g@%:]{1,4}",
+            at in "@|%40|＠", host in "\\PC{0,12}",
             end in "[/?#]?\\PC{0,5}",
         ) {
             prop_assume!(!host.contains("s3cret") && !end.contains("s3cret"));
-            let url = format!("{before}{user}:s3cret@{host}");
+            let url = format!("{before}{user}:s3cret{at}{host}");
             let told = without_password(&url);
             prop_assert!(!told.contains("s3cret"), "{}", told);
             let told = read(format!("{url}{end}").as_bytes());

@@ -2,13 +2,14 @@
 //! next, and what the dashboard must hear of.
 
 use std::cell::Cell;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use rustix::io::Errno;
 
 use crate::probe::fault;
 
@@ -159,10 +160,15 @@ impl House {
     }
 
     /// Switches the terminal over to the dashboard, or does so again; the painter writes what is to write.
-    pub fn take_over(&self) -> io::Result<()> {
+    pub fn take_over(&self) -> Result<(), Errno> {
         let mut desk = lock(&self.desk);
         if !matches!(desk.stage, Stage::Left(_)) {
-            self.tty.make_raw()?;
+            // First of all, so that there is no moment at which a fault leaves it raw.
+            fault::arm(self.tty.rescue());
+            if let Err(error) = self.tty.make_raw() {
+                fault::disarm();
+                return Err(error);
+            }
             desk.stage = Stage::Up;
             desk.entering = true;
             desk.whole = true;

@@ -23,6 +23,8 @@ pub use super::house::Left;
 pub use super::panics::install_panic_hook;
 pub use super::signals::Signal;
 
+use crate::probe::fault;
+
 use super::house::{House, Notice, Role};
 use super::input::{Act, Keyboard};
 use super::painter::paint;
@@ -122,7 +124,7 @@ impl Terminal {
         let (bell, pull) = UnixStream::pair().map_err(TerminalError::Resources)?;
         bell.set_nonblocking(true).map_err(TerminalError::Resources)?;
         pull.set_nonblocking(true).map_err(TerminalError::Resources)?;
-        listen().map_err(TerminalError::Resources)?;
+        listen().and_then(|()| fault::handle()).map_err(TerminalError::Resources)?;
         let house = House::move_in(tty, pull).ok_or(TerminalError::Taken)?;
         // From here on, dropping the terminal undoes what was done.
         let terminal = Terminal {
@@ -138,7 +140,7 @@ impl Terminal {
             .name("painter".into())
             .spawn(move || paint(&house))
             .map_err(TerminalError::Resources)?;
-        terminal.house.take_over().map_err(TerminalError::Modes)?;
+        terminal.house.take_over().map_err(|error| TerminalError::Modes(error.into()))?;
         Ok(terminal)
     }
 

@@ -1,11 +1,11 @@
 //! The terminal device itself: its modes, its size, and writing to it without ever blocking.
 
 use std::ffi::CString;
-use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::process::{getpgrp, getppid, getsid};
@@ -63,8 +63,8 @@ pub(super) enum Written {
 /// nobody else's concern, and standard input may be anything.
 #[derive(Debug)]
 pub(super) struct Tty {
-    fd: OwnedFd,
-    cooked: Termios,
+    /// Its file and its modes as they were found.
+    rescue: Arc<Rescue>,
     mouse: bool,
     /// Whether a shell may put this process in the background of it: it is the session's own.
     controlling: bool,
@@ -85,15 +85,16 @@ impl Tty {
             if controlling { open("/dev/tty", flags, Mode::empty()) } else { Err(error) }
         });
         let fd = fd.map_err(|error| TerminalError::Open(error.into()))?;
-        let cooked = tcgetattr(&fd).map_err(|error| TerminalError::Modes(error.into()))?;
+        let modes = tcgetattr(&fd).map_err(|error| TerminalError::Modes(error.into()))?;
         let controlling = tcgetpgrp(&fd).is_ok();
-        Ok(Tty { fd, cooked, mouse, controlling })
+        let rescue = Arc::new(Rescue { tty: fd, modes, leaving: LEAVE.as_bytes() });
+        Ok(Tty { rescue, mouse, controlling })
     }
 
     /// Columns and rows, as they are now; at least 1 each and at most [`LARGEST`], and 80 × 24 where the terminal
     /// does not know.
     pub fn size(&self) -> (u16, u16) {
-        match tcgetwinsize(&self.fd) {
+        match tcgetwinsize(&self.rescue.tty) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
                 (size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1))
             }
@@ -101,27 +102,26 @@ impl Tty {
         }
     }
 
-    /// Keys arrive one by one, unechoed, and make no signals. A fault that ends the process undoes it, until
-    /// [`fault::disarm`].
-    ///
-    /// # Errors
-    /// The modes cannot be set, or the system gave no open file or no handler.
-    pub fn make_raw(&self) -> io::Result<()> {
-        let tty = self.fd.try_clone()?;
-        fault::arm(Rescue { tty, modes: self.cooked.clone(), leaving: LEAVE.as_bytes() })?;
-        let mut raw = self.cooked.clone();
+    /// What gives the terminal back when a fault ends the process.
+    pub fn rescue(&self) -> Arc<Rescue> {
+        Arc::clone(&self.rescue)
+    }
+
+    /// Keys arrive one by one, unechoed, and make no signals.
+    pub fn make_raw(&self) -> Result<(), Errno> {
+        let mut raw = self.rescue.modes.clone();
         raw.make_raw();
-        Ok(self.set(&raw)?)
+        self.set(&raw)
     }
 
     /// The modes as they were found. Takes effect at once, even when nobody reads the output.
     pub fn make_cooked(&self) -> Result<(), Errno> {
-        self.set(&self.cooked)
+        self.set(&self.rescue.modes)
     }
 
     fn set(&self, modes: &Termios) -> Result<(), Errno> {
         loop {
-            match tcsetattr(&self.fd, OptionalActions::Now, modes) {
+            match tcsetattr(&self.rescue.tty, OptionalActions::Now, modes) {
                 Err(Errno::INTR) => {}
                 other => return other,
             }
@@ -138,13 +138,13 @@ impl Tty {
     pub fn leave(&self, patience: Duration) -> Written {
         let start = Instant::now();
         let mut written = self.write(LEAVE.as_bytes(), || start.elapsed() < patience);
-        if written == Written::Stalled && tcflush(&self.fd, QueueSelector::OFlush).is_ok() {
+        if written == Written::Stalled && tcflush(&self.rescue.tty, QueueSelector::OFlush).is_ok() {
             written = self.write(LEAVE.as_bytes(), || false);
         }
         if self.mouse {
             // Reports of the mouse that are still on their way would be typed into the shell. Where this
             // fails nothing is lost.
-            let _ = tcflush(&self.fd, QueueSelector::IFlush);
+            let _ = tcflush(&self.rescue.tty, QueueSelector::IFlush);
         }
         match self.make_cooked() {
             Ok(()) => written,
@@ -155,14 +155,17 @@ impl Tty {
     /// Writes `bytes`; while the terminal takes nothing, asks `go_on` about 20 times a second.
     pub fn write(&self, mut bytes: &[u8], mut go_on: impl FnMut() -> bool) -> Written {
         while !bytes.is_empty() {
-            match rustix::io::write(&self.fd, bytes) {
+            if fault::is_ending() {
+                return Written::Stalled;
+            }
+            match rustix::io::write(&self.rescue.tty, bytes) {
                 Ok(taken) => bytes = bytes.get(taken..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
                     if !go_on() {
                         return Written::Stalled;
                     }
-                    let events = wait(&mut [PollFd::new(&self.fd, PollFlags::OUT)], STALL_LOOK);
+                    let events = wait(&mut [PollFd::new(&self.rescue.tty, PollFlags::OUT)], STALL_LOOK);
                     if events.is_some_and(|[events]| gone(events)) {
                         return Written::Gone;
                     }
@@ -178,7 +181,7 @@ impl Tty {
     /// # Errors
     /// The terminal is gone.
     pub fn read<'a>(&self, space: &'a mut [u8]) -> Result<Option<&'a [u8]>, Errno> {
-        match rustix::io::read(&self.fd, &mut *space) {
+        match rustix::io::read(&self.rescue.tty, &mut *space) {
             Ok(0) => Err(Errno::IO),
             Ok(length) => Ok(space.get(..length)),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
@@ -188,7 +191,7 @@ impl Tty {
 
     /// Whose the terminal is now. One that never was the session's own is this process's for good.
     pub fn hold(&self) -> Hold {
-        match tcgetpgrp(&self.fd) {
+        match tcgetpgrp(&self.rescue.tty) {
             Ok(group) if group == getpgrp() => Hold::Ours,
             Ok(_) => Hold::Background,
             Err(_) if self.controlling => Hold::Lost,
@@ -199,7 +202,7 @@ impl Tty {
 
 impl AsFd for Tty {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.rescue.tty.as_fd()
     }
 }
 

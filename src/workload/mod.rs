@@ -20,14 +20,13 @@ mod working;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Once};
 
 use tokio_util::sync::CancellationToken;
 
 pub use emit::{Emitter, Progress, TaskContext, Turn};
 pub use http::{Resolved, Tls, TlsError};
 pub use interpreter::{InterpreterLock, SWITCH_INTERVAL};
-pub use output::{OutputError, OutputFolder, RunFolder, SIGN_OF_LIFE};
+pub use output::{OutputError, OutputFolder, RunFolder, SIGN_OF_LIFE, outlive_large_files};
 pub use plan::{TargetPlan, WorkPlan};
 pub use terms::Terms;
 
@@ -131,14 +130,4 @@ pub trait Session: Send {
     /// Whatever computes for longer than a few milliseconds asks [`TaskContext::checkpoint`] in between,
     /// and every call that may block goes through [`TaskContext::blocking`].
     fn perform<'a>(&'a mut self, context: &'a TaskContext) -> TaskFuture<'a>;
-}
-
-/// Has a file that may grow no further (`ulimit -f`) be an error of the write, as a full disk is, where it would end
-/// the process. For each process that does tasks: children start without this.
-pub fn outlive_large_files() {
-    static DONE: Once = Once::new();
-    DONE.call_once(|| {
-        // A handler is what keeps the signal from ending the process; that it came, the write says.
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    });
 }

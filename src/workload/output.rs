@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, unlinkat};
@@ -365,6 +365,16 @@ pub(super) fn disk_error(what: &str, error: &io::Error) -> TaskError {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let kind = if full { ErrorKind::DiskFull } else { ErrorKind::Disk };
     TaskError::new(kind, format!("{what}: {error}"))
+}
+
+/// Has a file that may grow no further (`ulimit -f`) be an error of the write, as a full disk is, where it would end
+/// the process. For each process that does tasks: children start without this.
+pub fn outlive_large_files() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        // A handler is what keeps the signal from ending the process; that it came, the write says.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    });
 }
 
 fn parse(text: &[u8]) -> Result<Manifest, String> {

@@ -315,6 +315,11 @@ fn children_end_with_their_parent_however_it_dies() -> Fallible {
             }
             std::thread::yield_now();
         };
+        if cfg!(target_os = "linux") {
+            for child in &children {
+                assert_eq!(fs::read_to_string(format!("/proc/{child}/comm"))?, "threadrace\n");
+            }
+        }
         kill(parent.id())?;
         parent.wait()?;
         children.into_iter().try_for_each(gone)?;
@@ -329,7 +334,7 @@ fn children_of(parent: u32) -> Fallible<Vec<u32>> {
     let of_line = |line: &str| {
         let mut words = line.split_whitespace();
         let pid = words.next()?.parse().ok()?;
-        (words.next()? == parent.to_string() && line.ends_with(" worker")).then_some(pid)
+        (words.next()? == parent.to_string() && line.ends_with(" threadrace worker")).then_some(pid)
     };
     Ok(text.lines().filter_map(of_line).collect())
 }

@@ -27,7 +27,8 @@ mod actor {
     /// Runs the actor in a shell command, in which `"$@"` stands for it.
     pub fn in_shell(script: &str, part: &str) -> CommandBuilder {
         let mut command = CommandBuilder::new("/bin/sh");
-        command.args(["-c", script, "sh"]);
+        // Some of what it is told to do leaves the dump of a process behind where that is allowed.
+        command.args(["-c", &format!("ulimit -c 0; {script}"), "sh"]);
         command.arg(std::env::current_exe().unwrap_or_default());
         command.args(["--ignored", "--exact", "terminal::actor::play", "--nocapture", "--test-threads=1"]);
         command.env(PART, part);
@@ -98,6 +99,7 @@ mod actor {
                     KeyCode::Char('d') => return Ok(()),
                     KeyCode::Char('n') => noise = true,
                     KeyCode::Char('a') => std::process::abort(),
+                    KeyCode::Char('o') => said = overflow(0).to_string(),
                     KeyCode::Char('p') => panic!("the dashboard is on fire"),
                     KeyCode::Char('w') => {
                         let end = thread::spawn(|| panic!("a worker is on fire")).join();
@@ -115,6 +117,12 @@ mod actor {
             }
         }
         Ok(())
+    }
+
+    /// Needs more of its stack than there is.
+    fn overflow(depth: u64) -> u64 {
+        let room = std::hint::black_box([depth; 1_000]);
+        if depth == u64::MAX { 0 } else { overflow(depth + 1) + room[999] }
     }
 
     /// What a program does that ends a little after its terminal; its exit code is 0 when that was cheap.
@@ -411,32 +419,59 @@ fn the_dashboards_panic_restores_the_terminal_and_is_reported() {
 
 #[test]
 fn a_fault_restores_the_terminal_and_is_told() {
-    let mut pty = actor::alone("");
-    pty.send("a");
-    let aborted = pty.wait_exit(NEVER);
-    assert!(aborted.signal().is_some(), "{aborted}");
-    pty.wait_for_output("threadrace: ended by SIGABRT: ");
-    pty.assert_restored();
+    let ended = |pty: Pty, told: &str| {
+        let status = pty.wait_exit(NEVER);
+        assert!(status.signal().is_some(), "{status}");
+        pty.wait_for_output(told);
+        pty.assert_restored();
+    };
+    for key in ["a", "o"] {
+        let mut pty = actor::alone("");
+        pty.send(key);
+        ended(pty, "threadrace: ended by SIGABRT: ");
+    }
     for (signal, told) in [(Signal::ABORT, "ended by SIGABRT: "), (Signal::BUS, "ended by SIGBUS: ")] {
         let pty = actor::alone("");
         pty.signal(signal);
-        let status = pty.wait_exit(NEVER);
-        assert!(status.signal().is_some(), "{signal:?}: {status}");
-        pty.wait_for_output(told);
-        pty.assert_restored();
+        ended(pty, told);
     }
 }
 
 #[test]
-fn a_fault_leaves_the_terminal_alone_that_a_shell_has() {
-    let script = r#"set -m; "$@"; kill -ABRT %1; kill -CONT %1; wait; echo "killed, $?""#;
+fn a_fault_ends_the_program_whoever_reads_nothing() {
+    let mut pty = actor::alone("");
+    pty.stall();
+    pty.send("n");
+    pty.fill_up();
+    pty.signal(Signal::ABORT);
+    let status = pty.wait_exit(IN_TIME);
+    assert!(status.signal().is_some(), "{status}");
+    assert!(pty.has_its_modes());
+    pty.flow();
+    pty.assert_restored();
+
+    // Standard error is a pipe that holds no more.
+    let script = r#"{ dd if=/dev/zero bs=65536 count=1 >&3 2>/dev/null; (exec "$@" 2>&3); echo "ended" >/dev/tty; } 3>&1 >/dev/tty | sleep 25"#;
     let mut pty = Pty::spawn(actor::in_shell(script, ""), (60, 12));
-    let actor = actor_of(&pty);
-    pty.send("\x1a");
-    pty.wait_for_text("killed, ");
-    ends_with_the_terminal_as_it_was(&pty, actor);
-    assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
-    assert!(!pty.has_written("ended by SIGABRT"));
+    pty.wait_for_text("frame 2");
+    pty.send("a");
+    pty.wait_for_text("ended");
+    pty.assert_restored();
+}
+
+#[test]
+fn a_fault_leaves_the_terminal_alone_that_a_shell_has() {
+    // Who stops like this is not asked, and finds the terminal in the shell's hands when it goes on.
+    for stop in [Signal::TSTP, Signal::STOP] {
+        let script = r#"set -m; "$@"; echo stopped; kill -ABRT %1; kill -CONT %1; wait; echo "killed, $?""#;
+        let pty = Pty::spawn(actor::in_shell(script, ""), (60, 12));
+        let actor = actor_of(&pty);
+        assert!(kill_process(actor, stop).is_ok());
+        pty.wait_for_output("killed, ");
+        assert_eq!(pty.wait_exit(NEVER).exit_code(), 0);
+        assert!(!pty.has_written("ended by SIGABRT"));
+        assert_eq!(pty.has_written("\x1b[?1049l"), stop == Signal::TSTP);
+    }
 }
 
 #[test]

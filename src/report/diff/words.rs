@@ -20,10 +20,10 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("change", "B's figure ÷ A's - 1"),
 ];
 
-/// A ratio with its sign, and with as many decimals as it takes to tell it from 1: `1.93×`, `1.0021×`.
+/// A ratio with its sign, and with as many decimals as it takes to tell it from 1, five at most: `1.93×`, `1.0021×`.
 pub fn times(of: f64) -> String {
     match (of - 1.0).abs() {
-        0.0 => "1×".to_owned(),
+        ..0.000_005 => "1×".to_owned(),
         ..0.000_05 => format!("{of:.5}×"),
         ..0.005 => format!("{of:.4}×"),
         ..0.05 => format!("{of:.3}×"),
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn a_ratio_near_1_is_told_from_it_and_has_no_more_digits_than_that() {
-        let told = [1.0, 0.999_92, 1.000_03, 1.0021, 0.985, 1.93, 120.4].map(times);
-        assert_eq!(told, ["1×", "0.9999×", "1.00003×", "1.0021×", "0.985×", "1.93×", "120×"]);
+        let told = [1.0, 0.999_92, 1.000_03, 1.000_001, 1.0021, 0.985, 1.93, 120.4].map(times);
+        assert_eq!(told, ["1×", "0.9999×", "1.00003×", "1×", "1.0021×", "0.985×", "1.93×", "120×"]);
     }
 
     #[test]
