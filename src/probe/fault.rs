@@ -44,6 +44,8 @@ pub struct Rescue {
     pub tty: OwnedFd,
     /// Its modes as they were found.
     pub modes: Termios,
+    /// Whether a shell may put this process in the background of it: it is the session's own.
+    pub controlling: bool,
     /// What switches it back.
     pub leaving: &'static [u8],
 }
@@ -108,8 +110,9 @@ fn give_back(words: &[u8]) {
         Err(TryLockError::WouldBlock) => return,
     };
     let Some(rescue) = rescue.as_deref() else { return };
-    // In the background the terminal is a shell's, and who sets its modes from there is stopped.
-    if tcgetpgrp(&rescue.tty).is_ok_and(|group| group != getpgrp()) {
+    // In the background the terminal is a shell's, and who sets its modes from there is stopped. Where the session
+    // that had it has ended, it may be anybody's.
+    if rescue.controlling && tcgetpgrp(&rescue.tty) != Ok(getpgrp()) {
         return;
     }
     ENDING.store(true, Ordering::Release);

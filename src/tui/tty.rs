@@ -63,11 +63,9 @@ pub(super) enum Written {
 /// nobody else's concern, and standard input may be anything.
 #[derive(Debug)]
 pub(super) struct Tty {
-    /// Its file and its modes as they were found.
+    /// Its file, its modes as they were found, and whose it is.
     rescue: Arc<Rescue>,
     mouse: bool,
-    /// Whether a shell may put this process in the background of it: it is the session's own.
-    controlling: bool,
 }
 
 impl Tty {
@@ -87,8 +85,8 @@ impl Tty {
         let fd = fd.map_err(|error| TerminalError::Open(error.into()))?;
         let modes = tcgetattr(&fd).map_err(|error| TerminalError::Modes(error.into()))?;
         let controlling = tcgetpgrp(&fd).is_ok();
-        let rescue = Arc::new(Rescue { tty: fd, modes, leaving: LEAVE.as_bytes() });
-        Ok(Tty { rescue, mouse, controlling })
+        let rescue = Arc::new(Rescue { tty: fd, modes, controlling, leaving: LEAVE.as_bytes() });
+        Ok(Tty { rescue, mouse })
     }
 
     /// Columns and rows, as they are now; at least 1 each and at most [`LARGEST`], and 80 × 24 where the terminal
@@ -194,7 +192,7 @@ impl Tty {
         match tcgetpgrp(&self.rescue.tty) {
             Ok(group) if group == getpgrp() => Hold::Ours,
             Ok(_) => Hold::Background,
-            Err(_) if self.controlling => Hold::Lost,
+            Err(_) if self.rescue.controlling => Hold::Lost,
             Err(_) => Hold::Ours,
         }
     }
