@@ -1,8 +1,7 @@
 //! What a race about a shared counter showed, in a sentence that follows from the figures.
 
-use std::time::Duration;
-
 use crate::event::{Guard, Order, Variant};
+use crate::model::Counter;
 use crate::text::fit;
 
 use super::summary::{RunSummary, Summary};
@@ -15,32 +14,41 @@ pub(super) fn verdict(summary: &Summary) -> Option<String> {
     if summary.typical().any(|run| !run.comparable.is_of_all_tasks()) {
         return None;
     }
-    let runs = || summary.typical().filter_map(|run| Some((run, guard(run)?, run.counter?)));
-    let unguarded = || runs().filter(|&(_, guard, _)| guard == Guard::None);
-    let (worst, _, counter) = unguarded().max_by_key(|(_, _, counter)| counter.lost())?;
+    let runs = || summary.typical().filter_map(|run| Some((run, run.counter?)));
+    let unguarded = || runs().filter(|&(run, counter)| is_unguarded(run, counter));
+    let (worst, counter) = unguarded().max_by_key(|(_, counter)| counter.lost())?;
     let which = match unguarded().count() {
         1 => String::new(),
         _ => format!(" in {}", fit(&worst.label, 20)),
     };
     let of = format!("of {} additions", count(counter.expected));
     let first = match counter.lost() {
+        0 if unguarded().all(|(run, _)| run.peak_concurrency == 1) => {
+            format!("Without a lock none {of} was lost{which}, for no two tasks overlapped")
+        }
         0 => format!("Without a lock none {of} was lost{which}, which was luck"),
         1 => format!("Without a lock 1 {of} was lost{which}"),
         lost => format!("Without a lock {} {of} were lost{which}", count(lost)),
     };
     let safe: Vec<&RunSummary> = runs()
-        .filter(|&(_, guard, counter)| guard != Guard::None && counter.is_right())
-        .map(|(run, ..)| run)
+        .filter(|&(run, counter)| guard(run).is_some_and(|guard| guard != Guard::None) && counter.is_right())
+        .map(|(run, _)| run)
         .collect();
     if safe.is_empty() {
         return Some(format!("{first}."));
     }
     let names = listed(&safe.iter().map(|run| name(run, &safe)).collect::<Vec<_>>());
-    let cost = match worst.wall.filter(|_| summary.order == Order::OneByOne) {
-        Some(wall) => cost(&safe, wall),
-        None => String::new(),
+    let cost = match summary.order {
+        Order::OneByOne => cost(&safe, &unguarded().map(|(run, _)| run).collect::<Vec<_>>()),
+        Order::Together => String::new(),
     };
     Some(format!("{first}; {names} lost none{cost}."))
+}
+
+/// Whether the run's additions were made without a lock: it says so, or additions were lost. Where a run says nothing
+/// of a guard, the scenario may have one for all runs.
+fn is_unguarded(run: &RunSummary, counter: Counter) -> bool {
+    guard(run).map_or(counter.lost() > 0, |guard| guard == Guard::None)
 }
 
 fn guard(run: &RunSummary) -> Option<Guard> {
@@ -60,26 +68,29 @@ fn name(run: &RunSummary, among: &[&RunSummary]) -> String {
     }
 }
 
-/// `, and took 3.1 and 1.2 times as long as without`.
-fn cost(safe: &[&RunSummary], unguarded: Duration) -> String {
-    let times = |run: &&RunSummary| Some(format!("{:.1}", run.wall?.as_secs_f64() / unguarded.as_secs_f64()));
-    match safe.iter().map(times).collect::<Option<Vec<String>>>() {
-        Some(times) if !unguarded.is_zero() => {
-            format!(", and took {} times as long as without", listed(&times))
-        }
-        _ => String::new(),
+/// `, and took 3.1 and 1.2 times as long as without`. Nothing unless each of them has a run without that differs in
+/// nothing else: another executor would take another time for its own reasons.
+fn cost(safe: &[&RunSummary], unguarded: &[&RunSummary]) -> String {
+    let times = |run: &&RunSummary| {
+        let like = |other: &&&RunSummary| (&other.executor, other.workers) == (&run.executor, run.workers);
+        let without = unguarded.iter().find(like)?.wall?.as_secs_f64();
+        (without > 0.0).then_some(run.wall?.as_secs_f64() / without)
+    };
+    match safe.iter().map(|run| Some(format!("{:.1}", times(run)?))).collect::<Option<Vec<String>>>() {
+        Some(times) => format!(", and took {} times as long as without", listed(&times)),
+        None => String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::event::{
         At, Event, ExecutorKind, Fact, RacePlan, Round, RunEnd, RunId, RunPlan, WorkloadKind,
     };
-    use crate::model::Counter;
     use crate::model::RaceState;
     use crate::report::summary::{Comparable, Reason, comparable};
 
@@ -104,7 +115,12 @@ mod tests {
 
     fn summary(order: Order, runs: &[Run]) -> Summary {
         let plan = |run: &Run| RunPlan {
-            executor: run.guard.map_or(ExecutorKind::Sequential, |_| ExecutorKind::Threads),
+            executor: match run.label.split('-').next() {
+                Some("threads") => ExecutorKind::Threads,
+                Some("pool") => ExecutorKind::Pool,
+                Some("async") => ExecutorKind::Async,
+                _ => ExecutorKind::Sequential,
+            },
             workers: 4,
             variant: run.guard.map(Variant::Guard),
             label: run.label.to_owned(),
@@ -188,7 +204,36 @@ mod tests {
                 pool(Guard::Mutex, "pool-mutex", 800_000),
             ]),
             "Without a lock 200,000 of 800,000 additions were lost in pool-unguarded; threads-mutex and \
-             pool-mutex lost none, and took 1.6 and 1.0 times as long as without."
+             pool-mutex lost none, and took 3.1 and 1.0 times as long as without."
+        );
+    }
+
+    #[test]
+    fn a_run_that_says_nothing_of_a_guard_and_lost_additions_had_none() {
+        let bare = Run { label: "threads", guard: None, millis: 900, actual: 408_453 };
+        assert_eq!(
+            said(&[run("async-unguarded", Guard::None, 300, 800_000), bare]).as_deref(),
+            Some("Without a lock 391,547 of 800,000 additions were lost in threads.")
+        );
+    }
+
+    #[test]
+    fn where_no_two_tasks_overlapped_it_was_no_luck() {
+        let unguarded = run("async-unguarded", Guard::None, 300, 800_000);
+        let mut summary = summary(Order::OneByOne, &[SEQUENTIAL, unguarded]);
+        summary.runs.iter_mut().for_each(|run| run.peak_concurrency = 1);
+        assert_eq!(
+            verdict(&summary).as_deref(),
+            Some("Without a lock none of 800,000 additions was lost, for no two tasks overlapped.")
+        );
+    }
+
+    #[test]
+    fn a_guard_is_not_charged_with_what_another_executor_took() {
+        let mutex = run("async-mutex", Guard::Mutex, 700, 800_000);
+        assert_eq!(
+            said(&[unguarded(700_000), mutex]).as_deref(),
+            Some("Without a lock 100,000 of 800,000 additions were lost; the mutex lost none.")
         );
     }
 

@@ -295,6 +295,7 @@ pub(super) fn who(run: &RunSummary) -> String {
         ExecutorKind::Async => format!("async with {workers} in flight"),
         ExecutorKind::Processes if run.workers == 1 => "one process".to_owned(),
         ExecutorKind::Processes => format!("{workers} processes"),
+        ExecutorKind::Gil if run.workers == 1 => "one thread under an interpreter lock".to_owned(),
         ExecutorKind::Gil => format!("the {workers} threads under one interpreter lock"),
         ExecutorKind::External(name) if run.workers == 1 => format!("{name} with one worker"),
         ExecutorKind::External(name) => format!("{name} with {workers} workers"),
@@ -548,6 +549,10 @@ mod tests {
     #[test]
     fn who_took_turns_at_one_processor_is_told() {
         let alone = computed(ExecutorKind::Sequential, 1, 10_000, 1.0);
+        assert_eq!(
+            who(&computed(ExecutorKind::Gil, 1, 10_300, 0.98)),
+            "one thread under an interpreter lock"
+        );
         let mut gil = computed(ExecutorKind::Gil, 4, 10_300, 0.98);
         gil.phases = mix(&[(Phase::Computing, 10_300), (Phase::Locked, 30_900)]);
         let program = computed(ExecutorKind::External("python-threads".into()), 4, 90_000, 1.01);

@@ -243,8 +243,14 @@ impl Counter {
                 pace().await;
                 Addition { loaded, over: value.0.swap(loaded + 1, Ordering::Relaxed) }
             };
-            tell(addition.store());
+            let at = context.now();
             self.made(context, number);
+            // What the counter shows from this moment on is known here, and in a moment's picture it must not lag
+            // behind the store that is pointed at.
+            let expected = self.shared.made();
+            let actual = (addition.loaded + 1).min(expected);
+            context.emit_at(at, |run, _| Fact::CounterRead { run, expected, actual });
+            context.emit_at(at, |run, task| Fact::CounterAccessed { run, task, access: addition.store() });
             collisions += u64::from(addition.collided());
         }
         collisions
@@ -269,9 +275,10 @@ impl Counter {
         let (check, said) = match (self.work.guard, collisions) {
             (Guard::Mutex, 0) => (Check::Result, additions + &waits.in_words()),
             (Guard::None | Guard::Atomic, 0) => (Check::Nothing, additions),
-            (Guard::None, some) => {
-                (Check::Nothing, format!("{additions}, {} of them over others'", text::count(some)))
-            }
+            (Guard::None, some) => (
+                Check::Nothing,
+                format!("{additions}, {} of them over one or more of others'", text::count(some)),
+            ),
             (Guard::Mutex | Guard::Atomic, some) => {
                 let some = text::count(some);
                 let words = format!("{some} of {additions} met somebody else's in spite of the guard");
@@ -512,13 +519,40 @@ mod tests {
     }
 
     #[test]
+    fn a_paced_store_is_told_with_what_the_counter_then_shows() -> std::io::Result<()> {
+        for guard in [Guard::None, Guard::Mutex, Guard::Atomic] {
+            let rig = Rig::new();
+            let counter = Counter::new(CounterWork { adds: 2, guard, pace: Duration::from_nanos(1) }, 1);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+            runtime.block_on(counter.add_paced(&rig.context(0)));
+            let told: Vec<Fact> = rig
+                .told()
+                .into_iter()
+                .filter(|fact| fact.task().is_none() || matches!(fact, Fact::CounterAccessed { .. }))
+                .collect();
+            let access = |access| Fact::CounterAccessed { run: RunId(0), task: TaskId(0), access };
+            let mut expected = Vec::new();
+            for value in 1..=2 {
+                expected.push(access(Access::Load { value: value - 1 }));
+                expected.extend(read(value, value));
+                expected.push(access(Access::Store { value, over: value - 1 }));
+            }
+            assert_eq!(told, expected, "{guard:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn collisions_are_no_error_without_a_guard_and_one_with_it() {
         let said = |guard, collisions| {
             let counter = Counter::new(CounterWork { adds: 100_000, guard, ..WORK }, 1);
             let result = counter.result(collisions, Waits::default());
             result.map(|result| result.result.unwrap_or_default())
         };
-        assert_eq!(said(Guard::None, 1_234), Ok("100,000 additions, 1,234 of them over others'".to_owned()));
+        assert_eq!(
+            said(Guard::None, 1_234),
+            Ok("100,000 additions, 1,234 of them over one or more of others'".to_owned())
+        );
         let wrong = said(Guard::Mutex, 1);
         assert!(
             matches!(&wrong, Err(TaskFault::Failed(error)) if error.kind == ErrorKind::Wrong),

@@ -234,7 +234,10 @@ fn accesses_to_a_counter_are_stepped_through_one_by_one() {
     let ui = || Ui { run: RunChoice::Fixed(1), ..with_log(View::Timeline) };
     for (columns, rows) in SIZES {
         let screen = text(&watched.frame(&playhead, ui(), &PLAIN, (columns, rows)));
-        assert!(screen.contains("worker 3 wrote 43 over worker 4’s 44: 2 additions are lost"), "{screen}");
+        assert!(
+            screen.contains("worker 3 wrote 43 over worker 4’s 44, not 45: 2 additions are lost"),
+            "{screen}"
+        );
         assert!(screen.contains("store 43 over 44: 2 lost"), "{screen}");
         insta::assert_snapshot!(format!("stepped_counter_{columns}x{rows}"), screen);
     }

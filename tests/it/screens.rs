@@ -244,7 +244,7 @@ fn a_counter_race_shows_what_is_lost_and_how() {
     shot.ui.timeline.cursor = Some(std::time::Duration::from_micros(2_100));
     let pointed_at = shot.text(80, 36);
     assert!(
-        pointed_at.contains("worker 3 wrote 43 over worker 4’s 44: 2 additions are lost"),
+        pointed_at.contains("worker 3 wrote 43 over worker 4’s 44, not 45: 2 additions are lost"),
         "{pointed_at}"
     );
     shot.ui.timeline.cursor = Some(std::time::Duration::from_millis(20));
@@ -255,6 +255,18 @@ fn a_counter_race_shows_what_is_lost_and_how() {
     shot.ui.run = RunChoice::Fixed(2);
     let mutex = shot.text(120, 36);
     assert!(mutex.contains("no update was lost; short waits look like computing; --pace 0.3"), "{mutex}");
+}
+
+#[test]
+fn what_the_letters_of_a_counter_mean_never_runs_into_the_step() {
+    let mut shot = Shot::of(Race::new(7).counter().state(), View::Timeline);
+    shot.ui.run = RunChoice::Fixed(1);
+    for columns in 60..=140 {
+        let drawn = shot.text(columns, 30);
+        let line = drawn.lines().find(|line| line.contains(" step ")).unwrap_or_default();
+        let title = line.split(" step ").next().unwrap_or_default();
+        assert!(title.ends_with('─'), "{columns} columns: {line}");
+    }
 }
 
 /// Pictures over one full link, swept over up to 20 workers.
@@ -331,9 +343,7 @@ fn many_runs_leave_room_for_the_selected_one() {
 fn a_counter_under_way_is_followed() {
     let race = Race::new(7).counter();
     let start = race.state().runs()[1].started().expect("the threads ran");
-    for (millis, said) in
-        [(1, "worker 1 read 40"), (150, "worker 1 wrote 42 over worker 2’s 42: one addition")]
-    {
+    for (millis, said) in [(1, "worker 1 read 40"), (150, "worker 1 wrote 42 over worker 2’s 42, not 43")] {
         let moment = At(start.0 + millis * 1_000_000);
         let mut shot = Shot::of(race.state_at(moment), View::Timeline);
         shot.now = moment;

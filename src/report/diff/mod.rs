@@ -297,15 +297,10 @@ fn pair(
     let rows = Both { a: figures_of(&summaries.a, &runs.a), b: figures_of(&summaries.b, &runs.b) };
     let first = rows.a.first().zip(rows.b.first())?;
     let wall = Wall::of(&rows, other_work(races, matching, &rows), seed);
-    let sequential = summaries.as_ref().map(|summary| {
-        let label = &summary.baseline()?.label;
-        let all = comparable(summary.runs.iter().filter(|run| run.label == *label));
-        median(all.filter_map(|run| Some(run.wall?.as_secs_f64())))
-    });
     Some(Pair {
         executor: first.0.executor.clone(),
         workers: Both { a: first.0.workers, b: first.1.workers },
-        figures: figures(&rows, &wall, sequential),
+        figures: figures(&rows),
         tasks: Tasks::of(races, matching, &runs, matches!(wall.compared, Err(NoRatio::OtherWork(_))), seed),
         wall,
         label,
@@ -396,12 +391,9 @@ fn quotient(a: Estimate, b: Estimate) -> Result<Estimate, NoRatio> {
     Ok(Estimate { value: a.value / b.value, interval, samples })
 }
 
-/// The figures of a pair. Speedups are those of the medians, as the wall times are.
-fn figures(rows: &Both<Vec<RunSummary>>, wall: &Wall, sequential: Both<Option<f64>>) -> Vec<Figure> {
-    let speedup = |sequential: Option<f64>, wall: Option<Duration>| {
-        stats::speedup(Duration::try_from_secs_f64(sequential?).ok()?, wall?)
-    };
-    let speedups = Both { a: speedup(sequential.a, wall.median.a), b: speedup(sequential.b, wall.median.b) };
+/// The figures of a pair, each the median of the rounds that count.
+fn figures(rows: &Both<Vec<RunSummary>>) -> Vec<Figure> {
+    let speedups = rows.as_ref().map(|rows| median(comparable(rows).filter_map(|run| run.speedup)));
     let efficiency =
         |speedup: Option<f64>, rows: &[RunSummary]| stats::efficiency(speedup?, rows.first()?.workers);
     let efficiencies = Both { a: efficiency(speedups.a, &rows.a), b: efficiency(speedups.b, &rows.b) };

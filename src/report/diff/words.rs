@@ -16,6 +16,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "its 95 %",
         "for these runs alone: tasks of a run share its machine, so the next run may differ by more",
     ),
+    ("speedup", "the sequential wall time ÷ the run's own, of each round, and of these the median"),
     ("moved", "ordered by how much longer a task took in one race, times the log of how many times as long"),
     ("change", "B's figure ÷ A's - 1"),
 ];

@@ -89,17 +89,20 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, scene: &Scene<'_>, race:
         canvas.text(area.x + 2, body.y, words_room, &without_accesses(race, run), theme.dim);
         return;
     };
-    let title = match area.width {
-        100.. => format!("{label}: R reads the counter, W writes it, ✗ over a value that it had not read"),
-        ..76 => format!("{label}: R reads, W writes"),
-        _ => format!("{label}: R reads, W writes, ✗ loses"),
-    };
-    canvas.part(head).rule(area.y, &title, '─', theme.rule, theme.dim);
     // The picture may not have all of them.
     let place = scene.ui.run_of(race).index();
     let whole = scene.playback.and_then(|playback| playback.whole.runs().get(place));
     let told = whole.map_or(0, |whole| whole.accesses().len()).max(accesses.len());
     let place = format!(" step {} of {}, keys , . ", words::count(at as u64 + 1), words::count(told as u64));
+    // With the line's ends and a little of it between the two.
+    let room = usize::from(area.width).saturating_sub(text::width(&place) + 8);
+    let titles = [
+        format!("{label}: R reads the counter, W writes it, ✗ over a value that it had not read"),
+        format!("{label}: R reads, W writes, ✗ loses"),
+        format!("{label}: R reads, W writes"),
+    ];
+    let title = titles.iter().find(|title| text::width(title) <= room).unwrap_or(label);
+    canvas.part(head).rule(area.y, title, '─', theme.rule, theme.dim);
     canvas.text_right(area.right().saturating_sub(1), area.y, 32, &place, theme.dim);
 
     let (lanes, words_rows) = cut_bottom(body, sentence(area).min(body.height / 2).max(1));
@@ -234,12 +237,15 @@ fn told_in_words(accesses: &[CounterAccess], at: usize) -> String {
         Access::Store { value, over } => {
             let whose = replaced(accesses, at).map_or("another worker".to_owned(), worker);
             // What it had read is one less than what it wrote.
-            let loss = match over.saturating_add(1).checked_sub(value) {
-                Some(1) => "one addition is lost".to_owned(),
-                Some(some) if some > 1 => format!("{} additions are lost", number(some)),
-                _ => format!("what others added since it read {} is lost", number(value.saturating_sub(1))),
+            let due = over.saturating_add(1);
+            let loss = match due.checked_sub(value) {
+                Some(1) => format!(", not {}: one addition is lost", number(due)),
+                Some(some) if some > 1 => {
+                    format!(", not {}: {} additions are lost", number(due), number(some))
+                }
+                _ => format!(": what others added since it read {} is lost", number(value.saturating_sub(1))),
             };
-            format!("{who} wrote {} over {whose}’s {}: {loss}", number(value), number(over))
+            format!("{who} wrote {} over {whose}’s {}{loss}", number(value), number(over))
         }
     }
 }
@@ -306,9 +312,9 @@ mod tests {
                 "worker 1 read 41",
                 "worker 2 read 41",
                 "worker 1 wrote 42 over 41, which it had read: nothing is lost",
-                "worker 2 wrote 42 over worker 1’s 42: one addition is lost",
+                "worker 2 wrote 42 over worker 1’s 42, not 43: one addition is lost",
                 "worker 1 read 42",
-                "worker 3 wrote 1,000 over another worker’s 1,002: 3 additions are lost",
+                "worker 3 wrote 1,000 over another worker’s 1,002, not 1,003: 3 additions are lost",
                 "worker 1 wrote 43 over another worker’s 7: what others added since it read 42 is lost",
                 "",
             ]
