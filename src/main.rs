@@ -158,14 +158,15 @@ fn check_claims(args: ClaimsArgs) -> Result<Exit, Failure> {
     {
         return Err(Failure::new(Exit::Usage, NoClaim(shown(unknown).into_owned())));
     }
-    let wanted = CLAIMS
+    let wanted: Vec<_> = CLAIMS
         .iter()
-        .filter(|claim| scenarios.is_empty() || scenarios.iter().any(|name| name == claim.scenario));
+        .filter(|claim| scenarios.is_empty() || scenarios.iter().any(|name| name == claim.scenario))
+        .collect();
     let signals = watch_signals()?;
     let (mut checked, mut end) = (Vec::new(), Ok(Exit::AllDone));
-    for claim in wanted {
-        // Nobody may be reading.
-        let mut tell = |line: &str| drop(writeln!(io::stderr(), "{line}"));
+    // Nobody may be reading.
+    let mut tell = |line: &str| drop(writeln!(io::stderr(), "{line}"));
+    for &claim in &wanted {
         end = match claims::check(claim, &settings, usize::from(repeat), &signals, &mut tell) {
             Ok(measured) => {
                 checked.push((claim, measured));
@@ -177,6 +178,9 @@ fn check_claims(args: ClaimsArgs) -> Result<Exit, Failure> {
             Err(error) => Err(Failure::new(Exit::Usage, error)),
         };
         break;
+    }
+    if checked.len() < wanted.len() {
+        tell(&format!("{} of {} claims were checked", checked.len(), wanted.len()));
     }
     // What was checked before one that was not is worth the same.
     if !checked.is_empty() {
@@ -561,10 +565,17 @@ fn save(path: &Path, format: Format, race: &RaceState, standing: Standing) -> Re
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Output, error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Output, OutputFault(error)))
+        }
         _ => Ok(Exit::AllDone),
     }
 }
+
+/// Standard output took not all of it.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output can't be written ({0}): make room there, or send it elsewhere")]
+struct OutputFault(#[source] io::Error);
 
 /// Reports a failure: a fault of this program with all that color-eyre knows, anything else in the
 /// error's own words.

@@ -681,6 +681,7 @@ fn a_report_that_cannot_be_written_is_exit_code_3() -> Fallible {
         let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
         let output = place.program(&["scenarios"]).stdout(full).output()?;
         assert_code(&output, 3);
+        assert!(err(&output).starts_with("threadrace: standard output can't be written (No space left"));
     }
     Ok(())
 }
@@ -696,6 +697,25 @@ fn a_line_says_what_came_out_of_work_without_bytes() -> Fallible {
     assert!(slept.contains(" done, slept ") && !slept.contains("0 B"), "{slept}");
     let downloaded = lines("small")?;
     assert!(downloaded.contains(" kB in ") && !downloaded.contains("0 B in"), "{downloaded}");
+    Ok(())
+}
+
+#[test]
+fn claims_are_checked_and_a_signal_tells_how_many() -> Fallible {
+    let place = Place::new()?;
+    let output = place.run(&["claims", "abc", "--time-scale", "0.01", "--repeat", "1"])?;
+    assert_code(&output, 0);
+    assert!(out(&output).contains("abc"), "{}", out(&output));
+    assert_eq!(err(&output), "abc 1/1\n");
+
+    let mut command = place.program(&["claims", "abc", "sleep-10", "--repeat", "1", "--time-scale", "1"]);
+    let mut going = Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let mut lines = BufReader::new(going.0.stderr.take().ok_or("no standard error")?).lines();
+    assert_eq!(lines.next().ok_or("it said nothing")??, "sleep-10 1/1");
+    going.signal(Signal::INT)?;
+    assert_eq!(lines.next().ok_or("it said nothing more")??, "0 of 2 claims were checked");
+    let (status, text) = going.end(NEVER)?;
+    assert_eq!((status.code(), text.as_str()), (Some(130), ""));
     Ok(())
 }
 
