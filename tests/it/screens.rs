@@ -258,6 +258,20 @@ fn a_counter_race_shows_what_is_lost_and_how() {
 }
 
 #[test]
+fn the_selected_scenario_is_named_however_small_the_terminal_is() {
+    let mut shot = Shot::of(race().state(), View::Race);
+    let names: Vec<String> = settings().scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for (columns, rows) in [(30, 6), (40, 10), (60, 8), (80, 24)] {
+        for (at, name) in names.iter().enumerate() {
+            shot.ui.overlay = Overlay::Scenarios { at };
+            let drawn = shot.text(columns, rows);
+            assert!(drawn.contains(&format!("│ {name} ")), "{columns}x{rows}: {name}\n{drawn}");
+        }
+    }
+}
+
+#[test]
 fn what_the_letters_of_a_counter_mean_never_runs_into_the_step() {
     let mut shot = Shot::of(Race::new(7).counter().state(), View::Timeline);
     shot.ui.run = RunChoice::Fixed(1);

@@ -115,8 +115,10 @@ fn list(
     let columns = u16::try_from(columns).unwrap_or(u16::MAX);
     let all = u16::try_from(entries.iter().map(Vec::len).sum::<usize>()).unwrap_or(u16::MAX);
     let inside = panel(canvas, page, scene, title, columns.max(30), all);
-    let before: usize = entries.iter().take(at + 1).map(Vec::len).sum();
-    let skip = before.saturating_sub(usize::from(inside.height));
+    let before: usize = entries.iter().take(at).map(Vec::len).sum();
+    let through = before + entries.get(at).map_or(0, Vec::len);
+    // Where not all of the selected entry fits, its beginning says what it is.
+    let skip = through.saturating_sub(usize::from(inside.height)).min(before);
     let lines =
         entries.iter().enumerate().flat_map(|(index, entry)| entry.iter().map(move |line| (index, line)));
     for ((index, line), y) in lines.skip(skip).zip(inside.top()..inside.bottom()) {
@@ -146,12 +148,18 @@ fn help(scene: &Scene<'_>) -> Vec<Line> {
     lines
 }
 
+/// With fewer columns than this, what a scenario is about is a tower of words.
+const LEAST_ABOUT: usize = 20;
+
 fn scenarios(scene: &Scene<'_>, page: Rect) -> Vec<Vec<Line>> {
     let theme = scene.theme;
     let names = scene.next.scenarios.iter().map(|scenario| text::width(&scenario.name)).max().unwrap_or(0);
     let columns = usize::from(page.width.saturating_sub(10)).saturating_sub(names).min(100);
     let entry = |scenario: &crate::scenario::Scenario| {
-        let about = text::wrap(&text::shown(&scenario.about), columns);
+        let about = match columns {
+            ..LEAST_ABOUT => vec![String::new()],
+            _ => text::wrap(&text::shown(&scenario.about), columns),
+        };
         let lines = about.iter().enumerate().map(|(index, line)| {
             let name = if index == 0 { scenario.name.as_str() } else { "" };
             let pad = " ".repeat(names + 2 - text::width(name));
