@@ -138,9 +138,9 @@ pub struct ReplayArgs {
     /// The recording
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub recording: PathBuf,
-    /// How fast: 1/64 to 64, by powers of two
-    #[arg(long, value_name = "X", default_value_t)]
-    pub speed: Speed,
+    /// How fast: 1/64 to 64, by powers of two; without it 1, or so slowly that it takes 4 s
+    #[arg(long, value_name = "X")]
+    pub speed: Option<Speed>,
     /// Print the report instead of opening the dashboard
     #[arg(long)]
     pub plain: bool,

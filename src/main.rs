@@ -13,13 +13,14 @@ use threadrace::cli::{
     self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs, ReportArgs,
 };
 use threadrace::config::{self, Effective, Flags, GlyphChoice, LookFlags, Settings, Sources, is_standard};
+use threadrace::event::At;
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::origin::OriginError;
 use threadrace::plain::{self, Signals};
 use threadrace::probe;
 use threadrace::race::{self, RaceError};
-use threadrace::recording::{self, ReadError, Recording, TraceError, TraceLimits};
+use threadrace::recording::{self, ReadError, Recording, Speed, TraceError, TraceLimits};
 use threadrace::report::diff::{self, Both, Diff};
 use threadrace::report::words::Glyphs;
 use threadrace::report::{self, Condition, Format, PlaceError, Standing, Target};
@@ -336,7 +337,10 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
         let look = Look::of(&settings, &variable);
         let banner = (!flaws.is_empty()).then(|| flaws.join("; "));
         // What failed in a recorded race is no failure of showing it, but for what --fail-if says.
-        left(tui::replay(recording.tape, args.speed, banner, settings, look), |_| Exit::AllDone)?
+        let start = recording.tape.told().first().map_or(At::ZERO, |told| told.event.at);
+        let long = recording.tape.end().since(start);
+        let speed = args.speed.unwrap_or_else(|| Speed::to_follow(long));
+        left(tui::replay(recording.tape, speed, banner, settings, look), |_| Exit::AllDone)?
     };
     finish(front, &args.report)
 }

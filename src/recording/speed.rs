@@ -18,6 +18,19 @@ impl Speed {
     /// 64.
     pub const FASTEST: Speed = Speed(6);
 
+    /// The fastest speed, but none above the race's own, at which so much of a race goes on for
+    /// [`LEAST`](Speed::LEAST).
+    pub fn to_follow(race: Duration) -> Speed {
+        let mut speed = Speed::ONE;
+        while speed.to_play(race) < Speed::LEAST && speed > Speed::SLOWEST {
+            speed = speed.slower();
+        }
+        speed
+    }
+
+    /// What is over sooner is over before anybody has seen where to look.
+    pub const LEAST: Duration = Duration::from_secs(4);
+
     /// Half as fast, unless that is too slow.
     pub fn slower(self) -> Speed {
         Speed(self.0 - 1).max(Speed::SLOWEST)
@@ -81,6 +94,13 @@ impl FromStr for Speed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_race_is_slowed_down_until_it_can_be_followed() {
+        let told = [60_000, 4_000, 3_999, 263, 1, 0]
+            .map(|millis| Speed::to_follow(Duration::from_millis(millis)).to_string());
+        assert_eq!(told, ["×1", "×1", "×1/2", "×1/16", "×1/64", "×1/64"]);
+    }
 
     #[test]
     fn speeds_are_powers_of_two_from_a_64th_to_64() {

@@ -251,6 +251,8 @@ fn past_hints(scene: &Scene<'_>) -> [(&'static str, &'static str); 5] {
     if let Some(past) = scene.past() {
         if past.motion == Motion::Playing {
             space = "freeze";
+        } else if past.edge == Edge::End && past.place == past.reel.end() {
+            space = "again";
         }
         if past.edge == Edge::End || past.whole.is_over() {
             end = "to end";
