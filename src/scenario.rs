@@ -188,10 +188,13 @@ impl Scenario {
     /// Why an executor can't do this scenario's tasks on any machine; none when it can.
     pub fn unfit(&self, choice: &ExecutorChoice, programs: &Programs) -> Option<String> {
         let workload = self.work.kind();
-        let has_main_thread =
-            matches!(choice.kind, ExecutorKind::Threads | ExecutorKind::Pool | ExecutorKind::Gil);
-        if !self.main_work.is_zero() && !has_main_thread {
-            let why = "only threads, pool and gil have a main thread that is free for work of its own (main_seconds)";
+        let does_main_work = matches!(
+            choice.kind,
+            ExecutorKind::Sequential | ExecutorKind::Threads | ExecutorKind::Pool | ExecutorKind::Gil
+        );
+        if !self.main_work.is_zero() && !does_main_work {
+            let why = "its main thread has no time for work of its own (main_seconds), as with sequential, \
+                       threads, pool and gil";
             return Some(why.to_owned());
         }
         match (&choice.kind, workload) {

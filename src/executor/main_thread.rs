@@ -97,9 +97,7 @@ impl MainThread<'_> {
     /// Goes on after the tasks are handed out, until it has all results, or has left the tasks behind. The
     /// caller's own [`Handout`] must be gone, and joins the workers afterwards.
     pub(super) fn go_on(self) {
-        if !self.job.main_work.is_zero() {
-            work(self.job.main_work, &self.job.cancel);
-        }
+        self.job.do_main_work();
         match self.takes {
             Takes::None => {}
             Takes::Leaves(cut) => cut.cancel(),
@@ -126,6 +124,13 @@ impl MainThread<'_> {
 }
 
 impl Job {
+    /// Does what the main thread has to do besides; until the run is cancelled.
+    pub(super) fn do_main_work(&self) {
+        if !self.main_work.is_zero() {
+            work(self.main_work, &self.cancel);
+        }
+    }
+
     fn delivered(&self, task: TaskId, left: Left) {
         if left == Left::Result {
             self.emitter.emit(Fact::ResultDelivered { run: self.run, task });

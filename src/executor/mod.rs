@@ -56,7 +56,8 @@ pub struct Job {
     pub async_threads: NonZeroUsize,
     /// How the main thread, which is the one that calls [`Job::execute`], takes the results.
     pub collect: Collect,
-    /// How long the main thread has work of its own once the tasks are handed out.
+    /// How long the main thread has work of its own once the tasks are handed out; `sequential` does it after them,
+    /// and other executors than that, threads, pool and gil do none.
     pub main_work: Duration,
     /// The program and its arguments, for [`ExecutorKind::External`].
     pub command: Arc<[String]>,

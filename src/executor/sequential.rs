@@ -13,5 +13,7 @@ pub(super) fn execute(job: &Job) -> io::Result<Leftovers> {
     for task in job.task_ids() {
         worker.perform(job, task);
     }
+    // The main thread is the worker, so its own work comes after all tasks.
+    job.do_main_work();
     Ok(Leftovers::of(worker))
 }

@@ -353,7 +353,7 @@ fn a_wrong_usage_is_exit_code_2() -> Fallible {
         (&["--config", "missing.toml"], "missing.toml"),
         (&["small", "--url", "http://127.0.0.1/"], "--url"),
         (&["-e", "pool:0"], "pool:0"),
-        (&["daemon", "-e", "sequential,threads"], "only threads, pool and gil have a main thread"),
+        (&["daemon", "-e", "sequential,async"], "has no time for work of its own (main_seconds)"),
         (&["small", "--fail-if", "pool.speedup=4\u{1b}[2J"], "one of < <= > >= == !="),
         (&["small", "--fail-if", "gil.speedup<4"], "this race has no run 'gil'; it has: "),
         (&["small", "--report", "-"], "standard output has the report already: name a file"),

@@ -288,6 +288,20 @@ fn what_was_cancelled_is_not_delivered_and_holds_nobody_up() -> Fallible {
 }
 
 #[test]
+fn one_worker_does_the_main_threads_work_after_its_tasks() -> Fallible {
+    let who = Who { main_work: MS(30), ..Who::new(ExecutorKind::Sequential, 1, 2) };
+    let ran = run(&who, each(|_| Box::pin(async { nothing() })), &Clock::start())?;
+    ran.assert_accounted(&who);
+    let last = ran.run().tasks().iter().filter_map(|task| task.finished).max();
+    let over = match ran.run().status() {
+        RunStatus::Ended { to, .. } => Some(*to),
+        _ => None,
+    };
+    assert!(over >= last.map(|last| last.plus(who.main_work)), "{last:?}, {over:?}");
+    Ok(())
+}
+
+#[test]
 fn a_main_thread_that_joins_takes_no_result_and_does_its_work_first() -> Fallible {
     for who in collecting(Collect::Join) {
         let who = Who { main_work: MS(30), ..who };
