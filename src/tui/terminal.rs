@@ -93,7 +93,7 @@ pub enum Input {
 
 /// The terminal behind standard output, taken over: raw, on the alternate screen, without a cursor. Leaving
 /// it, dropping it, a panic of its thread (with [`install_panic_hook`]) and a fault that ends the process
-/// ([`fault`](crate::probe::fault)) give it back as it was.
+/// ([`fault`]) give it back as it was.
 #[derive(Debug)]
 pub struct Terminal {
     house: Arc<House>,
