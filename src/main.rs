@@ -13,7 +13,6 @@ use threadrace::cli::{
     self, ClaimsArgs, Cli, Command, DiffArgs, ExportArgs, ImportArgs, Place, RaceArgs, ReplayArgs, ReportArgs,
 };
 use threadrace::config::{self, Effective, Flags, GlyphChoice, LookFlags, Settings, Sources, is_standard};
-use threadrace::event::At;
 use threadrace::executor;
 use threadrace::model::RaceState;
 use threadrace::origin::OriginError;
@@ -337,10 +336,9 @@ fn replay(args: ReplayArgs) -> Result<Exit, Failure> {
         let look = Look::of(&settings, &variable);
         let banner = (!flaws.is_empty()).then(|| flaws.join("; "));
         // What failed in a recorded race is no failure of showing it, but for what --fail-if says.
-        let start = recording.tape.told().first().map_or(At::ZERO, |told| told.event.at);
-        let long = recording.tape.end().since(start);
-        let speed = args.speed.unwrap_or_else(|| Speed::to_follow(long));
-        left(tui::replay(recording.tape, speed, banner, settings, look), |_| Exit::AllDone)?
+        let tape = recording.tape;
+        let speed = args.speed.unwrap_or_else(|| Speed::to_follow(tape.end().since(tape.start())));
+        left(tui::replay(tape, speed, banner, settings, look), |_| Exit::AllDone)?
     };
     finish(front, &args.report)
 }

@@ -193,8 +193,8 @@ impl Scenario {
             ExecutorKind::Sequential | ExecutorKind::Threads | ExecutorKind::Pool | ExecutorKind::Gil
         );
         if !self.main_work.is_zero() && !does_main_work {
-            let why = "its main thread has no time for work of its own (main_seconds), as with sequential, \
-                       threads, pool and gil";
+            let why = "its main thread has no time for work of its own (main_seconds); that of sequential, \
+                       threads, pool and gil has";
             return Some(why.to_owned());
         }
         match (&choice.kind, workload) {

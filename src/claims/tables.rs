@@ -129,7 +129,7 @@ pub fn verdict(claim: &Claim, measured: &Measured, scale: TimeScale) -> String {
     let workers = words::workers(measured.workers);
     // What the tasks of one race allow is measured, and small where they are short; this bound is sure.
     let most = f64::from(measured.workers);
-    if let (Some((least, _)), Some(_)) = (arithmetic, measured.bound)
+    if let Some((least, _)) = arithmetic
         && least > most * (1.0 + SAME)
     {
         let words = format!(

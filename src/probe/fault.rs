@@ -59,11 +59,11 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// The system refused a handler.
 pub fn handle() -> io::Result<()> {
-    static HANDLED: Mutex<usize> = Mutex::new(0);
+    static HANDLED: Mutex<bool> = Mutex::new(false);
     let mut handled = HANDLED.lock().unwrap_or_else(PoisonError::into_inner);
-    for fault in FAULTS.get(*handled..).unwrap_or_default() {
-        on_fault(fault)?;
-        *handled += 1;
+    if !*handled {
+        FAULTS.iter().try_for_each(on_fault)?;
+        *handled = true;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! How fast a race is played.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,14 +19,21 @@ impl Speed {
     /// 64.
     pub const FASTEST: Speed = Speed(6);
 
-    /// The fastest speed, but none above the race's own, at which so much of a race goes on for
-    /// [`LEAST`](Speed::LEAST).
-    pub fn to_follow(race: Duration) -> Speed {
+    /// The speed nearest to the race's own at which so much of a race takes as long as this, as far as there is one.
+    pub fn lasting(race: Duration, long: RangeInclusive<Duration>) -> Speed {
         let mut speed = Speed::ONE;
-        while speed.to_play(race) < Speed::LEAST && speed > Speed::SLOWEST {
+        while speed.to_play(race) > *long.end() && speed < Speed::FASTEST {
+            speed = speed.faster();
+        }
+        while speed.to_play(race) < *long.start() && speed > Speed::SLOWEST {
             speed = speed.slower();
         }
         speed
+    }
+
+    /// The race's own speed, or one at which so much of a race goes on for [`LEAST`](Speed::LEAST).
+    pub fn to_follow(race: Duration) -> Speed {
+        Speed::lasting(race, Speed::LEAST..=Duration::MAX)
     }
 
     /// What is over sooner is over before anybody has seen where to look.

@@ -70,6 +70,11 @@ impl Tape {
         self.told.drain(..count.min(self.told.len()));
     }
 
+    /// The moment at which the first event is known; zero without any.
+    pub fn start(&self) -> At {
+        self.told.first().map_or(At::ZERO, |told| told.known)
+    }
+
     /// The moment at which the last event is known; zero without any.
     pub fn end(&self) -> At {
         self.told.last().map_or(At::ZERO, |told| told.known)

@@ -141,15 +141,6 @@ pub fn cast(tape: &Tape, next: &Settings, options: &CastOptions, out: &mut dyn W
     film.out.flush()
 }
 
-/// The slowest speed, but none below the race's own, at which so much of a race is over in [`LONGEST`].
-fn fitting(long: Duration) -> Speed {
-    let mut speed = Speed::ONE;
-    while speed.to_play(long) > LONGEST && speed != speed.faster() {
-        speed = speed.faster();
-    }
-    speed
-}
-
 /// The file, and where in played time it is.
 struct Film<'a> {
     out: BufWriter<&'a mut dyn Write>,
@@ -213,8 +204,9 @@ struct Show<'a> {
 
 impl<'a> Show<'a> {
     fn new(tape: &'a Tape, plan: SharedPlan, speed: Option<Speed>) -> Show<'a> {
-        let start = tape.get(0).map_or(At::ZERO, |told| told.known);
-        let speed = speed.unwrap_or_else(|| fitting(tape.end().since(start)));
+        let start = tape.start();
+        let fitting = || Speed::lasting(tape.end().since(start), Duration::ZERO..=LONGEST);
+        let speed = speed.unwrap_or_else(fitting);
         let is_turn =
             |told: &&Told| matches!(told.event.fact, Fact::RunStarted { .. } | Fact::RunFinished { .. });
         let turns = tape.told().iter().rev().filter(is_turn);
